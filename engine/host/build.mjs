@@ -1,0 +1,56 @@
+/**
+ * Builds dist/: index.js and local.js for bundlers, readable and with their shared code in one chunk,
+ * and worker.js, minified with everything it needs, for a browser to load as it is.
+ */
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rolldown } from "rolldown";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const source = join(here, "src");
+
+const common = {
+  cwd: here,
+  platform: "browser",
+  external: [/^node:/],
+  resolve: { conditionNames: ["@millrace/source", "browser", "import"] },
+  plugins: [rebaseAssetUrls()],
+};
+
+/**
+ * A module in a folder of src/ names the worker and the core relative to itself, but its bundle lies
+ * at the root of dist/: the paths are made relative to src/, which has the same surroundings.
+ */
+function rebaseAssetUrls() {
+  const pattern = /new URL\(\s*(["'])(\.{1,2}\/[^"']+)\1\s*,\s*import\.meta\.url\s*,?\s*\)/g;
+  return {
+    name: "rebase-asset-urls",
+    transform(code, id) {
+      const file = id.split("?")[0];
+      if (!file.startsWith(source + sep) || !code.includes("import.meta.url")) return null;
+      return code.replace(pattern, (_match, _quote, path) => {
+        const fromSource = relative(source, resolve(dirname(file), path))
+          .split(sep)
+          .join("/");
+        const rebased = fromSource.startsWith("../") ? fromSource : `./${fromSource}`;
+        return `new URL("${rebased}", import.meta.url)`;
+      });
+    },
+  };
+}
+
+async function build(input, output) {
+  const bundle = await rolldown({ ...common, input });
+  try {
+    await bundle.write({ format: "esm", sourcemap: true, ...output });
+  } finally {
+    await bundle.close();
+  }
+}
+
+const dist = join(here, "dist");
+await build(
+  { index: join(source, "index.ts"), local: join(source, "local.ts") },
+  { dir: dist, entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
+);
+await build(join(source, "worker.ts"), { file: join(dist, "worker.js"), minify: true });

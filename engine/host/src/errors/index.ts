@@ -1,0 +1,35 @@
+/** All error classes by name. */
+export {
+  BackpressureError,
+  DeadlineError,
+  DeposedError,
+  EngineClosedError,
+  EngineFailedError,
+  EngineInUseError,
+  IndeterminateError,
+  InternalFailureError,
+  ThreadCrashError,
+  UnsupportedFormatError,
+  VersionMismatchError,
+  WasmLoadError,
+  WorkerLoadError,
+} from "./engine-errors.ts";
+export { type ErrorDetails, MillraceError } from "./errors.ts";
+export {
+  InvalidArgumentError,
+  LimitExceededError,
+  RecordTooLargeError,
+  RequestTooLargeError,
+  ResourceInUseError,
+  ResourceNotFoundError,
+  StreamSpecMismatchError,
+  ThroughputExceededError,
+  ValidationError,
+} from "./service-errors.ts";
+export {
+  FrameExistsError,
+  OutcomeUnknownError,
+  StorageUnavailableError,
+  StoreFailedError,
+  StoreFullError,
+} from "./store-errors.ts";

@@ -1,0 +1,83 @@
+/** Errors that AWS's operations know, under AWS's names. */
+import { type ErrorDetails, MillraceError } from "./errors.ts";
+
+const ACCOUNT_ID = "000000000000";
+
+/** An argument is not what the operation takes. */
+export class InvalidArgumentError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("InvalidArgumentException", message, details);
+  }
+}
+
+/** An argument breaks a constraint of the service model. */
+export class ValidationError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ValidationException", message, details);
+  }
+}
+
+/** What the call names does not exist. */
+export class ResourceNotFoundError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ResourceNotFoundException", message, details);
+  }
+
+  /** For a stream. */
+  static stream(name: string): ResourceNotFoundError {
+    return new ResourceNotFoundError(
+      `Stream ${name} under account ${ACCOUNT_ID} not found.`,
+      { argument: "name", value: name },
+    );
+  }
+
+  /** For a shard. */
+  static shard(shardId: string, streamName: string): ResourceNotFoundError {
+    return new ResourceNotFoundError(
+      `Shard ${shardId} in stream ${streamName} under account ${ACCOUNT_ID} does not exist`,
+      { argument: "shard", value: shardId },
+    );
+  }
+}
+
+/** What the call would create exists, or is in a state that does not allow the call. */
+export class ResourceInUseError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ResourceInUseException", message, details);
+  }
+}
+
+/** `ensure` found a stream of that name with another specification; the message names both. */
+export class StreamSpecMismatchError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ResourceInUseException", message, details);
+  }
+}
+
+/** The engine holds as many of something as it may. */
+export class LimitExceededError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("LimitExceededException", message, details);
+  }
+}
+
+/** A shard's quota is used up for the moment. */
+export class ThroughputExceededError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ProvisionedThroughputExceededException", message, { retryable: true, ...details });
+  }
+}
+
+/** A request batch is over 12 MiB. */
+export class RequestTooLargeError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("InvalidArgumentException", message, details);
+  }
+}
+
+/** Data and key of one record are over the stream's limit. */
+export class RecordTooLargeError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ValidationException", message, details);
+  }
+}

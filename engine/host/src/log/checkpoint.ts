@@ -1,0 +1,82 @@
+/**
+ * Keeps the WAL short: seals the laggards, writes a snapshot of the control state and the producer
+ * table, then deletes the frames that nothing depends on any more.
+ */
+import type { GroupCommit } from "./group-commit.ts";
+import type { LogContext } from "./log-context.ts";
+import { encodeResults } from "./producer-table.ts";
+import { producerSection, snapshotSection } from "./sections.ts";
+import type { Sealer } from "./sealer.ts";
+import type { SectionDraft } from "./wal-frame.ts";
+
+/** Age of the WAL in ms at which a checkpoint trims it even if it is short: 5 minutes. */
+const WAL_AGE_MAX_MS = 300_000;
+
+/** Decides when a checkpoint is due and makes it. */
+export class Checkpointer {
+  readonly #context: LogContext;
+  readonly #commit: GroupCommit;
+  readonly #sealer: Sealer;
+  #running: Promise<void> | undefined;
+  #lastMonotonicMs: number;
+  /** Commits that the last checkpoint itself needed are no reason for the next one. */
+  #commitsAtLast = 0;
+
+  constructor(context: LogContext, commit: GroupCommit, sealer: Sealer) {
+    this.#context = context;
+    this.#commit = commit;
+    this.#sealer = sealer;
+    this.#lastMonotonicMs = context.clock.monotonicMs();
+  }
+
+  /** Makes a checkpoint if the WAL is long or old enough and none is being made. */
+  consider(): void {
+    if (this.#running !== undefined || !this.#context.store.recoverable) return;
+    const { wal, limits, clock } = this.#context;
+    const long = wal.byteLength > limits.walBytesMax;
+    const old =
+      clock.monotonicMs() - this.#lastMonotonicMs > WAL_AGE_MAX_MS &&
+      this.#commit.commits > this.#commitsAtLast;
+    if (!long && !old) return;
+    // A failed attempt shows as the sealer's failure, and the next call tries again.
+    this.#running = this.run().then(
+      () => this.#ended(),
+      () => this.#ended(),
+    );
+  }
+
+  /** Makes a checkpoint. @throws MillraceError when sealing or committing fails; nothing is lost then. */
+  async run(): Promise<void> {
+    const { core, wal, store } = this.#context;
+    const throughFrame = wal.nextFrameNumber - 1;
+    core.rollOlderThan(Number.POSITIVE_INFINITY);
+    // What was appended and not committed when the segments were rolled holds them back until it is.
+    await this.#commit.change([]);
+    await this.#sealer.drain();
+    await this.#commit.change([], () => this.#snapshot());
+    const frameNumbers = wal.trimmable(throughFrame);
+    await store.deleteFrames(frameNumbers);
+    wal.remove(frameNumbers);
+  }
+
+  /** Resolves when no checkpoint is being made. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  #ended(): void {
+    this.#running = undefined;
+    this.#lastMonotonicMs = this.#context.clock.monotonicMs();
+    this.#commitsAtLast = this.#commit.commits;
+  }
+
+  #snapshot(): SectionDraft[] {
+    const { control, producers, core, slots, clock } = this.#context;
+    producers.expire(clock.nowMs());
+    const snapshot = control.snapshot((shardUid) => {
+      const shard = slots.ofUid(shardUid);
+      return shard === undefined ? 0 : core.position(shard.slot).nextIndex;
+    });
+    return [snapshotSection(snapshot), producerSection(encodeResults(producers.all()))];
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * Group commit: request batches and control records become WAL frames, one at a time.
+ *
+ * While a frame is being written the next one grows, up to a soft limit; what comes later waits
+ * outside the core. A batch is acknowledged when its frame is durable, and only then can its records
+ * be read. When a frame fails, everything appended since the last durable one is taken back, the
+ * growing frame included, before anybody is told.
+ */
+import { CoreTrapError } from "../core/core-errors.ts";
+import type { Run } from "../core/core-types.ts";
+import { DeposedError, EngineClosedError, EngineFailedError, MillraceError, ResourceNotFoundError } from "../errors/index.ts";
+import type { ControlRecord } from "./control-records.ts";
+import { type AppendedPut, FrameGroup, type PendingChange } from "./frame-group.ts";
+import { writeFrame } from "./frame-writer.ts";
+import type { LogContext } from "./log-context.ts";
+import { encodeResults } from "./producer-table.ts";
+import { controlSection, producerSection, recordSections } from "./sections.ts";
+import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
+
+/** Bytes of records at which a growing frame takes no further batch. */
+const FRAME_SOFT_BYTES = 1_048_576;
+/** Bytes of records that a frame of several batches does not exceed; a larger batch goes alone. */
+const FRAME_HARD_BYTES = 12_582_912;
+
+/** A batch that waits to be appended. Calling `append` appends it to the core. */
+export interface WaitingPut {
+  /** Length of the request in bytes. */
+  readonly byteLength: number;
+  /** Appends the batch; undefined when it is settled already (refused, or a repeat). */
+  readonly append: () => AppendedPut | undefined;
+  readonly reject: (error: Error) => void;
+}
+
+/** What happens outside when a frame is durable or memory runs short. */
+export interface GroupCommitListener {
+  /** These runs of records are durable now. */
+  committed(runs: readonly Run[]): void;
+  /** A control record has just been applied to the control state. */
+  applied(record: ControlRecord): void;
+  /** An append waits because too much is in memory that the store does not have yet. */
+  pressed(): void;
+}
+
+/** The one writer of the WAL. */
+export class GroupCommit {
+  readonly #context: LogContext;
+  readonly #listener: GroupCommitListener;
+  readonly #waiting: WaitingPut[] = [];
+  #growing = new FrameGroup();
+  #inFlight: FrameGroup | undefined;
+  #failure: MillraceError | undefined;
+  #idle: (() => void)[] = [];
+  #commits = 0;
+
+  constructor(context: LogContext, listener: GroupCommitListener) {
+    this.#context = context;
+    this.#listener = listener;
+  }
+
+  /** Frames that were committed since the log opened. */
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /** Bytes of requests that are not acknowledged yet. */
+  get unacknowledgedBytes(): number {
+    const waiting = this.#waiting.reduce((sum, put) => sum + put.byteLength, 0);
+    return waiting + this.#growing.requestBytes + (this.#inFlight?.requestBytes ?? 0);
+  }
+
+  /** Why the log takes no more writes, if it does not. */
+  get failure(): MillraceError | undefined {
+    return this.#failure;
+  }
+
+  /** Takes a batch; its own promise tells the rest. */
+  put(put: WaitingPut): void {
+    if (this.#failure !== undefined) {
+      put.reject(this.#failure);
+      return;
+    }
+    this.#waiting.push(put);
+    this.pump();
+  }
+
+  /** Commits control records and further sections in one frame; resolves with its number once they are applied. */
+  change(
+    records: readonly ControlRecord[],
+    sections: () => readonly SectionDraft[] = () => [],
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#growing.changes.push({ records, sections, resolve, reject });
+      this.pump();
+    });
+  }
+
+  /** Resolves when nothing waits, grows or is in flight. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idle.push(resolve);
+      this.#tellIdle();
+    });
+  }
+
+  /** Appends what fits into the growing frame and sends it off when no other is in flight. */
+  pump(): void {
+    while (this.#failure === undefined) {
+      this.#fill();
+      if (this.#inFlight !== undefined || this.#growing.empty) return;
+      const group = this.#growing;
+      this.#growing = new FrameGroup();
+      if (this.#context.store.recoverable) {
+        this.#inFlight = group;
+        void this.#commit(group);
+        return;
+      }
+      this.#commitInMemory(group);
+    }
+  }
+
+  /** Ends all that is under way with an error, for good. */
+  fail(error: MillraceError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    const groups = [this.#inFlight, this.#growing];
+    this.#growing = new FrameGroup();
+    for (const group of groups) group?.reject(error);
+    for (const put of this.#waiting.splice(0)) put.reject(error);
+    this.#tellIdle();
+  }
+
+  #fill(): void {
+    while (this.#growing.recordBytes < FRAME_SOFT_BYTES) {
+      const next = this.#waiting[0];
+      if (next === undefined) return;
+      const { recordBytes } = this.#growing;
+      if (recordBytes > 0 && recordBytes + next.byteLength > FRAME_HARD_BYTES) return;
+      if (!this.#hasRoomFor(next.byteLength)) {
+        this.#listener.pressed();
+        return;
+      }
+      this.#waiting.shift();
+      this.#append(next);
+    }
+  }
+
+  #append(next: WaitingPut): void {
+    try {
+      const put = next.append();
+      if (put === undefined) return;
+      this.#growing.puts.push(put);
+      this.#growing.recordBytes += put.byteLength;
+    } catch (error) {
+      next.reject(error instanceof Error ? error : new Error(String(error)));
+      if (error instanceof CoreTrapError) this.fail(coreFailure(error));
+    }
+  }
+
+  #hasRoomFor(byteLength: number): boolean {
+    const { dirtyBytes } = this.#context.core.memory();
+    return dirtyBytes === 0 || dirtyBytes + byteLength <= this.#context.limits.dirtyBytesMax;
+  }
+
+  #commitInMemory(group: FrameGroup): void {
+    const { core } = this.#context;
+    const runs = core.cut();
+    core.commit(this.#commits + 1);
+    this.#settle(group, runs, this.#commits + 1);
+  }
+
+  async #commit(group: FrameGroup): Promise<void> {
+    const { core, store, clock, wal } = this.#context;
+    const frameNumber = wal.nextFrameNumber;
+    try {
+      const runs = core.cut();
+      const frame = encodeFrame(
+        core,
+        {
+          epoch: this.#context.epoch,
+          frameNumber,
+          previousHash: wal.previousHash,
+          timeMs: clock.nowMs(),
+        },
+        [...recordSections(runs), ...this.#groupSections(group)],
+      );
+      await writeFrame(store, clock, frameNumber, frame);
+      if (this.#failure !== undefined) return;
+      core.commit(frameNumber);
+      wal.add({ frameNumber, byteLength: frame.bytes.byteLength, fence: false }, frame.hash);
+      this.#inFlight = undefined;
+      this.#settle(group, runs, frameNumber);
+    } catch (error) {
+      this.#inFlight = undefined;
+      this.#takeBack(group, error);
+    }
+    this.pump();
+  }
+
+  #groupSections(group: FrameGroup): SectionDraft[] {
+    const sections = group.changes.flatMap((change) => [...change.sections()]);
+    const records = group.changes.flatMap((change) => change.records);
+    if (records.length > 0) sections.push(controlSection(records));
+    if (group.puts.length > 0) {
+      sections.push(producerSection(encodeResults(group.puts.map((put) => put.outcome))));
+    }
+    return sections;
+  }
+
+  #settle(group: FrameGroup, runs: readonly Run[], frameNumber: number): void {
+    this.#commits++;
+    for (const put of group.puts) this.#context.producers.add(put.outcome);
+    for (const change of group.changes) this.#apply(change, frameNumber);
+    for (const put of group.puts) put.resolve(put.result);
+    this.#listener.committed(runs);
+    this.#tellIdle();
+  }
+
+  #apply(change: PendingChange, frameNumber: number): void {
+    try {
+      for (const record of change.records) {
+        this.#context.control.apply(record);
+        if (record.kind === "stream-deleted") this.#withdraw(record.streamUid);
+        this.#listener.applied(record);
+      }
+    } catch (error) {
+      change.reject(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    change.resolve(frameNumber);
+  }
+
+  /** Records that are appended to a stream but not committed when it is deleted go with it. */
+  #withdraw(streamUid: number): void {
+    for (const put of this.#growing.withdraw(streamUid)) {
+      put.reject(ResourceNotFoundError.stream(put.streamName));
+    }
+  }
+
+  #takeBack(group: FrameGroup, error: unknown): void {
+    if (this.#failure !== undefined) return;
+    if (error instanceof CoreTrapError) {
+      group.reject(coreFailure(error));
+      this.fail(coreFailure(error));
+      return;
+    }
+    const reason =
+      error instanceof MillraceError
+        ? error
+        : new MillraceError("InternalFailureException", `a commit failed: ${String(error)}`, {
+            retryable: true,
+            cause: error,
+          });
+    if (reason instanceof DeposedError || reason.indeterminate) {
+      group.reject(reason);
+      this.fail(reason);
+      return;
+    }
+    const growing = this.#growing;
+    this.#growing = new FrameGroup();
+    this.#context.core.rewind();
+    group.reject(reason);
+    growing.reject(reason);
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    const busy =
+      this.#inFlight !== undefined || !this.#growing.empty || this.#waiting.length > 0;
+    if (busy && this.#failure === undefined) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+/** The core trapped: its memory can no longer be trusted, only the store can. */
+function coreFailure(cause: CoreTrapError): EngineFailedError {
+  return new EngineFailedError(
+    `the core failed (${cause.message}); open the engine again to go on from the store`,
+    { indeterminate: true, cause },
+  );
+}
+
+/** The error for calls after the log was closed. */
+export function closedError(name: string): EngineClosedError {
+  return new EngineClosedError(`the engine "${name}" is closed`, { argument: "name", value: name });
+}

@@ -1,0 +1,43 @@
+/** The parts that the log's activities share: one owner of state each, no behaviour of its own. */
+import type { ShardLogCore } from "../core/core-types.ts";
+import type { Clock } from "../platform/platform.ts";
+import type { LogStore } from "../storage/log-store.ts";
+import type { ControlState } from "./control-state.ts";
+import type { ProducerTable } from "./producer-table.ts";
+import type { SegmentDirectory } from "./segment-directory.ts";
+import type { ShardSlots } from "./shard-slots.ts";
+import type { WalLedger } from "./wal-ledger.ts";
+
+/** A loss that recovery or a read found. */
+export interface DataLoss {
+  readonly kind: "wal-frame" | "segment";
+  /** Which frame or segment. */
+  readonly where: string;
+  readonly reason: string;
+  /** Number of records that are gone, when it can be told. */
+  readonly recordCount: number | undefined;
+}
+
+/** Sizes by which the log decides when to write what. */
+export interface LogLimits {
+  /** WAL size in bytes at which a checkpoint trims it. */
+  readonly walBytesMax: number;
+  /** Bytes in segments that are not in the store yet, beyond which appends wait. */
+  readonly dirtyBytesMax: number;
+}
+
+/** Everything that an open log consists of. */
+export interface LogContext {
+  readonly core: ShardLogCore;
+  readonly store: LogStore;
+  readonly clock: Clock;
+  readonly limits: LogLimits;
+  readonly control: ControlState;
+  readonly directory: SegmentDirectory;
+  readonly producers: ProducerTable;
+  readonly slots: ShardSlots;
+  readonly wal: WalLedger;
+  /** This leader's term. */
+  readonly epoch: number;
+  readonly losses: DataLoss[];
+}

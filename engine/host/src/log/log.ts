@@ -1,0 +1,269 @@
+/**
+ * The durable shard log of one engine: appends, commits, seals, checkpoints, expires and reads.
+ *
+ * Each activity has a module of its own; this one opens them over the same context, runs them at
+ * the right moments and is what the layers above see.
+ */
+import type { Run, ShardLogCore } from "../core/core-types.ts";
+import type { MillraceError } from "../errors/index.ts";
+import type { Clock, Random } from "../platform/platform.ts";
+import type { LogStore } from "../storage/log-store.ts";
+import { Checkpointer } from "./checkpoint.ts";
+import { CommitWaiters } from "./commit-waiters.ts";
+import type { ControlRecord, StreamDefinition } from "./control-records.ts";
+import type { ControlState } from "./control-state.ts";
+import { closedError, GroupCommit, type WaitingPut } from "./group-commit.ts";
+import type { DataLoss, LogContext, LogLimits } from "./log-context.ts";
+import type { ProducerTable } from "./producer-table.ts";
+import { type ReadLimits, type ReadOutcome, type ReadPosition, Reader } from "./reader.ts";
+import { recover, requireShard } from "./recovery.ts";
+import { RetentionSweep, SWEEP_INTERVAL_MS } from "./retention.ts";
+import { Sealer } from "./sealer.ts";
+import type { ShardSlots, SlottedShard } from "./shard-slots.ts";
+
+/** Largest WAL before a checkpoint trims it: 32 MiB. */
+const WAL_BYTES_MAX = 33_554_432;
+/** Largest amount of memory that the store does not have yet: 64 MiB. */
+const DIRTY_BYTES_MAX = 67_108_864;
+/** An open segment is sealed when its first record is this old: 1 hour. */
+const SEAL_AGE_MS = 3_600_000;
+
+/** What a log is opened over. */
+export interface LogSettings {
+  /** Name of the engine, for messages. */
+  readonly name: string;
+  readonly core: ShardLogCore;
+  readonly store: LogStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Size of the core's arena in bytes. */
+  readonly arenaBytesMax: number;
+  /** Whether the write quotas of shards are enforced. */
+  readonly writeQuotas: boolean;
+  /** Called with every run of records that becomes durable from now on. */
+  readonly onCommitted: (runs: readonly Run[]) => void;
+}
+
+/** Sizes of a log in the store, and how it is doing. */
+export interface LogStatus {
+  readonly epoch: number;
+  readonly walFrames: number;
+  readonly walBytes: number;
+  readonly segments: number;
+  readonly commits: number;
+  /** Bytes of requests that are not acknowledged yet. */
+  readonly unacknowledgedBytes: number;
+  /** Why sealing last failed, until it succeeds. */
+  readonly sealFailure: string | undefined;
+  /** Why retention dropped nothing in the last sweep although it might have. */
+  readonly retentionPausedBecause: string | undefined;
+}
+
+/** Chooses limits that leave the cache at least half of the arena. */
+function limitsFor(arenaBytesMax: number): LogLimits {
+  return {
+    walBytesMax: Math.min(WAL_BYTES_MAX, Math.floor(arenaBytesMax / 4)),
+    dirtyBytesMax: Math.min(DIRTY_BYTES_MAX, Math.floor(arenaBytesMax / 2)),
+  };
+}
+
+/** An open log. One per engine; the only writer of its store. */
+export class Log {
+  readonly #name: string;
+  readonly #onCommitted: (runs: readonly Run[]) => void;
+  readonly #context: LogContext;
+  readonly #commit: GroupCommit;
+  readonly #sealer: Sealer;
+  readonly #checkpointer: Checkpointer;
+  readonly #retention: RetentionSweep;
+  readonly #reader: Reader;
+  readonly #waiters = new CommitWaiters();
+  #cancelSweep: () => void;
+  #closed = false;
+
+  private constructor(settings: LogSettings, context: LogContext) {
+    this.#name = settings.name;
+    this.#onCommitted = settings.onCommitted;
+    this.#context = context;
+    this.#commit = new GroupCommit(context, {
+      committed: (runs) => this.#committed(runs),
+      applied: (record) => this.#applied(record),
+      pressed: () => this.#pressed(),
+    });
+    this.#sealer = new Sealer(context, this.#commit);
+    this.#checkpointer = new Checkpointer(context, this.#commit, this.#sealer);
+    this.#retention = new RetentionSweep(context, this.#commit);
+    this.#reader = new Reader(context);
+    this.#cancelSweep = context.clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
+  }
+
+  /** Takes the lead of a store and recovers what it holds. @throws MillraceError when that is not possible. */
+  static async open(settings: LogSettings): Promise<Log> {
+    const context = await recover({ ...settings, limits: limitsFor(settings.arenaBytesMax) });
+    const log = new Log(settings, context);
+    log.#sealer.kick();
+    log.#checkpointer.consider();
+    return log;
+  }
+
+  get control(): ControlState {
+    return this.#context.control;
+  }
+
+  get core(): ShardLogCore {
+    return this.#context.core;
+  }
+
+  get slots(): ShardSlots {
+    return this.#context.slots;
+  }
+
+  get producers(): ProducerTable {
+    return this.#context.producers;
+  }
+
+  /** Losses found so far, oldest first. */
+  get losses(): readonly DataLoss[] {
+    return this.#context.losses;
+  }
+
+  /** Why the log takes no more writes, if it does not. */
+  get failure(): MillraceError | undefined {
+    return this.#commit.failure;
+  }
+
+  /** Takes a batch; appends it when its turn has come. */
+  put(put: WaitingPut): void {
+    this.#commit.put(put);
+  }
+
+  /** Commits changes of state in one frame; resolves once they are applied. */
+  async change(records: readonly ControlRecord[]): Promise<void> {
+    await this.#commit.change(records);
+  }
+
+  /** Reads durable records. Waits for the store only when nothing asked for is in memory. */
+  read(positions: readonly ReadPosition[], limits: ReadLimits): Promise<ReadOutcome> {
+    return this.#reader.read(positions, limits);
+  }
+
+  /** Index of the first durable record at or after a time (ms since the Unix epoch). */
+  indexAtTime(shard: SlottedShard, timeMs: number): Promise<number> {
+    return this.#reader.indexAtTime(shard, timeMs);
+  }
+
+  /** Calls `wake` once, at the next commit with records of one of the slots, or at close. Returns the cancellation. */
+  onCommit(slots: readonly number[], wake: () => void): () => void {
+    return this.#waiters.wait(slots, wake);
+  }
+
+  /** Seals everything, writes a snapshot and trims the WAL. */
+  checkpoint(): Promise<void> {
+    return this.#checkpointer.run();
+  }
+
+  /** Drops what retention no longer keeps. Runs by itself once a minute. */
+  sweep(): Promise<void> {
+    return this.#retention.sweep();
+  }
+
+  status(): LogStatus {
+    const { wal, directory, epoch } = this.#context;
+    return {
+      epoch,
+      walFrames: wal.frameCount,
+      walBytes: wal.byteLength,
+      segments: directory.count,
+      commits: this.#commit.commits,
+      unacknowledgedBytes: this.#commit.unacknowledgedBytes,
+      sealFailure: this.#sealer.failure?.message,
+      retentionPausedBecause: this.#retention.pausedBecause,
+    };
+  }
+
+  /** Finishes what was accepted, then takes nothing more. The store stays open. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelSweep();
+    await this.#commit.idle();
+    await this.#sealer.stop();
+    await this.#checkpointer.settled();
+    await this.#commit.idle();
+    this.#commit.fail(closedError(this.#name));
+    this.#waiters.wakeAll();
+  }
+
+  /** Ends everything at once with an error; what was not acknowledged is indeterminate. */
+  fail(error: MillraceError): void {
+    this.#cancelSweep();
+    this.#commit.fail(error);
+    this.#waiters.wakeAll();
+  }
+
+  #committed(runs: readonly Run[]): void {
+    this.#onCommitted(runs);
+    this.#waiters.wake(runs.map((run) => run.slot));
+    this.#sealer.kick();
+    this.#checkpointer.consider();
+  }
+
+  /** Follows the control state with the core, the directory and the store. */
+  #applied(record: ControlRecord): void {
+    const { slots, control, core, directory } = this.#context;
+    switch (record.kind) {
+      case "stream-created":
+        this.#addStream(record.stream);
+        return;
+      case "stream-deleted":
+        this.#removeStream(record.streamUid);
+        return;
+      case "segments-sealed":
+        for (const { key, lastIndex } of record.segments) {
+          if (control.shard(key[0]) === undefined) continue;
+          directory.add(key);
+          directory.noteLast(key, lastIndex);
+        }
+        return;
+      case "shard-trimmed": {
+        const shard = slots.ofUid(record.shardUid);
+        if (shard !== undefined) core.trim(shard.slot, record.beforeIndex);
+        return;
+      }
+    }
+  }
+
+  #addStream(stream: StreamDefinition): void {
+    this.#context.slots.addStream(stream, (uid) => requireShard(this.#context.control, uid));
+  }
+
+  #removeStream(streamUid: number): void {
+    const { slots, directory, store } = this.#context;
+    const shards = slots.removeStream(streamUid);
+    this.#waiters.wake(shards.map((shard) => shard.slot));
+    const keys = shards.flatMap((shard) => directory.drop(shard.uid));
+    // Segments that stay behind because of an error are garbage to the next leader.
+    store.deleteSegments(keys).catch(() => undefined);
+  }
+
+  #pressed(): void {
+    if (this.#context.core.sealable(1).length === 0 && !this.#context.core.hasProvisional()) {
+      this.#context.core.rollOlderThan(Number.POSITIVE_INFINITY);
+    }
+    this.#sealer.kick();
+  }
+
+  #sweep(): void {
+    if (this.#closed || this.failure !== undefined) return;
+    const { clock, core } = this.#context;
+    core.rollOlderThan(clock.nowMs() - SEAL_AGE_MS);
+    this.#sealer.kick();
+    this.#checkpointer.consider();
+    const next = (): void => {
+      if (this.#closed) return;
+      this.#cancelSweep = clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
+    };
+    // A sweep that fails has dropped nothing, and the next one tries again.
+    this.#retention.sweep().then(next, next);
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * Reads durable records from any number of shards of one stream into one packed slice.
+ *
+ * What is in the core's cache is copied straight out of it. What is not is loaded first: a read that
+ * finds nothing in the cache waits for the store, one that finds something returns it and has the rest
+ * loaded for the next read.
+ */
+import { PART_AT_END, PART_HOLE, PART_TRIMMED } from "@millrace/core/layout";
+import type { SegmentKey } from "../storage/log-store.ts";
+import type { LogContext } from "./log-context.ts";
+import { type SalvagedSegment, SegmentLoader } from "./segment-loader.ts";
+import type { SlottedShard } from "./shard-slots.ts";
+import { byteLengthOf, type SlicePart, type SliceSource, packSlice } from "./slice-writer.ts";
+
+/** Smallest share of a read's bytes that each shard gets. */
+const SHARE_BYTES_MIN = 65_536;
+/** Segments that one read has loaded at once. */
+const LOADS_MAX = 4;
+
+/** Where a read stands in one shard. */
+export interface ReadPosition {
+  readonly shard: SlottedShard;
+  readonly nextIndex: number;
+}
+
+/** Limits of one read. */
+export interface ReadLimits {
+  readonly recordsMax: number;
+  readonly bytesMax: number;
+}
+
+/** What one pass over the cache found of one shard. */
+interface Found {
+  readonly part: SlicePart;
+  /** Segment that must be loaded before the read can go on. */
+  readonly absent: SegmentKey | undefined;
+}
+
+/** A slice with what the caller needs to account for it. */
+export interface ReadOutcome {
+  readonly slice: ArrayBuffer;
+  readonly recordCount: number;
+  /** What each shard contributed; bytes are those of its record frames. */
+  readonly taken: readonly {
+    readonly shard: SlottedShard;
+    readonly recordCount: number;
+    readonly byteLength: number;
+  }[];
+}
+
+/** Reads for everyone; keeps no position of its own. */
+export class Reader {
+  readonly #context: LogContext;
+  readonly #loader: SegmentLoader;
+  /** Shard that the next read begins with, so that none starves. */
+  #turn = 0;
+
+  constructor(context: LogContext) {
+    this.#context = context;
+    this.#loader = new SegmentLoader(context);
+  }
+
+  /** Reads what is there, empty when nothing is. @throws MillraceError when the store cannot be read. */
+  async read(positions: readonly ReadPosition[], limits: ReadLimits): Promise<ReadOutcome> {
+    for (;;) {
+      const found = this.#pass(positions, limits);
+      const absent = found.filter((one) => one.absent !== undefined).slice(0, LOADS_MAX);
+      const loads = absent.map((one) => this.#load(positions, one.absent));
+      const parts = found.map((one) => one.part);
+      if (loads.length === 0 || parts.some((part) => part.recordCount > 0)) {
+        // A failed load in the background shows when a read has to wait for it.
+        for (const load of loads) load.catch(() => undefined);
+        return this.#outcome(positions, parts);
+      }
+      await Promise.all(loads);
+    }
+  }
+
+  /** Index of the first durable record at or after a time; the end when there is none. */
+  async indexAtTime(shard: SlottedShard, timeMs: number): Promise<number> {
+    const { core, directory } = this.#context;
+    const key = directory.reaching(shard.uid, timeMs);
+    if (key !== undefined) {
+      await this.#loader.load(shard.slot, key);
+      const salvaged = this.#loader.salvaged(key);
+      const range = salvaged?.ranges.find((candidate) => candidate.lastMs >= timeMs);
+      if (range !== undefined) return range.firstIndex;
+    }
+    return core.indexAtTime(shard.slot, timeMs) ?? core.position(shard.slot).durableIndex;
+  }
+
+  #load(positions: readonly ReadPosition[], key: SegmentKey | undefined): Promise<void> {
+    const shard = positions.find((position) => position.shard.uid === key?.[0])?.shard;
+    if (key === undefined || shard === undefined) return Promise.resolve();
+    return this.#loader.load(shard.slot, key);
+  }
+
+  #pass(positions: readonly ReadPosition[], limits: ReadLimits): Found[] {
+    const turn = this.#turn++ % Math.max(1, positions.length);
+    const ordered = [...positions.slice(turn), ...positions.slice(0, turn)];
+    let records = limits.recordsMax;
+    let bytes = limits.bytesMax;
+    return ordered.map((position, i) => {
+      const share = Math.max(SHARE_BYTES_MIN, Math.floor(bytes / (ordered.length - i)));
+      const one = this.#ofShard(position, { recordsMax: records, bytesMax: Math.min(share, bytes) });
+      records -= one.part.recordCount;
+      bytes -= byteLengthOf(one.part);
+      return one;
+    });
+  }
+
+  #ofShard({ shard, nextIndex }: ReadPosition, limits: ReadLimits): Found {
+    const { core, control } = this.#context;
+    const trimmedBefore = control.shard(shard.uid)?.trimmedBefore ?? 0;
+    const walk = new ShardWalk(this.#context, this.#loader, shard, Math.max(nextIndex, trimmedBefore));
+    if (nextIndex > 0 && nextIndex < trimmedBefore) walk.flags |= PART_TRIMMED;
+    walk.advance(limits);
+    const atEnd = walk.nextIndex >= core.position(shard.slot).durableIndex;
+    const nowMs = this.#context.clock.nowMs();
+    return {
+      absent: walk.absent,
+      part: {
+        shardIndex: shard.shardIndex,
+        createdSeconds: shard.createdSeconds,
+        flags: walk.flags | (atEnd ? PART_AT_END : 0),
+        nextIndex: walk.nextIndex,
+        behindMs: atEnd || walk.lastMs === 0 ? 0 : Math.max(0, nowMs - walk.lastMs),
+        recordCount: walk.recordCount,
+        sources: walk.sources,
+      },
+    };
+  }
+
+  #outcome(positions: readonly ReadPosition[], parts: readonly SlicePart[]): ReadOutcome {
+    const taken = positions.flatMap(({ shard }) => {
+      const part = parts.find(({ shardIndex }) => shardIndex === shard.shardIndex);
+      if (part === undefined || part.recordCount === 0) return [];
+      return [{ shard, recordCount: part.recordCount, byteLength: byteLengthOf(part) }];
+    });
+    return {
+      slice: packSlice(this.#context.core, parts, this.#context.clock.nowMs()),
+      recordCount: taken.reduce((sum, one) => sum + one.recordCount, 0),
+      taken,
+    };
+  }
+}
+
+/** One pass through the cached and salvaged records of one shard. */
+class ShardWalk {
+  readonly #context: LogContext;
+  readonly #loader: SegmentLoader;
+  readonly #shard: SlottedShard;
+  readonly sources: SliceSource[] = [];
+  nextIndex: number;
+  flags = 0;
+  recordCount = 0;
+  lastMs = 0;
+  absent: SegmentKey | undefined;
+
+  constructor(context: LogContext, loader: SegmentLoader, shard: SlottedShard, nextIndex: number) {
+    this.#context = context;
+    this.#loader = loader;
+    this.#shard = shard;
+    this.nextIndex = nextIndex;
+  }
+
+  /** Goes on until the limits, the end, or a segment that is not in the cache. */
+  advance(limits: ReadLimits): void {
+    const { core } = this.#context;
+    let bytes = limits.bytesMax;
+    let records = limits.recordsMax;
+    while (records > 0 && (bytes > 0 || (this.recordCount === 0 && limits.bytesMax > 0))) {
+      const range = core.locate(this.#shard.slot, this.nextIndex, records, Math.max(1, bytes));
+      if (range.kind === "end") return;
+      if (range.kind === "absent") {
+        if (!this.#skipOrStop(range.cachedFrom)) return;
+        continue;
+      }
+      // The first record of a read comes whole, however large; later ones only if they fit.
+      if (this.recordCount > 0 && range.byteLength > bytes) return;
+      this.sources.push({ address: range.address, byteLength: range.byteLength });
+      this.recordCount += range.recordCount;
+      this.nextIndex = range.nextIndex;
+      this.lastMs = range.lastMs;
+      bytes -= range.byteLength;
+      records -= range.recordCount;
+    }
+  }
+
+  /** Moves over what no segment holds. False when a segment must be loaded or taken in first. */
+  #skipOrStop(cachedFrom: number): boolean {
+    const { directory } = this.#context;
+    const covering = directory.covering(this.#shard.uid, this.nextIndex);
+    if (covering !== undefined && !this.#endsBefore(covering)) {
+      const salvaged = this.#loader.salvaged(covering);
+      if (salvaged === undefined) {
+        this.absent = covering;
+        return false;
+      }
+      if (this.#takeSalvaged(salvaged)) return true;
+    }
+    const following = directory.after(this.#shard.uid, this.nextIndex);
+    const next = Math.min(following?.[2] ?? cachedFrom, cachedFrom);
+    this.nextIndex = next;
+    return true;
+  }
+
+  /** Whether the shard is known to have nothing between the position and the end of a segment. */
+  #endsBefore(key: SegmentKey): boolean {
+    const last = this.#context.directory.lastIndexOf(key);
+    return last !== undefined && last < this.nextIndex;
+  }
+
+  /** Takes the intact rest of a damaged segment. False when nothing of it is left at or after the position. */
+  #takeSalvaged({ image, ranges }: SalvagedSegment): boolean {
+    this.flags |= PART_HOLE;
+    const range = ranges.find((candidate) => candidate.firstIndex >= this.nextIndex);
+    if (range === undefined) return false;
+    this.sources.push(image.subarray(range.byteOffset, range.byteOffset + range.byteLength));
+    this.recordCount += range.recordCount;
+    this.nextIndex = range.lastIndex + 1;
+    this.lastMs = range.lastMs;
+    return true;
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * Moves full segments from the core into the store: full -> committed -> written -> verified ->
+ * declared.
+ *
+ * A segment counts only once a WAL frame declares it; one that was written and not declared is
+ * garbage that the next leader removes. Every image is read back and verified before its declaration,
+ * because some stores return damaged bytes without an error.
+ */
+import { SEGMENT_HASH, SEGMENT_HEADER_BYTES } from "@millrace/core/layout";
+import type { SealableSegment, ShardLogCore } from "../core/core-types.ts";
+import { MillraceError } from "../errors/index.ts";
+import type { SegmentKey } from "../storage/log-store.ts";
+import { viewOf } from "./bytes.ts";
+import type { SegmentManifest } from "./control-records.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { LogContext } from "./log-context.ts";
+
+/** Segments that one transaction takes at most. */
+const SEGMENTS_PER_TRANSACTION_MAX = 16;
+/** Bytes after which a transaction takes no further segment. */
+const TRANSACTION_SOFT_BYTES = 4_194_304;
+/** Pause after a failed attempt, in ms. */
+const RETRY_DELAY_MS = 1000;
+
+/** XXH64 of a segment image, its own field left out. */
+export function segmentHash(core: ShardLogCore, image: Uint8Array): bigint {
+  core.hashReset();
+  core.hashBytes(image.subarray(0, SEGMENT_HASH));
+  core.hashBytes(image.subarray(SEGMENT_HEADER_BYTES));
+  return core.hashDigest();
+}
+
+/** Whether an image is as it was sealed. */
+export function segmentIntact(core: ShardLogCore, image: Uint8Array): boolean {
+  if (image.byteLength < SEGMENT_HEADER_BYTES) return false;
+  return segmentHash(core, image) === viewOf(image).getBigUint64(SEGMENT_HASH, true);
+}
+
+interface Sealed {
+  readonly segment: SealableSegment;
+  readonly key: SegmentKey;
+  readonly image: ArrayBuffer;
+}
+
+/** Seals in the background, one transaction at a time. */
+export class Sealer {
+  readonly #context: LogContext;
+  readonly #commit: GroupCommit;
+  #running: Promise<void> | undefined;
+  #failure: MillraceError | undefined;
+  #stopped = false;
+
+  constructor(context: LogContext, commit: GroupCommit) {
+    this.#context = context;
+    this.#commit = commit;
+  }
+
+  /** The last attempt's error, until one succeeds. */
+  get failure(): MillraceError | undefined {
+    return this.#failure;
+  }
+
+  /** Begins to seal what is sealable, unless it is at it. */
+  kick(): void {
+    if (this.#running !== undefined || this.#stopped) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Seals until nothing is sealable. @throws MillraceError of the first failed attempt. */
+  async drain(): Promise<void> {
+    while (!this.#stopped) {
+      this.kick();
+      await this.#running;
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#context.core.sealable(1).length === 0) return;
+    }
+  }
+
+  /** Starts no further transaction; resolves when the current one has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped && this.#commit.failure === undefined) {
+      const batch = this.#take();
+      if (batch.length === 0) return;
+      try {
+        await this.#store(batch);
+        this.#failure = undefined;
+      } catch (error) {
+        this.#failure =
+          error instanceof MillraceError
+            ? error
+            : new MillraceError("InternalFailureException", `sealing failed: ${String(error)}`, {
+                cause: error,
+              });
+        this.#giveBack(batch);
+        this.#context.clock.after(RETRY_DELAY_MS, () => this.kick());
+        return;
+      }
+    }
+  }
+
+  #take(): Sealed[] {
+    const { core, epoch } = this.#context;
+    const batch: Sealed[] = [];
+    let byteLength = 0;
+    for (const segment of core.sealable(SEGMENTS_PER_TRANSACTION_MAX)) {
+      if (byteLength >= TRANSACTION_SOFT_BYTES) break;
+      byteLength += segment.byteLength;
+      const image = core.seal(segment.segment, { epoch });
+      const { shardUid, ordinal, firstIndex, firstMs, lastMs } = segment;
+      batch.push({ segment, key: [shardUid, ordinal, firstIndex, firstMs, lastMs, epoch], image });
+    }
+    return batch;
+  }
+
+  async #store(batch: readonly Sealed[]): Promise<void> {
+    const { store } = this.#context;
+    const keys = batch.map((sealed) => sealed.key);
+    if (this.#failure !== undefined) {
+      // An earlier attempt may have left these keys behind, in whatever condition.
+      await store.reopen();
+      await store.deleteSegments(keys);
+    }
+    await store.addSegments(batch.map(({ key, image }) => ({ key, image })));
+    if (store.recoverable) for (const sealed of batch) await this.#verify(sealed);
+    const segments = batch.map(manifestOf).filter(({ key }) => this.#exists(key[0]));
+    await this.#commit.change([{ kind: "segments-sealed", segments }]);
+    for (const { segment } of batch) {
+      if (this.#exists(segment.shardUid)) this.#context.core.declare(segment.segment);
+    }
+    this.#commit.pump();
+  }
+
+  async #verify({ key, image }: Sealed): Promise<void> {
+    const stored = await this.#context.store.readSegment(key);
+    const intact =
+      stored !== undefined &&
+      stored.byteLength === image.byteLength &&
+      segmentIntact(this.#context.core, stored);
+    if (!intact) {
+      throw new MillraceError(
+        "InternalFailureException",
+        `segment [${key.join(", ")}] did not read back as it was written`,
+        { argument: "segment", value: key.join(","), retryable: true },
+      );
+    }
+  }
+
+  /** Segments of a shard that was deleted meanwhile have left the core with it. */
+  #exists(shardUid: number): boolean {
+    return this.#context.slots.ofUid(shardUid) !== undefined;
+  }
+
+  #giveBack(batch: readonly Sealed[]): void {
+    if (this.#commit.failure !== undefined) return;
+    for (const { segment } of batch) {
+      if (this.#exists(segment.shardUid)) this.#context.core.unseal(segment.segment);
+    }
+  }
+}
+
+function manifestOf({ segment, key, image }: Sealed): SegmentManifest {
+  return {
+    key,
+    lastIndex: segment.lastIndex,
+    recordCount: segment.recordCount,
+    byteLength: image.byteLength,
+  };
+}

@@ -1,0 +1,153 @@
+/**
+ * Which sealed segments the store holds for each shard: derived from the keys of the store and the
+ * declared ordinals of the control state, never stored itself.
+ */
+import type { SegmentKey } from "../storage/log-store.ts";
+
+/** Position of the last element that satisfies a condition that is true first and false later, or -1. */
+function lastWhere(keys: readonly SegmentKey[], condition: (key: SegmentKey) => boolean): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const key = keys[middle];
+    if (key !== undefined && condition(key)) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+/** What the keys of a store come to, given what is declared. */
+export interface DirectoryScan {
+  readonly directory: SegmentDirectory;
+  /** Keys that no manifest declares: left by a leader that was deposed or died before declaring. */
+  readonly garbage: readonly SegmentKey[];
+  /** Declared ordinals that no key stands for. */
+  readonly missing: readonly { readonly shardUid: number; readonly ordinal: number }[];
+}
+
+/** Declared segments by shard, in the order of their ordinals. */
+export class SegmentDirectory {
+  readonly #byShard = new Map<number, SegmentKey[]>();
+  /** Last sequence index of segments, as far as it was seen; the keys do not hold it. */
+  readonly #lastIndexes = new Map<string, number>();
+  #count = 0;
+
+  /**
+   * Sorts out the keys of a store: of several keys for one ordinal the one with the highest epoch is
+   * declared, because a leader writes only ordinals that no earlier epoch had declared.
+   */
+  static scan(
+    keys: readonly SegmentKey[],
+    shards: Iterable<{
+      readonly uid: number;
+      readonly sealedThrough: number;
+      readonly trimmedThrough: number;
+    }>,
+  ): DirectoryScan {
+    const declared = new Map<number, Map<number, SegmentKey>>();
+    const byUid = new Map([...shards].map((shard) => [shard.uid, shard]));
+    const garbage: SegmentKey[] = [];
+    for (const key of keys) {
+      const [uid, ordinal, , , , epoch] = key;
+      const shard = byUid.get(uid);
+      if (shard === undefined || ordinal > shard.sealedThrough || ordinal <= shard.trimmedThrough) {
+        garbage.push(key);
+        continue;
+      }
+      const ordinals = declared.get(uid) ?? new Map<number, SegmentKey>();
+      declared.set(uid, ordinals);
+      const rival = ordinals.get(ordinal);
+      if (rival !== undefined) garbage.push(rival[5] < epoch ? rival : key);
+      if (rival === undefined || rival[5] < epoch) ordinals.set(ordinal, key);
+    }
+    const directory = new SegmentDirectory();
+    const missing: { shardUid: number; ordinal: number }[] = [];
+    for (const { uid, sealedThrough, trimmedThrough } of byUid.values()) {
+      const ordinals = declared.get(uid);
+      for (let ordinal = trimmedThrough + 1; ordinal <= sealedThrough; ordinal++) {
+        const key = ordinals?.get(ordinal);
+        if (key === undefined) missing.push({ shardUid: uid, ordinal });
+        else directory.add(key);
+      }
+    }
+    return { directory, garbage, missing };
+  }
+
+  /** Number of segments. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds a segment behind all others of its shard. */
+  add(key: SegmentKey): void {
+    const keys = this.#byShard.get(key[0]);
+    if (keys === undefined) this.#byShard.set(key[0], [key]);
+    else keys.push(key);
+    this.#count++;
+  }
+
+  /** Notes a segment's last sequence index. */
+  noteLast(key: SegmentKey, lastIndex: number): void {
+    this.#lastIndexes.set(key.join(), lastIndex);
+  }
+
+  /** A segment's last sequence index, when a manifest or the segment itself told it. */
+  lastIndexOf(key: SegmentKey): number | undefined {
+    return this.#lastIndexes.get(key.join());
+  }
+
+  /** The segments of a shard, oldest first. */
+  of(shardUid: number): readonly SegmentKey[] {
+    return this.#byShard.get(shardUid) ?? [];
+  }
+
+  /** The last segment that begins at or before an index. */
+  covering(shardUid: number, index: number): SegmentKey | undefined {
+    const keys = this.of(shardUid);
+    return keys[lastWhere(keys, (key) => key[2] <= index)];
+  }
+
+  /** The first segment that begins after an index. */
+  after(shardUid: number, index: number): SegmentKey | undefined {
+    const keys = this.of(shardUid);
+    return keys[lastWhere(keys, (key) => key[2] <= index) + 1];
+  }
+
+  /** The first segment whose last record arrived at or after a time. */
+  reaching(shardUid: number, timeMs: number): SegmentKey | undefined {
+    return this.of(shardUid).find((key) => key[4] >= timeMs);
+  }
+
+  /** Segments at the old end whose last record arrived before a time. */
+  endedBefore(shardUid: number, timeMs: number): SegmentKey[] {
+    const keys = this.of(shardUid);
+    const kept = keys.findIndex((key) => key[4] >= timeMs);
+    return keys.slice(0, kept === -1 ? keys.length : kept);
+  }
+
+  /** Takes segments up to an ordinal out and returns them. */
+  trimThrough(shardUid: number, ordinal: number): SegmentKey[] {
+    const keys = this.of(shardUid);
+    const dropped = keys.filter((key) => key[1] <= ordinal);
+    this.#byShard.set(
+      shardUid,
+      keys.filter((key) => key[1] > ordinal),
+    );
+    this.#forget(dropped);
+    return dropped;
+  }
+
+  /** Takes a shard out and returns its segments. */
+  drop(shardUid: number): SegmentKey[] {
+    const keys = [...this.of(shardUid)];
+    this.#byShard.delete(shardUid);
+    this.#forget(keys);
+    return keys;
+  }
+
+  #forget(keys: readonly SegmentKey[]): void {
+    this.#count -= keys.length;
+    for (const key of keys) this.#lastIndexes.delete(key.join());
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Brings stored segments back into the core's cache, and keeps what is left of damaged ones.
+ *
+ * A damaged segment is reported once; the frames in it that verify are served all the same.
+ */
+import { SEGMENT_LAST_INDEX } from "@millrace/core/layout";
+import { DamagedSegmentError } from "../core/core-errors.ts";
+import type { IntactRange } from "../core/core-types.ts";
+import type { SegmentKey } from "../storage/log-store.ts";
+import { readUint64, viewOf } from "./bytes.ts";
+import type { LogContext } from "./log-context.ts";
+
+/** What is left of a damaged segment. */
+export interface SalvagedSegment {
+  readonly image: Uint8Array;
+  readonly ranges: readonly IntactRange[];
+}
+
+/** Loads segments, each at most once at a time. */
+export class SegmentLoader {
+  readonly #context: LogContext;
+  readonly #loading = new Map<string, Promise<void>>();
+  readonly #salvaged = new Map<string, SalvagedSegment>();
+
+  constructor(context: LogContext) {
+    this.#context = context;
+  }
+
+  /** What is left of a segment, if it is known to be damaged. */
+  salvaged(key: SegmentKey): SalvagedSegment | undefined {
+    return this.#salvaged.get(key.join());
+  }
+
+  /** Resolves when the segment is in the cache, or known to be damaged or gone. @throws MillraceError when the store cannot be read. */
+  load(slot: number, key: SegmentKey): Promise<void> {
+    const name = key.join();
+    let loading = this.#loading.get(name);
+    if (loading === undefined) {
+      loading = this.#load(slot, key).finally(() => this.#loading.delete(name));
+      this.#loading.set(name, loading);
+    }
+    return loading;
+  }
+
+  async #load(slot: number, key: SegmentKey): Promise<void> {
+    const { store, core, slots } = this.#context;
+    const image = await store.readSegment(key);
+    // The shard may have been deleted, and its slot given away, while the store was reading.
+    if (slots.ofUid(key[0])?.slot !== slot) return;
+    if (image === undefined) {
+      this.#noteDamage(key, "the store no longer has it", { image: new Uint8Array(0), ranges: [] });
+      return;
+    }
+    try {
+      core.load(slot, image);
+      this.#context.directory.noteLast(key, readUint64(viewOf(image), SEGMENT_LAST_INDEX));
+    } catch (error) {
+      if (!(error instanceof DamagedSegmentError)) throw error;
+      this.#noteDamage(key, error.message, { image, ranges: core.intactFrames(image) });
+    }
+  }
+
+  #noteDamage(key: SegmentKey, reason: string, rest: SalvagedSegment): void {
+    // Retention may have dropped the segment while the store was reading; then nothing is amiss.
+    if (!this.#context.directory.of(key[0]).includes(key)) return;
+    this.#salvaged.set(key.join(), rest);
+    this.#context.losses.push({
+      kind: "segment",
+      where: `shard uid ${key[0]}, segment ${key[1]}`,
+      reason,
+      recordCount: undefined,
+    });
+  }
+}

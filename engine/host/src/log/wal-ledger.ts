@@ -1,0 +1,54 @@
+/** What the store's WAL holds: the frames by number with their sizes, so that trimming needs no scan. */
+
+/** A frame in the store. */
+export interface LedgerFrame {
+  readonly frameNumber: number;
+  readonly byteLength: number;
+  /** Fence frames are never trimmed. */
+  readonly fence: boolean;
+}
+
+/** Frames in ascending order, and the end of the hash chain. */
+export class WalLedger {
+  #frames: LedgerFrame[] = [];
+  #byteLength = 0;
+  /** Hash of the newest frame. */
+  previousHash = 0n;
+
+  /** Number of the next frame. */
+  get nextFrameNumber(): number {
+    return (this.#frames.at(-1)?.frameNumber ?? 0) + 1;
+  }
+
+  get frameCount(): number {
+    return this.#frames.length;
+  }
+
+  /** Bytes of all frames. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
+  /** Notes a frame that is in the store, behind all others. */
+  add(frame: LedgerFrame, hash: bigint): void {
+    this.#frames.push(frame);
+    this.#byteLength += frame.byteLength;
+    this.previousHash = hash;
+  }
+
+  /** Numbers of the frames up to one that may be deleted: neither fences nor the newest. */
+  trimmable(throughFrame: number): number[] {
+    const newest = this.nextFrameNumber - 1;
+    return this.#frames
+      .filter((frame) => !frame.fence && frame.frameNumber <= throughFrame)
+      .map((frame) => frame.frameNumber)
+      .filter((frameNumber) => frameNumber !== newest);
+  }
+
+  /** Forgets frames that were deleted. */
+  remove(frameNumbers: readonly number[]): void {
+    const gone = new Set(frameNumbers);
+    this.#frames = this.#frames.filter((frame) => !gone.has(frame.frameNumber));
+    this.#byteLength = this.#frames.reduce((sum, frame) => sum + frame.byteLength, 0);
+  }
+}

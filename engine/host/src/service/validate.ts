@@ -1,0 +1,57 @@
+/** Checks of control arguments: whoever calls, the engine believes nothing it was not shown. */
+import { InvalidArgumentError } from "../errors/index.ts";
+import type { EngineOptions, ReadRequest } from "./engine-service.ts";
+import type { StreamSpec } from "../streams/stream-types.ts";
+
+const NAME_PATTERN = /^[a-zA-Z0-9_.-]{1,128}$/;
+const MIB = 1_048_576;
+/** Records of one read. */
+const READ_RECORDS_MAX = 10_000;
+/** Bytes of one read: 10 MiB. */
+const READ_BYTES_MAX = 10 * MIB;
+/** Smallest and largest memory budget in bytes: 16 MiB and 2 GiB. */
+const BUDGET_BYTES = { min: 16 * MIB, max: 2048 * MIB } as const;
+
+/** Refuses a number that is no integer or out of its range. */
+function checkInteger(argument: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new InvalidArgumentError(
+    `${argument} must be an integer from ${min} to ${max}, but it is ${String(value)}`,
+    { argument, value, limit: `${min} to ${max}` },
+  );
+}
+
+/** Refuses a name that AWS would refuse. @throws InvalidArgumentError. */
+export function checkName(argument: string, value: string): void {
+  if (typeof value === "string" && NAME_PATTERN.test(value)) return;
+  throw new InvalidArgumentError(
+    `${argument} must be 1 to 128 characters of a-z, A-Z, 0-9, "_", "." and "-", but it is ${JSON.stringify(value)}`,
+    { argument, value: String(value).slice(0, 200), limit: "[a-zA-Z0-9_.-]{1,128}" },
+  );
+}
+
+/** Refuses a stream that cannot be. @throws InvalidArgumentError. */
+export function checkStreamSpec(spec: StreamSpec): void {
+  checkName("name", spec.name);
+  checkInteger("shards", spec.shards, 1, 500);
+  checkInteger("retentionHours", spec.retentionHours, 24, 8760);
+  checkInteger("recordKibMax", spec.recordKibMax, 1024, 10_240);
+}
+
+/** Refuses options that no engine can be opened with. @throws InvalidArgumentError. */
+export function checkEngineOptions(options: EngineOptions): void {
+  checkName("name", options.name);
+  checkInteger("memoryBudgetBytes", options.memoryBudgetBytes, BUDGET_BYTES.min, BUDGET_BYTES.max);
+}
+
+/** Refuses a read that is over its limits. @throws InvalidArgumentError. */
+export function checkReadRequest(request: ReadRequest): void {
+  checkInteger("recordsMax", request.recordsMax, 1, READ_RECORDS_MAX);
+  checkInteger("bytesMax", request.bytesMax, 1, READ_BYTES_MAX);
+  checkInteger("waitMs", request.waitMs, 0, 2_147_483_647);
+  checkInteger("cursors.length", request.cursors.length, 1, 10_000);
+  for (const [i, cursor] of request.cursors.entries()) {
+    checkInteger(`cursors[${i}].shardIndex`, cursor.shardIndex, 0, 4_294_967_295);
+    checkInteger(`cursors[${i}].nextIndex`, cursor.nextIndex, 0, Number.MAX_SAFE_INTEGER);
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * One connection to the database of a log, and its transactions.
+ *
+ * `idb` opens the database; transactions use the raw objects, because a commit must be one burst of
+ * requests and `commit()`, and because the verdict that counts is the `complete` or `abort` event of
+ * the transaction, with its own error.
+ */
+import { type IDBPDatabase, openDB, unwrap } from "idb";
+import { OutcomeUnknownError, StorageUnavailableError } from "../errors/store-errors.ts";
+import { classifyStoreError, explainUnavailable } from "./indexeddb-errors.ts";
+import type { Durability } from "./log-store.ts";
+
+/** Schema version; formats are versioned inside the frames, so that this one never changes. */
+const SCHEMA_VERSION = 1;
+
+/** The object stores: frames under their number, segments under their key. */
+export type ObjectStoreName = "wal" | "segments";
+const OBJECT_STORES: readonly ObjectStoreName[] = ["wal", "segments"];
+
+/** An open database. After the platform took it away, every call rejects with OutcomeUnknownError. */
+export class IndexedDbConnection {
+  readonly #database: IDBDatabase;
+  readonly #onLost: (reason: string) => void;
+  /** Rejections of the calls that wait for their transaction. */
+  readonly #waiting = new Set<(error: unknown) => void>();
+  #lostReason: string | undefined;
+
+  private constructor(database: IDBDatabase, onLost: (reason: string) => void) {
+    this.#database = database;
+    this.#onLost = onLost;
+  }
+
+  /**
+   * Opens the database, and creates it when there is none. `onLost` is called at most once, when the
+   * platform ends the connection or another context wants the database gone.
+   * @throws StorageUnavailableError when there is no IndexedDB, or it refuses.
+   */
+  static async open(
+    databaseName: string,
+    onLost: (reason: string) => void,
+  ): Promise<IndexedDbConnection> {
+    if (typeof indexedDB === "undefined" || indexedDB === null) {
+      throw new StorageUnavailableError("this platform has no IndexedDB", {
+        argument: "storage",
+        value: "indexeddb",
+      });
+    }
+    let connection: IndexedDbConnection | undefined;
+    const database = await openUnblocked(databaseName, (reason, ended) => {
+      if (connection !== undefined) connection.#lose(reason, ended);
+    });
+    connection = new IndexedDbConnection(database, onLost);
+    for (const storeName of OBJECT_STORES) {
+      if (database.objectStoreNames.contains(storeName)) continue;
+      database.close();
+      throw new StorageUnavailableError(
+        `IndexedDB database ${databaseName} is not a log: it has no object store "${storeName}"`,
+        { argument: "name", value: databaseName },
+      );
+    }
+    return connection;
+  }
+
+  /**
+   * Runs the requests that `issue` makes as one transaction over one object store, commits it at
+   * once, and resolves on `complete`. `issue` must make all its requests before it returns.
+   */
+  write(
+    what: string,
+    storeName: ObjectStoreName,
+    durability: Durability,
+    issue: (objectStore: IDBObjectStore) => void,
+  ): Promise<void> {
+    return this.#settle(what, (resolve, reject) => {
+      const transaction = this.#database.transaction(storeName, "readwrite", { durability });
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+      try {
+        issue(transaction.objectStore(storeName));
+      } catch (error) {
+        // Requests made before the failing one must not be committed on their own.
+        transaction.abort();
+        throw error;
+      }
+      transaction.commit();
+    });
+  }
+
+  /** Makes one request in a transaction of its own that reads, and resolves with its result. */
+  read<Result>(
+    what: string,
+    storeName: ObjectStoreName,
+    ask: (objectStore: IDBObjectStore) => IDBRequest<Result>,
+  ): Promise<Result> {
+    return this.#settle(what, (resolve, reject) => {
+      const transaction = this.#database.transaction(storeName, "readonly");
+      const request = ask(transaction.objectStore(storeName));
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+      transaction.onabort = () => reject(transaction.error);
+    });
+  }
+
+  /** Closes the connection once its running transactions are through. No listener is called. */
+  close(): void {
+    this.#lostReason ??= "the store is closed";
+    this.#database.close();
+  }
+
+  /** Waits for one verdict, or for the end of the connection, and gives errors their class. */
+  async #settle<Result>(
+    what: string,
+    start: (resolve: (result: Result) => void, reject: (error: unknown) => void) => void,
+  ): Promise<Result> {
+    let giveUp: ((error: unknown) => void) | undefined;
+    try {
+      return await new Promise<Result>((resolve, reject) => {
+        giveUp = reject;
+        this.#waiting.add(reject);
+        start(resolve, reject);
+      });
+    } catch (error) {
+      if (error instanceof OutcomeUnknownError) throw error;
+      throw classifyStoreError({ what, error, lostReason: this.#lostReason });
+    } finally {
+      if (giveUp !== undefined) this.#waiting.delete(giveUp);
+    }
+  }
+
+  /**
+   * Notes that the connection is gone. Transactions of a connection that `ended` get no more events;
+   * those of one that merely closes run to their end and get their verdict.
+   */
+  #lose(reason: string, ended: boolean): void {
+    if (ended) {
+      for (const reject of this.#waiting) {
+        reject(new OutcomeUnknownError(`the connection to IndexedDB was lost: ${reason}`));
+      }
+    }
+    if (this.#lostReason !== undefined) return;
+    this.#lostReason = reason;
+    this.#database.close();
+    this.#onLost(reason);
+  }
+}
+
+/** Opens the raw database; `lost` is told when it must go, and whether its transactions died with it. */
+async function openUnblocked(
+  databaseName: string,
+  lost: (reason: string, ended: boolean) => void,
+): Promise<IDBDatabase> {
+  let refuse: (error: unknown) => void = () => undefined;
+  const blocked = new Promise<never>((_resolve, reject) => {
+    refuse = reject;
+  });
+  let opening: Promise<IDBPDatabase> | undefined;
+  try {
+    opening = openDB(databaseName, SCHEMA_VERSION, {
+      upgrade(database) {
+        for (const storeName of OBJECT_STORES) database.createObjectStore(storeName);
+      },
+      blocked() {
+        refuse(new DOMException("another tab keeps an older schema open", "BlockedError"));
+      },
+      blocking(_currentVersion, blockedVersion) {
+        const wish = blockedVersion === null ? "deletes the database" : "upgrades the database";
+        lost(`another context ${wish}`, false);
+      },
+      terminated() {
+        lost("the browser closed the database", true);
+      },
+    });
+    return unwrap(await Promise.race([opening, blocked]));
+  } catch (error) {
+    // An opening that was only blocked may still succeed later; nobody would ever close it.
+    opening?.then(
+      (database) => database.close(),
+      () => undefined,
+    );
+    throw explainUnavailable(databaseName, error);
+  }
+}

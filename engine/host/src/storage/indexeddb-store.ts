@@ -1,0 +1,184 @@
+/**
+ * The durable store of a browser: WAL frames as ArrayBuffers and segments as Blobs in IndexedDB.
+ *
+ * Segments are Blobs at every size, because browsers keep Blobs in files of their own: their space is
+ * free again as soon as they are deleted, which small values and compressible ones do not guarantee.
+ */
+import { OutcomeUnknownError, StoreFailedError } from "../errors/store-errors.ts";
+import { IndexedDbConnection } from "./indexeddb-connection.ts";
+import { classifyStoreError } from "./indexeddb-errors.ts";
+import type { Durability, LogStore, SegmentKey, SegmentWrite, StoreUsage } from "./log-store.ts";
+import { segmentKeyText } from "./segment-order.ts";
+
+/** Name of the IndexedDB database that holds an engine's log. */
+export function databaseNameOf(engineName: string): string {
+  return `millrace:${engineName}`;
+}
+
+/** {@link LogStore} over one IndexedDB database. Open it with {@link IndexedDbLogStore.open}. */
+export class IndexedDbLogStore implements LogStore {
+  readonly kind = "indexeddb";
+  readonly recoverable = true;
+  readonly #databaseName: string;
+  readonly #listeners: ((reason: string) => void)[] = [];
+  #connection: IndexedDbConnection | undefined;
+
+  private constructor(databaseName: string) {
+    this.#databaseName = databaseName;
+  }
+
+  /** Opens or creates the store of an engine. @throws StorageUnavailableError naming the cause. */
+  static async open(engineName: string): Promise<IndexedDbLogStore> {
+    const store = new IndexedDbLogStore(databaseNameOf(engineName));
+    await store.reopen();
+    return store;
+  }
+
+  appendFrame(frameNumber: number, frame: Uint8Array, durability: Durability): Promise<void> {
+    // A view would take its whole buffer along, and a view of Wasm memory all of that memory.
+    const copy = frame.slice().buffer;
+    return this.#write(`appendFrame ${frameNumber}`, "wal", durability, (wal) => {
+      wal.add(copy, frameNumber);
+    });
+  }
+
+  async lastFrameNumber(): Promise<number> {
+    const cursor = await this.#read("lastFrameNumber", "wal", (wal) =>
+      wal.openKeyCursor(null, "prev"),
+    );
+    return cursor === null ? 0 : numberKey(cursor.key);
+  }
+
+  async frameNumbers(): Promise<number[]> {
+    const keys = await this.#read("frameNumbers", "wal", (wal) => wal.getAllKeys());
+    return keys.map(numberKey);
+  }
+
+  readFrame(frameNumber: number): Promise<Uint8Array | undefined> {
+    return this.#readBytes(`readFrame ${frameNumber}`, "wal", frameNumber);
+  }
+
+  async deleteFrames(frameNumbers: readonly number[]): Promise<void> {
+    if (frameNumbers.length === 0) return;
+    const ranges = consecutiveRanges(frameNumbers);
+    await this.#write("deleteFrames", "wal", "relaxed", (wal) => {
+      for (const { first, last } of ranges) wal.delete(IDBKeyRange.bound(first, last));
+    });
+  }
+
+  async addSegments(writes: readonly SegmentWrite[]): Promise<void> {
+    if (writes.length === 0) return;
+    const texts = writes.map(({ key }) => segmentKeyText(key)).join(", ");
+    await this.#write(`addSegments ${texts}`, "segments", "strict", (segments) => {
+      for (const { key, image } of writes) segments.add(new Blob([image]), [...key]);
+    });
+  }
+
+  async segmentKeys(): Promise<SegmentKey[]> {
+    const keys = await this.#read("segmentKeys", "segments", (segments) => segments.getAllKeys());
+    return keys.map(segmentKeyOf);
+  }
+
+  readSegment(key: SegmentKey): Promise<Uint8Array | undefined> {
+    return this.#readBytes(`readSegment ${segmentKeyText(key)}`, "segments", [...key]);
+  }
+
+  async deleteSegments(keys: readonly SegmentKey[]): Promise<void> {
+    if (keys.length === 0) return;
+    await this.#write("deleteSegments", "segments", "relaxed", (segments) => {
+      for (const key of keys) segments.delete([...key]);
+    });
+  }
+
+  async reopen(): Promise<void> {
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#connection = await IndexedDbConnection.open(this.#databaseName, (reason) => {
+      for (const listener of this.#listeners) listener(reason);
+    });
+  }
+
+  async usage(): Promise<StoreUsage> {
+    const manager = globalThis.navigator?.storage;
+    const estimate = await manager?.estimate?.();
+    return {
+      usageBytes: estimate?.usage,
+      quotaBytes: estimate?.quota,
+      persistent: (await manager?.persisted?.()) ?? false,
+    };
+  }
+
+  onLost(listener: (reason: string) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  async #write(
+    what: string,
+    storeName: "wal" | "segments",
+    durability: Durability,
+    issue: (objectStore: IDBObjectStore) => void,
+  ): Promise<void> {
+    await this.#open(what).write(what, storeName, durability, issue);
+  }
+
+  async #read<Result>(
+    what: string,
+    storeName: "wal" | "segments",
+    ask: (objectStore: IDBObjectStore) => IDBRequest<Result>,
+  ): Promise<Result> {
+    return await this.#open(what).read(what, storeName, ask);
+  }
+
+  async #readBytes(
+    what: string,
+    storeName: "wal" | "segments",
+    key: IDBValidKey,
+  ): Promise<Uint8Array | undefined> {
+    const value: unknown = await this.#read(what, storeName, (objectStore) => objectStore.get(key));
+    if (value === undefined) return undefined;
+    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+    if (!(value instanceof Blob)) {
+      throw new StoreFailedError(`${what}: the value is neither an ArrayBuffer nor a Blob`);
+    }
+    try {
+      return new Uint8Array(await value.arrayBuffer());
+    } catch (error) {
+      // The file behind the Blob is missing or shorter than it was: the bytes are gone for certain.
+      throw classifyStoreError({ what, error, lostReason: undefined });
+    }
+  }
+
+  #open(what: string): IndexedDbConnection {
+    if (this.#connection !== undefined) return this.#connection;
+    throw new OutcomeUnknownError(`${what}: the store is closed`);
+  }
+}
+
+function numberKey(key: IDBValidKey): number {
+  if (typeof key === "number") return key;
+  throw new StoreFailedError(`the key ${String(key)} of a frame is not a number`);
+}
+
+function segmentKeyOf(key: IDBValidKey): SegmentKey {
+  if (Array.isArray(key) && key.length === 6) {
+    const [shardUid, ordinal, firstIndex, firstMs, lastMs, epoch] = key.map(numberKey);
+    return [shardUid ?? 0, ordinal ?? 0, firstIndex ?? 0, firstMs ?? 0, lastMs ?? 0, epoch ?? 0];
+  }
+  throw new StoreFailedError(`the key ${String(key)} of a segment is not an array of six numbers`);
+}
+
+/** Ascending runs of numbers without a gap: one deletion each instead of one per number. */
+function consecutiveRanges(numbers: readonly number[]): { first: number; last: number }[] {
+  const ranges: { first: number; last: number }[] = [];
+  for (const number of numbers.toSorted((left, right) => left - right)) {
+    const range = ranges.at(-1);
+    if (range !== undefined && number <= range.last + 1) range.last = number;
+    else ranges.push({ first: number, last: number });
+  }
+  return ranges;
+}

@@ -1,0 +1,69 @@
+/** How the site is built: sources of the workspace, one worker, one Wasm file, offline after a visit. */
+import { defineConfig, type Plugin } from "vite";
+import { VitePWA } from "vite-plugin-pwa";
+import policy from "./security-policy.json";
+
+/** Directives that browsers refuse in a meta element and that only the server can send. */
+const HEADER_ONLY = new Set(["frame-ancestors"]);
+
+/** Writes the policy into the built page as well, for hosts that send no headers. */
+function securityPolicyMeta(): Plugin {
+  const content = Object.entries(policy)
+    .filter(([directive]) => !HEADER_ONLY.has(directive))
+    .map(([directive, sources]) => `${directive} ${sources.join(" ")}`)
+    .join("; ");
+  return {
+    name: "security-policy-meta",
+    apply: "build",
+    transformIndexHtml: () => [
+      {
+        tag: "meta",
+        attrs: { "http-equiv": "Content-Security-Policy", content },
+        injectTo: "head-prepend",
+      },
+    ],
+  };
+}
+
+export default defineConfig({
+  base: "./",
+  resolve: { conditions: ["@millrace/source", "module", "browser", "development|production"] },
+  worker: { format: "es" },
+  build: {
+    target: "es2023",
+    assetsInlineLimit: 0,
+    manifest: true,
+    modulePreload: { polyfill: false },
+    sourcemap: true,
+  },
+  plugins: [
+    securityPolicyMeta(),
+    VitePWA({
+      registerType: "prompt",
+      injectRegister: false,
+      includeAssets: [],
+      manifest: {
+        name: "Millrace",
+        short_name: "Millrace",
+        description: "A Kinesis that lives in the browser.",
+        start_url: ".",
+        scope: ".",
+        display: "standalone",
+        theme_color: "#12191d",
+        background_color: "#12191d",
+        icons: [
+          { src: "icon.svg", sizes: "any", type: "image/svg+xml", purpose: "any" },
+          { src: "icon-maskable.svg", sizes: "any", type: "image/svg+xml", purpose: "maskable" },
+        ],
+      },
+      workbox: {
+        globPatterns: ["**/*.{js,css,html,wasm,svg,webmanifest}", "access-log/*.{log,txt}"],
+        maximumFileSizeToCacheInBytes: 4_000_000,
+        inlineWorkboxRuntime: true,
+        navigateFallback: "index.html",
+        cleanupOutdatedCaches: true,
+        sourcemap: false,
+      },
+    }),
+  ],
+});

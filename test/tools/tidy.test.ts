@@ -1,0 +1,152 @@
+/** Holds the whole repository to the rules of the house, and the rules to what they promise. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { assert } from "chai";
+import {
+  ambientTimeAndChance,
+  headingCount,
+  missingFileComment,
+  overlongFile,
+  overlongFunctions,
+  postponedWork,
+  type RepositoryFile,
+  uncheckedTypes,
+  undocumentedExports,
+} from "./tidy-rules.ts";
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+
+function repositoryFiles(): RepositoryFile[] {
+  const listing = execFileSync(
+    "git",
+    ["ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+    { cwd: root, encoding: "utf8" },
+  );
+  return listing
+    .split("\0")
+    .filter((path) => /\.(ts|mjs|cjs|js|md|css|html)$/.test(path))
+    .filter((path) => !path.startsWith("test/fixtures/") && existsSync(join(root, path)))
+    .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+}
+
+const files = repositoryFiles();
+const library = /^(engine\/host|sdk|plugins\/[^/]+)\/src\/.*\.ts$/;
+const source = /^((engine\/host|sdk|plugins\/[^/]+|site)\/src|engine\/core\/assembly)\/.*\.ts$/;
+const platform = /^engine\/host\/src\/platform\//;
+
+function offences(pattern: RegExp, rule: (file: RepositoryFile) => string[]): string[] {
+  return files.filter(({ path }) => pattern.test(path)).flatMap(rule);
+}
+
+describe("the repository", () => {
+  it("is seen by these tests", () => {
+    assert.isAbove(files.filter(({ path }) => library.test(path)).length, 20);
+    assert.isTrue(files.some(({ path }) => path === "test/tools/tidy.test.ts"));
+  });
+
+  it("documents every export of its libraries", () => {
+    assert.deepEqual(offences(library, undocumentedExports), []);
+  });
+
+  it("begins every source file with what it is responsible for", () => {
+    assert.deepEqual(offences(source, missingFileComment), []);
+  });
+
+  it("reads clocks, draws randomness and sets timers in platform/ only", () => {
+    const outside = (file: RepositoryFile): string[] =>
+      platform.test(file.path) ? [] : ambientTimeAndChance(file);
+    assert.deepEqual(offences(library, outside), []);
+  });
+
+  it("has no file past 500 lines", () => {
+    assert.deepEqual(offences(/\.(ts|mjs|cjs|js|css)$/, overlongFile), []);
+  });
+
+  it("has no function past 80 lines outside the tests", () => {
+    assert.deepEqual(offences(source, overlongFunctions), []);
+    assert.deepEqual(offences(/(build|serve|tools\/.*)\.mjs$/, overlongFunctions), []);
+  });
+
+  it("gives up no type check", () => {
+    assert.deepEqual(offences(/\.ts$/, uncheckedTypes), []);
+  });
+
+  it("postpones no work in a comment", () => {
+    assert.deepEqual(offences(/./, postponedWork), []);
+  });
+
+  it("gives every document one first-level heading", () => {
+    assert.deepEqual(offences(/\.md$/, headingCount), []);
+  });
+});
+
+describe("the rules", () => {
+  const file = (text: string): RepositoryFile => ({ path: "planted.ts", text });
+
+  it("find an export without TSDoc, and take one comment for all overloads", () => {
+    const planted = file(`/** A. */
+export const a = 1;
+export const b = 2;
+// Not TSDoc.
+export function c(): void {}
+/** D. */
+export function d(x: number): void;
+export function d(x: string): void;
+export function d(): void {}
+export interface E { x: 1 }
+function inner(): void {}
+`);
+    assert.deepEqual(undocumentedExports(planted), [
+      "planted.ts:3 b has no TSDoc",
+      "planted.ts:5 c has no TSDoc",
+      "planted.ts:10 E has no TSDoc",
+    ]);
+  });
+
+  it("find time and chance in every disguise, and leave dates that are given alone", () => {
+    const planted = file(`Date.now();
+new Date();
+new Date(5);
+globalThis.setTimeout(f, 1);
+setInterval(f, 1);
+const late = performance.now;
+crypto.getRandomValues(x);
+clock.after(1, f);
+`);
+    assert.deepEqual(
+      ambientTimeAndChance(planted).map((offence) => offence.split(" ")[0]),
+      [1, 2, 4, 5, 6, 7].map((line) => `planted.ts:${line}`),
+    );
+  });
+
+  it("find types that give up checking", () => {
+    const directive = ["@ts", "ignore"].join("-");
+    const planted = file(`let a: an${"y"};\nlet b = c as unknown as string;\n// ${directive}\n`);
+    assert.lengthOf(uncheckedTypes(planted), 3);
+    assert.deepEqual(uncheckedTypes(file("let many = company as string; // any")), []);
+  });
+
+  it("find what is too long, unless it is generated", () => {
+    const body = "  f();\n".repeat(90);
+    assert.lengthOf(overlongFunctions(file(`function long() {\n${body}}\n`)), 1);
+    assert.deepEqual(overlongFunctions(file(`function short() {\n  f();\n}\n${body}`)), []);
+    assert.lengthOf(overlongFile(file("f();\n".repeat(501))), 1);
+    assert.deepEqual(overlongFile(file("f();\n".repeat(500))), []);
+    const generated = `// Generated by md5.mjs: do not edit.\n${"f();\n".repeat(501)}`;
+    assert.deepEqual(overlongFile(file(generated)), []);
+  });
+
+  it("find postponed work and stray headings", () => {
+    assert.lengthOf(postponedWork(file(`f(); // TO${"DO"} later\nmethod.todo();`)), 1);
+    assert.deepEqual(headingCount(file("# One\n\n```sh\n# a comment\n```\n## Two\n")), []);
+    assert.lengthOf(headingCount(file("# One\n# Two\n")), 1);
+    assert.lengthOf(headingCount(file("no heading\n")), 1);
+  });
+
+  it("find a file that does not say what it is for", () => {
+    assert.deepEqual(missingFileComment(file("/** Packs batches. */\nf();")), []);
+    assert.lengthOf(missingFileComment(file('import "x";\n')), 1);
+  });
+});
