@@ -33,6 +33,9 @@ function chromium(...moreFlags) {
   return chromeLauncher({ launchOptions: { executablePath: chromePath, args } });
 }
 
+/** Chromium is about to keep IndexedDB in SQLite; the stores must not notice. */
+const SQLITE_BACKEND = "--enable-features=IdbSqliteBackingStore";
+
 const countsFile = process.env.MILLRACE_BROWSER_COUNTS;
 
 export default {
@@ -49,12 +52,16 @@ export default {
   browsers: [chromium()],
   concurrency: 1,
   groups: [
-    { name: "browser", files: "test/browser/**/*.test.ts" },
-    // Chromium is about to keep IndexedDB in SQLite; the stores must not notice.
+    { name: "browser", files: ["test/browser/**/*.test.ts", "!test/browser/storage/faults/**"] },
     {
       name: "storage on SQLite",
       files: "test/browser/storage/*.test.ts",
-      browsers: [chromium("--enable-features=IdbSqliteBackingStore")],
+      browsers: [chromium(SQLITE_BACKEND)],
+    },
+    {
+      name: "storage faults",
+      files: "test/browser/storage/faults/*.test.ts",
+      browsers: [chromium(), chromium(SQLITE_BACKEND)],
     },
   ],
   middleware: [serveTypeScriptSources, typeWasm],

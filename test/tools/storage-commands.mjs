@@ -6,13 +6,22 @@
  * site data.
  */
 export function storageCommands() {
-  /** An override lasts as long as the connection that made it, so there is one per test page. */
-  const connections = new Map();
+  /** A limit lasts as long as the connection that set it; a second one on it would not count. */
+  const limits = new Map();
 
-  async function connectionOf(session, page) {
-    const connection = connections.get(session.id) ?? (await page.createCDPSession());
-    connections.set(session.id, connection);
-    return connection;
+  async function limitStorage(page, session, origin, quotaBytes) {
+    await limits.get(session.id)?.detach();
+    limits.delete(session.id);
+    if (quotaBytes === null) return;
+    const connection = await page.createCDPSession();
+    limits.set(session.id, connection);
+    await connection.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: quotaBytes });
+  }
+
+  async function clearStorage(page, origin) {
+    const connection = await page.createCDPSession();
+    await connection.send("Storage.clearDataForOrigin", { origin, storageTypes: "indexeddb" });
+    await connection.detach();
   }
 
   return {
@@ -21,14 +30,8 @@ export function storageCommands() {
       if (command !== "limit-storage" && command !== "clear-storage") return undefined;
       const page = session.browser.getPage(session.id);
       const { origin } = new URL(page.url());
-      const connection = await connectionOf(session, page);
-      if (command === "clear-storage") {
-        const storageTypes = "indexeddb";
-        await connection.send("Storage.clearDataForOrigin", { origin, storageTypes });
-      } else {
-        const quota = payload === null ? {} : { quotaSize: payload };
-        await connection.send("Storage.overrideQuotaForOrigin", { origin, ...quota });
-      }
+      if (command === "clear-storage") await clearStorage(page, origin);
+      else await limitStorage(page, session, origin, payload);
       return true;
     },
   };

@@ -1,21 +1,14 @@
 /** Errors of the core: malformed batches, damaged images, memory that ran out, traps. */
-import { type ErrorDetails, MillraceError } from "../errors/errors.ts";
-
-/** An argument is out of range, or the call does not fit the state of what it names. */
-export class InvalidArgumentError extends MillraceError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("InvalidArgumentException", message, details);
-  }
-}
+import { type ErrorDetails, MillraceError, registerError } from "../errors/index.ts";
 
 /** A request batch does not follow its layout or breaks a limit; nothing was appended. */
 export class MalformedBatchError extends MillraceError {
   /** Position of the offending record in the batch, or undefined when it is the batch itself. */
   readonly row: number | undefined;
 
-  constructor(message: string, row: number | undefined, details: ErrorDetails = {}) {
+  constructor(message: string, details: ErrorDetails & { readonly row?: number } = {}) {
     super("ValidationException", message, details);
-    this.row = row;
+    this.row = details.row;
   }
 }
 
@@ -46,3 +39,9 @@ export class CoreTrapError extends MillraceError {
     super("InternalFailureException", message, details);
   }
 }
+
+registerError("MalformedBatchError", MalformedBatchError);
+registerError("DamagedSegmentError", DamagedSegmentError);
+registerError("CoreMemoryError", CoreMemoryError);
+registerError("CoreModuleError", CoreModuleError);
+registerError("CoreTrapError", CoreTrapError);

@@ -37,7 +37,10 @@ export class CoreInstance {
   private constructor(raw: WebAssembly.Exports) {
     const guarded: Record<string, unknown> = {};
     for (const [name, value] of Object.entries(raw)) {
-      guarded[name] = typeof value === "function" ? this.#guard(name, value) : value;
+      guarded[name] =
+        typeof value === "function"
+          ? this.#guard(name, (values) => Reflect.apply(value, undefined, values))
+          : value;
     }
     if (!isCore(guarded)) {
       throw new CoreModuleError("The Wasm module is not the core of this build: exports are missing.");
@@ -70,11 +73,11 @@ export class CoreInstance {
     }
   }
 
-  #guard(name: string, call: (...values: number[]) => unknown): (...values: number[]) => unknown {
+  #guard(name: string, call: (values: number[]) => unknown): (...values: number[]) => unknown {
     return (...values) => {
       if (this.#trap) throw this.#trap;
       try {
-        return call(...values);
+        return call(values);
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);
         this.#trap = new CoreTrapError(`The core stopped in ${name}: ${reason}`, { cause });

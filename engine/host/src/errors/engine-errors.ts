@@ -1,7 +1,14 @@
-/** Errors of the engine's own life: opening, closing, threads, memory, leadership. */
+/** Errors of the engine itself: not open, not reachable, not able to go on, not certain. */
 import { type ErrorDetails, MillraceError } from "./errors.ts";
 
-/** The engine was closed. */
+/** The outbox stayed full for as long as a put may wait; nothing was sent. */
+export class BackpressureError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("BackpressureException", message, { retryable: true, ...details });
+  }
+}
+
+/** The engine was closed before or during the call. */
 export class EngineClosedError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("EngineClosedException", message, details);
@@ -15,77 +22,70 @@ export class EngineInUseError extends MillraceError {
   }
 }
 
-/** The engine met a failure that it cannot go on from; opening it again recovers what was acknowledged. */
+/** The engine met something it cannot go on from; opening it again recovers from the store. */
 export class EngineFailedError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("EngineFailedException", message, details);
   }
 }
 
-/** Another leader took the log over. */
-export class DeposedError extends MillraceError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("DeposedException", message, details);
-  }
-}
-
-/** Nobody can tell whether the call took effect. */
-export class IndeterminateError extends MillraceError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("IndeterminateException", message, { ...details, indeterminate: true });
-  }
-}
-
-/** The log was written by a newer build. */
-export class UnsupportedFormatError extends MillraceError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("UnsupportedFormatException", message, details);
-  }
-}
-
-/** The outbox is full and did not drain in time. */
-export class BackpressureError extends MillraceError {
-  constructor(message: string, details: ErrorDetails = {}) {
-    super("BackpressureException", message, { retryable: true, ...details });
-  }
-}
-
-/** The engine's thread ended or failed while the call was under way. */
+/** The engine's worker died with the call under way; a put is then indeterminate. */
 export class ThreadCrashError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
-    super("ThreadCrashException", message, { retryable: true, ...details });
+    super("ThreadCrashException", message, details);
   }
 }
 
-/** The call was not answered in time. */
+/** No answer came in time. */
 export class DeadlineError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("DeadlineException", message, { retryable: true, ...details });
   }
 }
 
-/** Page and worker come from different builds. */
+/** Page and worker are of different versions or builds. */
 export class VersionMismatchError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("VersionMismatchException", message, details);
   }
 }
 
-/** The worker's script does not load or run. */
+/** The engine's worker did not load; the message says from where, why, and what to do. */
 export class WorkerLoadError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("WorkerLoadException", message, details);
   }
 }
 
-/** The core's Wasm does not load or compile. */
+/** The core did not load or compile; the message says from where, why, and what to do. */
 export class WasmLoadError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("WasmLoadException", message, details);
   }
 }
 
-/** An error that nobody meant to raise; its cause says what happened. */
+/** The put may have taken effect or not. Sending it anew may store its records a second time. */
+export class IndeterminateError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("IndeterminateException", message, { ...details, indeterminate: true });
+  }
+}
+
+/** Another leader took over this engine's log; this one writes no more. */
+export class DeposedError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("DeposedException", message, details);
+  }
+}
+
+/** The store was written by a newer build that uses what this one does not know. */
+export class UnsupportedFormatError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("UnsupportedFormatException", message, details);
+  }
+}
+
+/** A defect: something failed that has no error of its own. `cause` is what was thrown. */
 export class InternalFailureError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("InternalFailureException", message, details);

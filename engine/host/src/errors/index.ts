@@ -1,4 +1,4 @@
-/** All error classes by name. */
+/** All errors of the engine in one list. */
 export {
   BackpressureError,
   DeadlineError,
@@ -15,6 +15,15 @@ export {
   WorkerLoadError,
 } from "./engine-errors.ts";
 export { type ErrorDetails, MillraceError } from "./errors.ts";
+export {
+  type MillraceErrorClass,
+  registerError,
+  reviveError,
+  type SerializedCause,
+  type SerializedError,
+  serializeError,
+  toMillraceError,
+} from "./registry.ts";
 export {
   InvalidArgumentError,
   LimitExceededError,

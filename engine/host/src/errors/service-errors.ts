@@ -25,10 +25,10 @@ export class ResourceNotFoundError extends MillraceError {
 
   /** For a stream. */
   static stream(name: string): ResourceNotFoundError {
-    return new ResourceNotFoundError(
-      `Stream ${name} under account ${ACCOUNT_ID} not found.`,
-      { argument: "name", value: name },
-    );
+    return new ResourceNotFoundError(`Stream ${name} under account ${ACCOUNT_ID} not found.`, {
+      argument: "name",
+      value: name,
+    });
   }
 
   /** For a shard. */
@@ -52,6 +52,19 @@ export class StreamSpecMismatchError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("ResourceInUseException", message, details);
   }
+
+  /** For one field of the specification: `value` is what was wanted, `limit` what the stream has. */
+  static field(
+    streamName: string,
+    field: string,
+    wanted: number,
+    found: number,
+  ): StreamSpecMismatchError {
+    return new StreamSpecMismatchError(
+      `Stream ${streamName} exists with another specification: ${field} is ${found}, not ${wanted}.`,
+      { argument: field, value: wanted, limit: found },
+    );
+  }
 }
 
 /** The engine holds as many of something as it may. */
@@ -65,6 +78,14 @@ export class LimitExceededError extends MillraceError {
 export class ThroughputExceededError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("ProvisionedThroughputExceededException", message, { retryable: true, ...details });
+  }
+
+  /** AWS's text for a shard that is over its quota, followed by which limit that is. */
+  static text(shardId: string, streamName: string, limit: string): string {
+    return (
+      `Rate exceeded for shard ${shardId} in stream ${streamName} under account ${ACCOUNT_ID}. ` +
+      `Limit: ${limit}.`
+    );
   }
 }
 

@@ -108,13 +108,12 @@ export class ProducerTable {
     if (results.length > RESULTS_PER_PRODUCER) results.shift();
   }
 
-  /** Forgets producers that have been idle for {@link PRODUCER_IDLE_MS}. */
+  /** Forgets the results of producers that have been idle for {@link PRODUCER_IDLE_MS}. */
   expire(nowMs: number): void {
     for (const [producerId, results] of this.#rows) {
       const last = results.at(-1);
       if (last !== undefined && nowMs - last.timeMs <= PRODUCER_IDLE_MS) continue;
       this.#rows.delete(producerId);
-      this.#met.delete(producerId);
     }
   }
 

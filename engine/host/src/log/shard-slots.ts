@@ -104,7 +104,7 @@ export class ShardSlots {
       shardUid: state.uid,
       startingHashKey: BigInt(`0x${state.startingHashKey}`),
       endingHashKey: BigInt(`0x${state.endingHashKey}`),
-      nextIndex: 0,
+      nextIndex: Math.max(state.nextIndexFloor, state.trimmedBefore),
       nextOrdinal: state.sealedThrough + 1,
       writeQuotas: this.#writeQuotas,
     });

@@ -42,7 +42,7 @@ describe("the segment directory", () => {
     expect(directory.reaching(1, 0)?.[1]).toBe(1);
     expect(directory.reaching(1, 101)?.[1]).toBe(2);
     expect(directory.reaching(1, 251)).toBeUndefined();
-    expect(directory.endedBefore(1, 151).map((one) => one[1])).toEqual([1]);
+    expect(directory.endedBefore(1, 150).map((one) => one[1])).toEqual([1]);
     expect(directory.endedBefore(1, 100)).toEqual([]);
   });
 

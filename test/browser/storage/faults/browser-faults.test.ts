@@ -1,17 +1,22 @@
-/** What the browser itself does to a store: no room left, and site data cleared under its feet. */
+/**
+ * What the browser itself does to a store: no room left, and site data cleared under its feet.
+ *
+ * These tests need a browser of their own, and never raise the limit: a browser remembers for a while
+ * how much room it once had.
+ */
 import { executeServerCommand } from "@web/test-runner-commands";
 import { assert } from "chai";
 import { deleteDB } from "idb";
 import {
   OutcomeUnknownError,
   StoreFullError,
-} from "../../../engine/host/src/errors/store-errors.ts";
+} from "../../../../engine/host/src/errors/store-errors.ts";
 import {
   databaseNameOf,
   IndexedDbLogStore,
-} from "../../../engine/host/src/storage/indexeddb-store.ts";
-import type { SegmentKey } from "../../../engine/host/src/storage/log-store.ts";
-import { noise, rejection } from "../../../engine/host/test/storage/log-store-contract.ts";
+} from "../../../../engine/host/src/storage/indexeddb-store.ts";
+import type { SegmentKey } from "../../../../engine/host/src/storage/log-store.ts";
+import { noise, rejection } from "../../../../engine/host/test/storage/log-store-contract.ts";
 
 function keyOf(ordinal: number): SegmentKey {
   return [1, ordinal, 0, 0, 0, 1];
@@ -32,15 +37,28 @@ async function fill(
   throw new Error("500 frames found room");
 }
 
+/** Browsers free the space of what was deleted a little later. */
+async function onceThereIsRoom(write: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof StoreFullError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
 describe("a browser without room", () => {
   const engineName = `full-${performance.timeOrigin}`;
   let store: IndexedDbLogStore;
-  beforeEach(async () => {
-    store = await IndexedDbLogStore.open(engineName);
+  before(async () => {
     await executeServerCommand("limit-storage", 3_000_000);
   });
+  beforeEach(async () => {
+    store = await IndexedDbLogStore.open(engineName);
+  });
   afterEach(async () => {
-    await executeServerCommand("limit-storage", null);
     await store.close();
     await deleteDB(databaseNameOf(engineName));
   });
@@ -53,8 +71,7 @@ describe("a browser without room", () => {
     assert.deepEqual(await store.frameNumbers(), kept);
     assert.strictEqual((await store.readFrame(frames))?.byteLength, 200_000);
     await store.deleteFrames(kept.slice(0, -1));
-    await executeServerCommand("limit-storage", 50_000_000);
-    await store.appendFrame(frames + 1, noise(200_000), "strict");
+    await onceThereIsRoom(() => store.appendFrame(frames + 1, noise(200_000), "strict"));
     assert.deepEqual(await store.frameNumbers(), [frames, frames + 1]);
   });
 
@@ -80,9 +97,9 @@ describe("a browser without room", () => {
     for (const [ordinal, image] of images) {
       assert.deepEqual(await store.readSegment(keyOf(ordinal)), image);
     }
-    await executeServerCommand("limit-storage", 50_000_000);
-    await call(1000);
-    assert.strictEqual((await store.segmentKeys()).length, images.size);
+    await store.deleteSegments([...images.keys()].map(keyOf));
+    await onceThereIsRoom(() => call(1000));
+    assert.deepEqual(await store.segmentKeys(), [keyOf(1000), keyOf(1001)]);
   });
 });
 

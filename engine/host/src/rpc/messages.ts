@@ -1,0 +1,73 @@
+/** What page and worker say to each other: the handshake, and the messages of the data port. */
+import type { SerializedError } from "../errors/registry.ts";
+import type { EngineOptions, ReadRequest } from "../service/engine-service.ts";
+
+/** Absolute URLs (paths in Node) of the core, by what the machine runs. */
+export interface WasmLocation {
+  readonly simd: string;
+  readonly scalar: string;
+}
+
+/** First message of a page. Both ports are transferred. */
+export interface Hello {
+  readonly millrace: "hello";
+  readonly protocol: number;
+  readonly version: string;
+  readonly buildId: string;
+  readonly options: EngineOptions;
+  readonly wasm: WasmLocation;
+  /** Comlink: one function `call(operation, argument)`. */
+  readonly control: MessagePort;
+  /** {@link DataRequest} and {@link DataAnswer}. */
+  readonly data: MessagePort;
+}
+
+/** What a worker answers to a hello: `loaded` at once, then `ready` or `failed`. */
+export type HelloAnswer =
+  | {
+      readonly millrace: "loaded" | "ready";
+      readonly protocol: number;
+      readonly version: string;
+      readonly buildId: string;
+    }
+  | { readonly millrace: "failed"; readonly error: SerializedError };
+
+/** Answer of the control function. */
+export type ControlAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: SerializedError };
+
+/** The one function behind the control port; `close` closes the engine. */
+export type ControlFunction = (operation: string, argument: unknown) => Promise<ControlAnswer>;
+
+/** From page to worker over the data port. `buffer` is transferred. */
+export type DataRequest =
+  | { readonly id: number; readonly kind: "put"; readonly buffer: ArrayBuffer }
+  | { readonly id: number; readonly kind: "read"; readonly request: ReadRequest }
+  | { readonly id: number; readonly kind: "cancel" };
+
+/** From worker to page over the data port. Buffers are transferred; `recycled` is the put's own. */
+export interface DataAnswer {
+  readonly id: number;
+  readonly result?: ArrayBuffer;
+  readonly slice?: ArrayBuffer;
+  readonly recycled?: ArrayBuffer;
+  readonly error?: SerializedError;
+}
+
+function isMessage(data: unknown): data is { readonly millrace: unknown } {
+  return typeof data === "object" && data !== null && "millrace" in data;
+}
+
+/** Whether a message is a hello of any protocol. */
+export function isHello(data: unknown): data is Hello {
+  return isMessage(data) && data.millrace === "hello";
+}
+
+/** Whether a message is an answer to a hello; workers may post other things. */
+export function isHelloAnswer(data: unknown): data is HelloAnswer {
+  return (
+    isMessage(data) &&
+    (data.millrace === "loaded" || data.millrace === "ready" || data.millrace === "failed")
+  );
+}

@@ -1,0 +1,85 @@
+/** Reads the engine's own meters at a steady pace: counters per shard and where its bytes are. */
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+import type { StorageReport } from "millrace";
+import { describeError, type ShownError } from "../live/advice.ts";
+import { type MetricsSample, ratesBetween, type ShardRates } from "../live/rates.ts";
+import type { OpenEngine } from "./engine-controller.ts";
+
+/** Pause between two readings, in ms. */
+const READING_INTERVAL_MS = 1000;
+
+/** One reading of all meters. */
+export interface Reading {
+  readonly rates: readonly ShardRates[];
+  readonly storage: StorageReport;
+  /** Records acknowledged to this page before the engine was asked for its counters. */
+  readonly acknowledgedBefore: number;
+}
+
+/** Takes readings for as long as its host is connected. */
+export class MeterController implements ReactiveController {
+  readonly #host: ReactiveControllerHost;
+  readonly #acknowledged: () => number;
+  #engine: OpenEngine | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #sample: MetricsSample | undefined;
+  #reading: Reading | undefined;
+  #error: ShownError | undefined;
+  #busy = false;
+
+  /** `acknowledged` answers how many records have been acknowledged to this page so far. */
+  constructor(host: ReactiveControllerHost, acknowledged: () => number) {
+    this.#host = host;
+    this.#acknowledged = acknowledged;
+    host.addController(this);
+  }
+
+  /** The last reading; undefined before the first. */
+  get reading(): Reading | undefined {
+    return this.#reading;
+  }
+
+  /** Why the meters cannot be read at present. */
+  get error(): ShownError | undefined {
+    return this.#error;
+  }
+
+  /** Reads the meters of this engine from now on. */
+  attach(engine: OpenEngine): void {
+    this.#engine = engine;
+    this.#sample = undefined;
+    this.#reading = undefined;
+    this.#error = undefined;
+    void this.#read();
+  }
+
+  hostConnected(): void {
+    this.#timer = setInterval(() => void this.#read(), READING_INTERVAL_MS);
+  }
+
+  hostDisconnected(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #read(): Promise<void> {
+    const engine = this.#engine;
+    if (engine === undefined || this.#busy) return;
+    this.#busy = true;
+    try {
+      const acknowledgedBefore = this.#acknowledged();
+      const shards = await engine.stream.metrics();
+      const sample = { takenMs: performance.now(), shards };
+      const storage = await engine.millrace.storage();
+      if (engine !== this.#engine) return;
+      this.#reading = { rates: ratesBetween(this.#sample, sample), storage, acknowledgedBefore };
+      this.#sample = sample;
+      this.#error = undefined;
+    } catch (error) {
+      if (engine === this.#engine) this.#error = describeError(error);
+    } finally {
+      this.#busy = false;
+      this.#host.requestUpdate();
+    }
+  }
+}
