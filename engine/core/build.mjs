@@ -31,7 +31,7 @@ const targets = {
   },
   bench: {
     outFile: join(here, "build", "bench.wasm"),
-    entry: join(here, "bench", "floor.ts"),
+    entry: join(here, "bench", "index.ts"),
     options: [...release, "--enable", "simd"],
   },
 };

@@ -41,6 +41,19 @@ export interface GroupCommitListener {
   pressed(): void;
 }
 
+/**
+ * The core trapped: its memory can no longer be trusted, only the store can. What was under way may or
+ * may not be in the store.
+ */
+export class CoreFailedError extends EngineFailedError {
+  constructor(cause: MillraceError) {
+    super(`the core failed (${cause.message}); what is in the store is safe`, {
+      indeterminate: true,
+      cause,
+    });
+  }
+}
+
 /** The one writer of the WAL. */
 export class GroupCommit {
   readonly #context: LogContext;
@@ -156,7 +169,7 @@ export class GroupCommit {
       this.#growing.recordBytes += put.byteLength;
     } catch (error) {
       next.reject(error instanceof Error ? error : new Error(String(error)));
-      if (error instanceof CoreTrapError) this.fail(coreFailure(error));
+      if (error instanceof CoreTrapError) this.fail(new CoreFailedError(error));
     }
   }
 
@@ -243,8 +256,9 @@ export class GroupCommit {
   #takeBack(group: FrameGroup, error: unknown): void {
     if (this.#failure !== undefined) return;
     if (error instanceof CoreTrapError) {
-      group.reject(coreFailure(error));
-      this.fail(coreFailure(error));
+      const failure = new CoreFailedError(error);
+      group.reject(failure);
+      this.fail(failure);
       return;
     }
     const reason =
@@ -273,14 +287,6 @@ export class GroupCommit {
     if (busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
-}
-
-/** The core trapped: its memory can no longer be trusted, only the store can. */
-function coreFailure(cause: CoreTrapError): EngineFailedError {
-  return new EngineFailedError(
-    `the core failed (${cause.message}); open the engine again to go on from the store`,
-    { indeterminate: true, cause },
-  );
 }
 
 /** The error for calls after the log was closed. */

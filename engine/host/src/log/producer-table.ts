@@ -97,6 +97,11 @@ export class ProducerTable {
     this.#met.add(producerId);
   }
 
+  /** Notes the producers that another table met. */
+  meetAll(other: ProducerTable): void {
+    for (const producerId of other.#met) this.#met.add(producerId);
+  }
+
   /** Notes a committed batch. */
   add(result: BatchResult): void {
     let results = this.#rows.get(result.producerId);

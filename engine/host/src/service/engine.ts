@@ -1,45 +1,32 @@
 /**
- * The engine: one log with the operations over it, behind the lock that keeps a second writer out.
+ * The engine: a store behind the lock that keeps a second writer out, and one life of a log over it
+ * after the other.
  *
- * Everything that the engine takes from its surroundings comes in through the platform.
+ * A trap of the core ends a life: the next one is recovered from the store, and the calls that were
+ * under way are made again. A batch that was committed by then is recognised by its number.
  */
-import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
 import { Core } from "../core/core.ts";
-import { EngineClosedError, EngineInUseError } from "../errors/index.ts";
-import { Log } from "../log/log.ts";
-import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
-import { ShardCounters } from "../metrics/shard-counters.ts";
+import { CoreTrapError } from "../core/core-errors.ts";
+import type { CoreOptions, ShardLogCore } from "../core/core-types.ts";
+import { EngineClosedError, EngineFailedError, EngineInUseError, InternalFailureError } from "../errors/index.ts";
+import { CoreFailedError } from "../log/group-commit.ts";
 import { writerLockName } from "../platform/locks.ts";
 import type { HeldLock, Platform } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
-import { Catalogue, describeStream } from "../streams/catalogue.ts";
-import { resolvePosition } from "../streams/positions.ts";
+import { EngineLife } from "./engine-life.ts";
 import type {
   ControlOperations,
   EngineOptions,
   EngineService,
   ReadRequest,
-  ShardMetrics,
-  StorageReport,
 } from "./engine-service.ts";
-import { PutService } from "./put-service.ts";
-import { ReadService } from "./read-service.ts";
-import { checkEngineOptions, checkName, checkStreamSpec } from "./validate.ts";
-
-/** Part of the memory budget that is not the arena: tables, scratch and the request area. */
-const FIXED_MEMORY_BYTES = 8_388_608;
+import { checkEngineOptions } from "./validate.ts";
 
 /** A core.wasm as it comes: compiled, or its bytes. */
 export type CoreSource = WebAssembly.Module | BufferSource;
 
-/** Handlers of the control operations, each with its argument and answer. */
-type Handlers = {
-  readonly [Operation in keyof ControlOperations]: (
-    argument: Parameters<ControlOperations[Operation]>[0],
-  ) =>
-    | ReturnType<ControlOperations[Operation]>
-    | Promise<ReturnType<ControlOperations[Operation]>>;
-};
+/** Makes the core of one life. */
+export type CoreFactory = (options: CoreOptions) => Promise<ShardLogCore>;
 
 /**
  * Opens an engine: takes its lock, its store and the lead of its log.
@@ -47,9 +34,18 @@ type Handlers = {
  * @throws EngineInUseError when another context holds the engine.
  * @throws StorageUnavailableError, UnsupportedFormatError, DeposedError, InvalidArgumentError.
  */
-export async function createEngine(
+export function createEngine(
   platform: Platform,
   coreSource: CoreSource,
+  options: EngineOptions,
+): Promise<EngineService> {
+  return openEngine(platform, (sizes) => Core.instantiate(coreSource, sizes), options);
+}
+
+/** {@link createEngine} over cores of any make. */
+export async function openEngine(
+  platform: Platform,
+  makeCore: CoreFactory,
   options: EngineOptions,
 ): Promise<EngineService> {
   checkEngineOptions(options);
@@ -57,7 +53,9 @@ export async function createEngine(
   let store: LogStore | undefined;
   try {
     store = await platform.stores.open(options.name, options.storage);
-    return await Engine.open(platform, coreSource, options, store, lock);
+    const opened = store;
+    const begin = (): Promise<EngineLife> => EngineLife.open(platform, makeCore, options, opened);
+    return new Engine(options.name, opened, lock, begin, await begin());
   } catch (error) {
     await store?.close();
     lock?.release();
@@ -83,86 +81,40 @@ async function takeLock(
 }
 
 class Engine implements EngineService {
-  readonly #options: EngineOptions;
+  readonly #name: string;
   readonly #store: LogStore;
   readonly #lock: HeldLock | undefined;
-  readonly #log: Log;
-  readonly #catalogue: Catalogue;
-  readonly #counters: ShardCounters;
-  readonly #puts: PutService;
-  readonly #reads: ReadService;
-  readonly #handlers: Handlers;
+  readonly #begin: () => Promise<EngineLife>;
+  #life: Promise<EngineLife>;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    platform: Platform,
-    options: EngineOptions,
+  constructor(
+    name: string,
     store: LogStore,
     lock: HeldLock | undefined,
-    log: Log,
-    counters: ShardCounters,
+    begin: () => Promise<EngineLife>,
+    life: EngineLife,
   ) {
-    this.#options = options;
+    this.#name = name;
     this.#store = store;
     this.#lock = lock;
-    this.#log = log;
-    this.#counters = counters;
-    const { clock } = platform;
-    this.#catalogue = new Catalogue(log, clock);
-    this.#puts = new PutService(log, this.#catalogue, counters, clock);
-    const quotas = options.quotas === "aws";
-    this.#reads = new ReadService(log, this.#catalogue, counters, clock, quotas);
-    this.#handlers = this.#makeHandlers();
+    this.#begin = begin;
+    this.#life = Promise.resolve(life);
   }
 
-  static async open(
-    platform: Platform,
-    coreSource: CoreSource,
-    options: EngineOptions,
-    store: LogStore,
-    lock: HeldLock | undefined,
-  ): Promise<Engine> {
-    const arenaBytesMax = options.memoryBudgetBytes - FIXED_MEMORY_BYTES;
-    const core = await Core.instantiate(coreSource, {
-      shardSlotsMax: SHARD_SLOTS_MAX,
-      routesMax: ROUTES_MAX,
-      arenaBytesMax,
-    });
-    const counters = new ShardCounters();
-    const log = await Log.open({
-      name: options.name,
-      core,
-      store,
-      clock: platform.clock,
-      random: platform.random,
-      arenaBytesMax,
-      writeQuotas: options.quotas === "aws",
-      onCommitted: (runs) => {
-        for (const { shardUid, recordCount, byteLength } of runs) {
-          const incomingBytes = byteLength - recordCount * FRAME_HEADER_BYTES;
-          counters.add(shardUid, { incomingRecords: recordCount, incomingBytes });
-        }
-      },
-    });
-    return new Engine(platform, options, store, lock, log, counters);
-  }
-
-  async call<Operation extends keyof ControlOperations>(
+  call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
   ): Promise<ReturnType<ControlOperations[Operation]>> {
-    this.#checkOpen();
-    return await this.#handlers[operation](argument);
+    return this.#attempt((life) => life.call(operation, argument));
   }
 
-  async put(batch: ArrayBuffer): Promise<ArrayBuffer> {
-    this.#checkOpen();
-    return await this.#puts.put(batch);
+  put(batch: ArrayBuffer): Promise<ArrayBuffer> {
+    return this.#attempt((life) => life.puts.put(batch));
   }
 
-  async read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {
-    this.#checkOpen();
-    return await this.#reads.read(request, signal);
+  read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {
+    return this.#attempt((life) => life.reads.read(request, signal));
   }
 
   close(): Promise<void> {
@@ -172,63 +124,63 @@ class Engine implements EngineService {
 
   async #close(): Promise<void> {
     try {
-      await this.#log.close();
-      await this.#store.close();
+      // A life that could not begin has nothing to close.
+      const life = await this.#life.catch(() => undefined);
+      await life?.log.close();
     } finally {
+      await this.#store.close();
       this.#lock?.release();
     }
   }
 
-  #checkOpen(): void {
-    if (this.#closing === undefined) return;
-    const { name } = this.#options;
-    throw new EngineClosedError(`the engine "${name}" is closed`, { argument: "name", value: name });
+  /** Makes a call; once more in the next life when the core of this one trapped. */
+  async #attempt<Result>(call: (life: EngineLife) => Promise<Result>): Promise<Result> {
+    const life = await this.#openLife();
+    try {
+      return await call(life);
+    } catch (error) {
+      if (!(error instanceof CoreTrapError) && !(error instanceof CoreFailedError)) throw error;
+      this.#renew(life, error);
+    }
+    const next = await this.#openLife();
+    try {
+      return await call(next);
+    } catch (error) {
+      if (!(error instanceof CoreTrapError) && !(error instanceof CoreFailedError)) throw error;
+      this.#renew(next, error);
+      throw new InternalFailureError(`the core failed twice in one call: ${error.message}`, {
+        cause: error,
+      });
+    }
   }
 
-  #makeHandlers(): Handlers {
-    const catalogue = this.#catalogue;
-    return {
-      createStream: async (spec) => {
-        checkStreamSpec(spec);
-        return describeStream(await catalogue.create(spec));
-      },
-      describeStream: ({ name }) => {
-        checkName("name", name);
-        return describeStream(catalogue.get(name));
-      },
-      listStreams: () => catalogue.list().map(describeStream),
-      deleteStream: async ({ name }) => {
-        checkName("name", name);
-        await catalogue.delete(name);
-        return null;
-      },
-      resolvePosition: ({ name, position, shardId }) =>
-        resolvePosition(this.#log, catalogue.get(name), position, shardId),
-      shardMetrics: ({ name }) => this.#shardMetrics(name),
-      storageReport: () => this.#storageReport(),
-      dataLoss: () => [...this.#log.losses],
-    };
+  async #openLife(): Promise<EngineLife> {
+    if (this.#closing !== undefined) {
+      throw new EngineClosedError(`the engine "${this.#name}" is closed`, {
+        argument: "name",
+        value: this.#name,
+      });
+    }
+    return await this.#life;
   }
 
-  #shardMetrics(name: string): ShardMetrics[] {
-    return this.#catalogue.get(name).shards.map((shard) => ({
-      shardIndex: shard.shardIndex,
-      ...this.#counters.of(shard.uid),
-    }));
-  }
-
-  async #storageReport(): Promise<StorageReport> {
-    const status = this.#log.status();
-    const memory = this.#log.core.memory();
-    const usage = await this.#store.usage();
-    return {
-      kind: this.#options.storage,
-      durable: this.#store.recoverable,
-      ...usage,
-      ...status,
-      coreMemoryBytes: memory.totalBytes,
-      dirtyBytes: memory.dirtyBytes,
-      cachedBytes: memory.cachedBytes,
-    };
+  /** Ends a life, unless another call has done so, and recovers the next one from the store. */
+  #renew(life: EngineLife, error: CoreTrapError | CoreFailedError): void {
+    if (life.ended) return;
+    life.end(error);
+    if (!this.#store.recoverable) {
+      // Nothing of an engine in memory is in a store, and an empty life would pass for a whole one.
+      this.#life = Promise.reject(
+        new EngineFailedError(
+          `the core of the engine "${this.#name}" failed, and an engine in memory cannot be recovered`,
+          { cause: error },
+        ),
+      );
+      this.#life.catch(() => undefined);
+      return;
+    }
+    this.#life = this.#begin().then((next) => next.succeed(life));
+    // Whoever makes the next call is told when recovery fails.
+    this.#life.catch(() => undefined);
   }
 }

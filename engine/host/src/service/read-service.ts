@@ -1,5 +1,6 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
 import { EngineClosedError, ResourceNotFoundError, ThroughputExceededError } from "../errors/index.ts";
+import { CoreFailedError } from "../log/group-commit.ts";
 import type { Log } from "../log/log.ts";
 import type { ReadOutcome, ReadPosition } from "../log/reader.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
@@ -70,7 +71,8 @@ export class ReadService {
 
   #checkOpen(): void {
     const failure = this.#log.failure;
-    if (failure instanceof EngineClosedError) throw failure;
+    const over = failure instanceof EngineClosedError || failure instanceof CoreFailedError;
+    if (over) throw failure;
   }
 
   #positions(request: ReadRequest): ReadPosition[] {

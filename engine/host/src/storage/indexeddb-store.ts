@@ -1,14 +1,19 @@
 /**
- * The durable store of a browser: WAL frames as ArrayBuffers and segments as Blobs in IndexedDB.
+ * The durable store of a browser: WAL frames and segments in IndexedDB.
  *
- * Segments are Blobs at every size, because browsers keep Blobs in files of their own: their space is
- * free again as soon as they are deleted, which small values and compressible ones do not guarantee.
+ * Large segments are ArrayBuffers, which Chromium keeps in files of their own and frees soon after
+ * they are deleted. Small ones would lie inside its database, where deleted values go on taking room;
+ * as Blobs they are files too. Blobs are not the choice for all, because a Blob that was read keeps its
+ * file, deleted or not, until the garbage collector finds it.
  */
 import { OutcomeUnknownError, StoreFailedError } from "../errors/store-errors.ts";
 import { IndexedDbConnection } from "./indexeddb-connection.ts";
 import { classifyStoreError } from "./indexeddb-errors.ts";
 import type { Durability, LogStore, SegmentKey, SegmentWrite, StoreUsage } from "./log-store.ts";
 import { segmentKeyText } from "./segment-order.ts";
+
+/** Segments below this size are stored as Blobs: twice what Chromium keeps inside its database. */
+const BLOB_BYTES_MAX = 131072;
 
 /** Name of the IndexedDB database that holds an engine's log. */
 export function databaseNameOf(engineName: string): string {
@@ -70,7 +75,7 @@ export class IndexedDbLogStore implements LogStore {
     if (writes.length === 0) return;
     const texts = writes.map(({ key }) => segmentKeyText(key)).join(", ");
     await this.#write(`addSegments ${texts}`, "segments", "strict", (segments) => {
-      for (const { key, image } of writes) segments.add(new Blob([image]), [...key]);
+      for (const { key, image } of writes) segments.add(storedForm(image), [...key]);
     });
   }
 
@@ -157,6 +162,10 @@ export class IndexedDbLogStore implements LogStore {
     if (this.#connection !== undefined) return this.#connection;
     throw new OutcomeUnknownError(`${what}: the store is closed`);
   }
+}
+
+function storedForm(image: ArrayBuffer): ArrayBuffer | Blob {
+  return image.byteLength < BLOB_BYTES_MAX ? new Blob([image]) : image;
 }
 
 function numberKey(key: IDBValidKey): number {

@@ -1,0 +1,172 @@
+/** Damaged and missing frames and segments: reported, stepped over, and all that is intact still served. */
+import { PART_HOLE } from "@millrace/core/layout";
+import { describe, expect, it } from "vitest";
+import { MillraceError } from "../../src/errors/errors.ts";
+import { controlSection } from "../../src/log/sections.ts";
+import { encodeFrame } from "../../src/log/wal-frame.ts";
+import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
+import { MemoryLogStore } from "../../src/storage/memory-store.ts";
+import { readSlice } from "../support/batches.ts";
+import { newCore, numberOf, someRecords, TestEngine } from "../support/engines.ts";
+
+const never = new AbortController().signal;
+const BUDGET = { memoryBudgetBytes: 16 * 1024 * 1024 };
+
+/** A store of its own on the engine's disk, as another process would see it. */
+function storeOf(platform: VirtualPlatform): MemoryLogStore {
+  return new MemoryLogStore({ disk: platform.stores.disk("test") });
+}
+
+async function rewriteFrame(
+  platform: VirtualPlatform,
+  frameNumber: number,
+  change: (bytes: Uint8Array) => void,
+): Promise<void> {
+  const bytes = await storeOf(platform).readFrame(frameNumber);
+  if (bytes === undefined) throw new Error(`no frame ${frameNumber}`);
+  change(bytes);
+  platform.stores.disk("test").overwriteFrame(frameNumber, bytes);
+}
+
+/** Writes batches of ten numbered records, one frame each, and closes. */
+async function writeBatches(platform: VirtualPlatform, count: number, dataBytes = 100): Promise<number[]> {
+  const engine = await TestEngine.open(platform, BUDGET);
+  const stream = await engine.createStream();
+  const frames: number[] = [];
+  for (let i = 0; i < count; i++) {
+    await engine.put(stream, someRecords(10, dataBytes, i * 10));
+    frames.push((await storeOf(platform).lastFrameNumber()) ?? 0);
+  }
+  await engine.service.close();
+  return frames;
+}
+
+async function numbersAfterReopening(platform: VirtualPlatform): Promise<{ numbers: number[]; losses: string[] }> {
+  const engine = await TestEngine.open(platform.restart(), BUDGET);
+  const stream = await engine.service.call("describeStream", { name: "clicks" });
+  const numbers = (await engine.readAll(stream)).map(numberOf);
+  const losses = (await engine.service.call("dataLoss", {})).map(({ where }) => where);
+  const rows = await engine.put(stream, someRecords(1, 100, 900));
+  expect(rows[0]?.status).toBe(0);
+  expect((await engine.readAll(stream)).map(numberOf)).toEqual([...numbers, 900]);
+  await engine.service.close();
+  return { numbers, losses };
+}
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe("damage in the WAL", () => {
+  it("costs the records of the damaged frame, and no others", async () => {
+    const platform = virtualPlatform();
+    const frames = await writeBatches(platform, 5);
+    await rewriteFrame(platform, frames[2] ?? 0, (bytes) => bytes.fill(0xee, 200, 210));
+    const { numbers, losses } = await numbersAfterReopening(platform);
+    expect(numbers).toEqual([...range(0, 20), ...range(30, 50)]);
+    expect(losses).toEqual([`WAL frame ${frames[2]}`]);
+  });
+
+  it("at the tail is a reported loss too, and the engine goes on behind it", async () => {
+    const platform = virtualPlatform();
+    const frames = await writeBatches(platform, 3);
+    await rewriteFrame(platform, frames[2] ?? 0, (bytes) => bytes.fill(0, 0, 4));
+    const { numbers, losses } = await numbersAfterReopening(platform);
+    expect(numbers).toEqual(range(0, 20));
+    expect(losses).toEqual([`WAL frame ${frames[2]}`]);
+  });
+
+  it("is reported when a frame is missing altogether", async () => {
+    const platform = virtualPlatform();
+    const frames = await writeBatches(platform, 4);
+    await storeOf(platform).deleteFrames([frames[1] ?? 0]);
+    const { numbers, losses } = await numbersAfterReopening(platform);
+    expect(numbers).toEqual([...range(0, 10), ...range(20, 40)]);
+    expect(losses).toEqual([`WAL frame ${frames[1]}`]);
+  });
+});
+
+describe("damage in segments", () => {
+  /** Large enough that a checkpoint seals everything that was written before it. */
+  async function sealed(platform: VirtualPlatform): Promise<MemoryLogStore> {
+    await writeBatches(platform, 40, 10_000);
+    const store = storeOf(platform);
+    expect((await store.segmentKeys()).length).toBeGreaterThan(3);
+    return store;
+  }
+
+  it("costs the damaged record, is reported, and the rest of the segment is served", async () => {
+    const platform = virtualPlatform();
+    const store = await sealed(platform);
+    const key = (await store.segmentKeys())[1];
+    if (key === undefined) throw new Error("no segment");
+    const image = (await store.readSegment(key)) ?? new Uint8Array(0);
+    image.fill(0xee, 20_000, 20_004);
+    platform.stores.disk("test").overwriteSegment(key, image);
+    const { numbers, losses } = await numbersAfterReopening(platform);
+    expect(numbers).toHaveLength(399);
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(losses).toEqual([`shard uid 1, segment ${key[1]}`]);
+    const engine = await TestEngine.open(platform.restart(), BUDGET);
+    const stream = await engine.service.call("describeStream", { name: "clicks" });
+    let flags = 0;
+    let cursors = [{ shardIndex: 0, nextIndex: 0 }];
+    for (let i = 0; i < 50; i++) {
+      const request = { streamUid: stream.uid, cursors, recordsMax: 10_000, bytesMax: 65_536, waitMs: 0 };
+      const [part] = readSlice(await engine.service.read(request, never));
+      flags |= part?.flags ?? 0;
+      cursors = [{ shardIndex: 0, nextIndex: part?.nextIndex ?? 0 }];
+    }
+    expect(flags & PART_HOLE).toBe(PART_HOLE);
+    expect(await engine.service.call("dataLoss", {})).toMatchObject([{ kind: "segment" }]);
+    await engine.service.close();
+  });
+
+  it("is reported when a declared segment is missing, and reads step over it", async () => {
+    const platform = virtualPlatform();
+    const store = await sealed(platform);
+    const key = (await store.segmentKeys())[1];
+    if (key === undefined) throw new Error("no segment");
+    await store.deleteSegments([key]);
+    const { numbers, losses } = await numbersAfterReopening(platform);
+    expect(numbers.length).toBeGreaterThan(300);
+    expect(numbers.length).toBeLessThan(400);
+    expect(losses).toEqual([`shard uid 1, segment ${key[1]}`]);
+  });
+
+  it("does not make segments garbage whose declaration may have been in a damaged frame", async () => {
+    const platform = virtualPlatform();
+    const store = await sealed(platform);
+    const keys = await store.segmentKeys();
+    for (const frameNumber of await store.frameNumbers()) {
+      await rewriteFrame(platform, frameNumber, (bytes) => bytes.fill(0xee, 70, 80));
+    }
+    const engine = await TestEngine.open(platform.restart(), BUDGET);
+    await engine.service.close();
+    expect(await storeOf(platform).segmentKeys()).toEqual(keys);
+  });
+});
+
+describe("a log of a newer build", () => {
+  it("is refused when it holds what this build cannot keep", async () => {
+    const platform = virtualPlatform();
+    await writeBatches(platform, 1);
+    const store = storeOf(platform);
+    const core = await newCore();
+    const last = await store.lastFrameNumber();
+    const header = { epoch: 9, frameNumber: last + 1, previousHash: 0n, timeMs: 0 };
+    const record = { kind: "shard-split" } as unknown;
+    const foreign = [
+      [{ type: 99, critical: true, streamUid: 0, pieces: [new Uint8Array(8)] }],
+      [controlSection([record as never])],
+    ];
+    for (const sections of foreign) {
+      await store.appendFrame(last + 1, encodeFrame(core, header, sections).bytes, "strict");
+      const error = await TestEngine.open(platform.restart(), BUDGET).catch((failure: unknown) => failure);
+      expect(error).toBeInstanceOf(MillraceError);
+      expect(error).toMatchObject({ name: "UnsupportedFormatError" });
+      await store.deleteFrames((await store.frameNumbers()).filter((frameNumber) => frameNumber > last));
+    }
+    const harmless = [{ type: 99, critical: false, streamUid: 0, pieces: [new Uint8Array(8)] }];
+    await store.appendFrame(last + 1, encodeFrame(core, header, harmless).bytes, "strict");
+    expect((await numbersAfterReopening(platform)).numbers).toEqual(range(0, 10));
+  });
+});

@@ -1,0 +1,31 @@
+/** The few line icons of the site, drawn on a grid of 16. */
+import { svg, type TemplateResult } from "lit";
+
+/** Names of the icons. */
+export type IconName =
+  | "wheel"
+  | "pause"
+  | "play"
+  | "code"
+  | "close"
+  | "copy"
+  | "auto"
+  | "light"
+  | "dark";
+
+const SHAPES: Readonly<Record<IconName, TemplateResult>> = {
+  wheel: svg`<circle cx="8" cy="8" r="6"/><path d="M8 2v12M2 8h12M3.8 3.8l8.4 8.4M12.2 3.8l-8.4 8.4"/>`,
+  pause: svg`<path d="M5.5 3.5v9M10.5 3.5v9"/>`,
+  play: svg`<path d="M5 3.5v9l7-4.5z"/>`,
+  code: svg`<path d="M5 4.5 1.5 8 5 11.5M11 4.5 14.5 8 11 11.5"/>`,
+  close: svg`<path d="M4 4l8 8M12 4l-8 8"/>`,
+  copy: svg`<rect x="5.5" y="5.5" width="8" height="8" rx="1"/><path d="M10.5 5.5v-3h-8v8h3"/>`,
+  auto: svg`<circle cx="8" cy="8" r="5.5"/><path d="M8 2.5v11M8 5h4.5M8 8h5.5M8 11h4.5"/>`,
+  light: svg`<circle cx="8" cy="8" r="3"/><path d="M8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M3 13l1-1M12 4l1-1"/>`,
+  dark: svg`<path d="M13 9.8A5.5 5.5 0 0 1 6.2 3a5.5 5.5 0 1 0 6.8 6.8z"/>`,
+};
+
+/** Content of an `<svg class="icon" viewBox="0 0 16 16">`; decoration, so hide it from screen readers. */
+export function iconShape(name: IconName): TemplateResult {
+  return SHAPES[name];
+}
