@@ -89,7 +89,7 @@ module.exports = {
     doNotFollow: { path: "node_modules" },
     exclude: { path: "(^|/)(dist|build|coverage|node_modules|test|wasm)/|\\.mjs$" },
     enhancedResolveOptions: {
-      conditionNames: ["@millrace/source", "import", "browser"],
+      conditionNames: ["@millrace/source", "import", "browser", "types"],
       exportsFields: ["exports"],
       extensions: [".ts", ".js"],
     },

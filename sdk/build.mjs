@@ -27,7 +27,7 @@ async function build(input, external, output) {
 await build(
   { index: join(source, "index.ts"), plugin: join(source, "plugin", "index.ts") },
   [/^@millrace\/engine/],
-  { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
+  { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "shared.js" },
 );
 // The engine for Node is loaded there only, on demand.
 await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local"], {

@@ -10,7 +10,7 @@ import { main } from "assemblyscript/asc";
 const here = dirname(fileURLToPath(import.meta.url));
 const entry = join(here, "assembly", "index.ts");
 const common = ["--runtime", "stub", "--memoryBase", "1024"];
-const release = ["-O3", "--converge", "--noAssert"];
+const release = ["-O3", "--noAssert"];
 
 /** What is built: the file, its entry and the options of the AssemblyScript compiler. */
 const targets = {

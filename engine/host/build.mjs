@@ -28,13 +28,15 @@ function rebaseAssetUrls() {
     transform(code, id) {
       const file = id.split("?")[0];
       if (!file.startsWith(source + sep) || !code.includes("import.meta.url")) return null;
-      return code.replace(pattern, (_match, _quote, path) => {
+      const rebased = code.replace(pattern, (match, _quote, path) => {
         const fromSource = relative(source, resolve(dirname(file), path))
           .split(sep)
           .join("/");
-        const rebased = fromSource.startsWith("../") ? fromSource : `./${fromSource}`;
-        return `new URL("${rebased}", import.meta.url)`;
+        const specifier = fromSource.startsWith("../") ? fromSource : `./${fromSource}`;
+        // No longer than before, and filled up to the same length: the source map stays right.
+        return `new URL("${specifier}", import.meta.url)`.padEnd(match.length);
       });
+      return { code: rebased, map: null };
     },
   };
 }
@@ -51,6 +53,6 @@ async function build(input, output) {
 const dist = join(here, "dist");
 await build(
   { index: join(source, "index.ts"), local: join(source, "local.ts") },
-  { dir: dist, entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
+  { dir: dist, entryFileNames: "[name].js", chunkFileNames: "shared.js" },
 );
 await build(join(source, "worker.ts"), { file: join(dist, "worker.js"), minify: true });

@@ -204,8 +204,14 @@ export class Log {
   #committed(runs: readonly Run[]): void {
     this.#onCommitted(runs);
     this.#waiters.wake(runs.map((run) => run.slot));
-    this.#sealer.kick();
+    if (this.#worthSealing()) this.#sealer.kick();
     this.#checkpointer.consider();
+  }
+
+  /** A store that does not survive the process only takes what memory has no room for. */
+  #worthSealing(): boolean {
+    const { store, core, limits } = this.#context;
+    return store.recoverable || core.memory().dirtyBytes > limits.dirtyBytesMax / 2;
   }
 
   /** Follows the control state with the core, the directory and the store. */

@@ -1,4 +1,6 @@
 /** The page's half of an open engine: control calls, puts through the outbox, reads, and its end. */
+
+import { REQUEST_BYTES_MAX } from "@millrace/core/layout";
 import {
   DeadlineError,
   EngineClosedError,
@@ -8,7 +10,6 @@ import {
   RequestTooLargeError,
   ThreadCrashError,
 } from "../errors/index.ts";
-import { REQUEST_BYTES_MAX } from "@millrace/core/layout";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { ControlOperations, ReadRequest } from "../service/engine-service.ts";
 import { type PackedBatch, stampBatch } from "./batch-encoder.ts";
@@ -159,7 +160,10 @@ export class Client implements EngineClient {
     return this.#closing;
   }
 
-  async #send(batch: PackedBatch, after: Promise<boolean> | undefined): Promise<ArrayBuffer | undefined> {
+  async #send(
+    batch: PackedBatch,
+    after: Promise<boolean> | undefined,
+  ): Promise<ArrayBuffer | undefined> {
     if (after !== undefined && !(await after)) return undefined;
     if (this.#failure !== undefined) throw this.#failure;
     this.#batchNumber += 1;

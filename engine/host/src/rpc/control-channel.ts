@@ -3,7 +3,7 @@ import { type Remote, releaseProxy, wrap } from "comlink";
 import { DeadlineError, reviveError } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
 import { withDeadline } from "./deadline.ts";
-import type { ControlFunction } from "./messages.ts";
+import type { ControlAnswer, ControlFunction } from "./messages.ts";
 
 /** Operations under way over one control port. */
 export class ControlChannel {
@@ -24,7 +24,7 @@ export class ControlChannel {
     const answer = await withDeadline(
       this.#clock,
       deadlineMs,
-      this.#abandonable(this.#remote(operation, argument)),
+      this.#abandonable<ControlAnswer>(this.#remote(operation, argument)),
       () =>
         new DeadlineError(`the engine did not answer "${operation}" within ${deadlineMs} ms`, {
           argument: "operation",
@@ -48,7 +48,7 @@ export class ControlChannel {
   }
 
   /** Comlink leaves a call pending for ever when the other side dies. */
-  async #abandonable<Value>(call: Promise<Value>): Promise<Value> {
+  async #abandonable<Value>(call: PromiseLike<Value>): Promise<Value> {
     let forget: (() => void) | undefined;
     const abandoned = new Promise<never>((_resolve, reject) => {
       this.#pending.add(reject);

@@ -59,7 +59,8 @@ export class DataChannel {
   /** Rejects all requests of a kind, or all. */
   rejectAll(failureOf: FailureOf, kind?: "put" | "read"): void {
     for (const [id, pending] of this.#pending) {
-      if (kind === undefined || pending.kind === kind) this.#settle(id)?.reject(failureOf(pending.kind));
+      if (kind === undefined || pending.kind === kind)
+        this.#settle(id)?.reject(failureOf(pending.kind));
     }
   }
 

@@ -3,14 +3,13 @@ import {
   DeadlineError,
   type MillraceError,
   reviveError,
-  VersionMismatchError,
   WorkerLoadError,
 } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
 import { withDeadline, withSignal } from "./deadline.ts";
 import { type Hello, type HelloAnswer, isHelloAnswer } from "./messages.ts";
-import { diagnoseScript, type EngineThread } from "./thread.ts";
-import { BUILD_ID, PROTOCOL, VERSION } from "./version.ts";
+import type { EngineThread } from "./thread.ts";
+import { checkCounterpart } from "./version.ts";
 
 /** How long each half of the handshake may take. */
 export interface HandshakeDeadlines {
@@ -18,23 +17,6 @@ export interface HandshakeDeadlines {
   readonly loadMs: number;
   /** From then until the engine is open, recovery included, in ms. */
   readonly openMs: number;
-}
-
-/** Refuses a counterpart of another protocol, version or build. @throws VersionMismatchError. */
-export function checkCounterpart(
-  who: "page" | "worker",
-  its: { readonly protocol: number; readonly version: string; readonly buildId: string },
-): void {
-  const describe = (one: typeof its): string =>
-    `version ${one.version}, build ${one.buildId}, protocol ${one.protocol}`;
-  const own = { protocol: PROTOCOL, version: VERSION, buildId: BUILD_ID };
-  if (describe(own) === describe(its)) return;
-  const other = who === "page" ? "worker" : "page";
-  throw new VersionMismatchError(
-    `the ${who} is of ${describe(its)}, but the ${other} of ${describe(own)}: serve both from one ` +
-      "installation of @millrace/engine, and reload pages that an update left behind",
-    { argument: "version", value: `${its.version}/${its.buildId}`, limit: `${VERSION}/${BUILD_ID}` },
-  );
 }
 
 /** A promise with its handles; nobody need listen for its failure. */
@@ -73,6 +55,20 @@ class Conversation {
     } catch (error) {
       this.fail(error);
     }
+  }
+}
+
+/** Asks the server what is wrong with a worker that did not load, for the browser does not tell. */
+async function diagnoseScript(url: string): Promise<string> {
+  if (!/^(https?|blob|data):/.test(url)) return "the browser gives no reason";
+  try {
+    const response = await fetch(url);
+    const type = response.headers.get("content-type") ?? "no type";
+    if (!response.ok) return `the server answers ${response.status} ${response.statusText}`.trim();
+    if (!/javascript|ecmascript/.test(type)) return `the server sends it as ${type}`;
+    return "the script is there, but an import of it, its syntax or the page's CSP stops it";
+  } catch (error) {
+    return `it cannot be fetched (${String(error)})`;
   }
 }
 

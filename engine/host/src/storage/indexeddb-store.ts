@@ -41,9 +41,10 @@ export class IndexedDbLogStore implements LogStore {
 
   appendFrame(frameNumber: number, frame: Uint8Array, durability: Durability): Promise<void> {
     // A view would take its whole buffer along, and a view of Wasm memory all of that memory.
-    const copy = frame.slice().buffer;
+    const whole = frame.byteLength === frame.buffer.byteLength;
+    const value = whole ? frame.buffer : frame.slice().buffer;
     return this.#write(`appendFrame ${frameNumber}`, "wal", durability, (wal) => {
-      wal.add(copy, frameNumber);
+      wal.add(value, frameNumber);
     });
   }
 

@@ -1,0 +1,69 @@
+/** What a page imports of the engine: the client, errors, types and records; none of the engine itself. */
+export {
+  BackpressureError,
+  DeadlineError,
+  DeposedError,
+  EngineClosedError,
+  EngineFailedError,
+  EngineInUseError,
+  type ErrorDetails,
+  IndeterminateError,
+  InternalFailureError,
+  InvalidArgumentError,
+  LimitExceededError,
+  MillraceError,
+  RecordTooLargeError,
+  RequestTooLargeError,
+  ResourceInUseError,
+  ResourceNotFoundError,
+  registerError,
+  StorageUnavailableError,
+  StoreFailedError,
+  StoreFullError,
+  StreamSpecMismatchError,
+  ThreadCrashError,
+  ThroughputExceededError,
+  UnsupportedFormatError,
+  ValidationError,
+  VersionMismatchError,
+  WasmLoadError,
+  WorkerLoadError,
+} from "./errors/index.ts";
+export { BatchEncoder, type EncoderMark, type PackedBatch } from "./rpc/batch-encoder.ts";
+export type { EngineClient, PutSettings } from "./rpc/client.ts";
+export type { ConnectOptions } from "./rpc/connect.ts";
+export { pause, withSignal } from "./rpc/deadline.ts";
+export { type OpenEngineOptions, openEngine } from "./rpc/open-engine.ts";
+export {
+  type CheckedRecord,
+  checkRecord,
+  type JsonValue,
+  type PutRecord,
+  type RecordData,
+} from "./rpc/record-input.ts";
+export {
+  BatchResult,
+  type PutFailure,
+  type PutOutcome,
+  type PutSuccess,
+} from "./rpc/result-decoder.ts";
+export {
+  type BatchShard,
+  decodeSlice,
+  RecordBatch,
+  type SlicePart,
+  StreamRecord,
+} from "./rpc/slice-decoder.ts";
+export { BUILD_ID, VERSION } from "./rpc/version.ts";
+export type { WorkerSource } from "./rpc/worker-thread.ts";
+export type {
+  DataLossReport,
+  EngineOptions,
+  ResolvedPosition,
+  ShardDescription,
+  ShardMetrics,
+  StartingPosition,
+  StorageReport,
+  StreamDescription,
+  StreamSpec,
+} from "./service/engine-service.ts";

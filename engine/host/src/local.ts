@@ -1,0 +1,46 @@
+/** The engine in the caller's own thread, for Node: same protocol, over a port instead of a worker. */
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { nodePlatform } from "./platform/node-platform.ts";
+import type { EngineClient } from "./rpc/client.ts";
+import { type ConnectOptions, connect } from "./rpc/connect.ts";
+import { chooseCore, compileCore, wasmLoadError } from "./rpc/core-loader.ts";
+import { localThread } from "./rpc/local-thread.ts";
+import type { WasmLocation } from "./rpc/messages.ts";
+import { createEngine } from "./service/engine.ts";
+
+/** What an engine in this thread is opened with. */
+export interface OpenLocalOptions extends ConnectOptions {
+  /** Path or file URL of the core; the package's own when absent. */
+  readonly wasm?: string | URL | undefined;
+}
+
+async function readCore(wasm: WasmLocation): Promise<WebAssembly.Module> {
+  const place = chooseCore(wasm);
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(place.startsWith("file:") ? fileURLToPath(place) : place);
+  } catch (error) {
+    throw wasmLoadError(place, `it cannot be read (${String(error)})`, error);
+  }
+  return await compileCore(place, new Uint8Array(bytes).buffer, "a file");
+}
+
+function locateCore(wasm: string | URL | undefined): WasmLocation {
+  if (wasm !== undefined) return { simd: String(wasm), scalar: String(wasm) };
+  return {
+    simd: new URL("../wasm/core.wasm", import.meta.url).href,
+    scalar: new URL("../wasm/core.scalar.wasm", import.meta.url).href,
+  };
+}
+
+/**
+ * Opens an engine in this thread. Its ports keep the process alive until it is closed.
+ *
+ * @throws WasmLoadError, StorageUnavailableError, InvalidArgumentError; the signal's reason.
+ */
+export async function openLocal(options: OpenLocalOptions): Promise<EngineClient> {
+  options.signal?.throwIfAborted();
+  const thread = localThread({ platform: nodePlatform(), loadCore: readCore, createEngine });
+  return await connect(thread, locateCore(options.wasm), options);
+}

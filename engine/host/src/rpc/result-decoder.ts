@@ -1,0 +1,115 @@
+/** Packed results of puts, read row by row when somebody asks. */
+import {
+  RESULT_FORMAT,
+  RESULT_HEADER_BYTES,
+  RESULT_MAGIC,
+  RESULT_ROW_BYTES,
+  RESULT_SHARD_BYTES,
+  STATUS_BYTE_RATE,
+  STATUS_NO_MEMORY,
+  STATUS_OK,
+  STATUS_ORDER,
+  STATUS_RECORD_RATE,
+} from "@millrace/core/layout";
+import { InternalFailureError, ThroughputExceededError } from "../errors/index.ts";
+import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
+
+/** A record that is durable. */
+export interface PutSuccess {
+  /** 56 decimal digits; grows within a shard. */
+  readonly sequenceNumber: string;
+  readonly shardId: string;
+}
+
+/** A record that was refused; nothing of it is stored. */
+export interface PutFailure {
+  /** `ProvisionedThroughputExceededException` or `InternalFailure`, as AWS has them. */
+  readonly errorCode: string;
+  readonly errorMessage: string;
+  /** Milliseconds after which a retry makes sense. */
+  readonly retryAfterMs: number;
+}
+
+/** What came of one record. */
+export type PutOutcome = PutSuccess | PutFailure;
+
+const LIMITS = new Map<number, string>([
+  [STATUS_RECORD_RATE, "1,000 records per second"],
+  [STATUS_BYTE_RATE, "1 MiB per second"],
+  [
+    STATUS_ORDER,
+    "an earlier record of this shard in the same batch was refused, and order is kept",
+  ],
+]);
+
+/** One packed result. Rows are in the order of the batch's records. */
+export class BatchResult {
+  readonly #view: DataView<ArrayBuffer>;
+  readonly #streamName: string;
+  readonly #rowsAt: number;
+  /** Records of the batch. */
+  readonly length: number;
+  /** How many of them were refused. */
+  readonly failedCount: number;
+
+  /** Keeps the buffer. @throws InternalFailureError when it is no result of a format that this build knows. */
+  constructor(buffer: ArrayBuffer, streamName: string) {
+    const view = new DataView(buffer);
+    const known =
+      buffer.byteLength >= RESULT_HEADER_BYTES &&
+      view.getUint32(0, true) === RESULT_MAGIC &&
+      view.getUint16(4, true) === RESULT_FORMAT;
+    if (!known) throw new InternalFailureError("the engine's answer to a put is not a result");
+    this.#view = view;
+    this.#streamName = streamName;
+    this.#rowsAt = RESULT_HEADER_BYTES + view.getUint32(24, true) * RESULT_SHARD_BYTES;
+    this.length = view.getUint32(8, true);
+    this.failedCount = view.getUint32(12, true);
+  }
+
+  /** Whether the record at a position was refused. */
+  failed(row: number): boolean {
+    return this.#view.getUint32(this.#rowAt(row) + 4, true) !== STATUS_OK;
+  }
+
+  /** What came of the record at a position of the batch. */
+  get(row: number): PutOutcome {
+    const view = this.#view;
+    const at = this.#rowAt(row);
+    const shardAt = RESULT_HEADER_BYTES + view.getUint32(at, true) * RESULT_SHARD_BYTES;
+    const shardIndex = view.getUint32(shardAt, true);
+    const status = view.getUint32(at + 4, true);
+    if (status !== STATUS_OK) {
+      return this.#failure(status, shardIdOf(shardIndex), view.getUint32(shardAt + 4, true));
+    }
+    return {
+      sequenceNumber: formatSequenceNumber({
+        createdSeconds: view.getFloat64(shardAt + 8, true),
+        sequenceIndex: Number(view.getBigUint64(at + 8, true)),
+        arrivalSeconds: Math.floor(view.getFloat64(16, true) / 1000),
+        shardIndex,
+      }),
+      shardId: shardIdOf(shardIndex),
+    };
+  }
+
+  #rowAt(row: number): number {
+    return this.#rowsAt + row * RESULT_ROW_BYTES;
+  }
+
+  #failure(status: number, shardId: string, retryAfterMs: number): PutFailure {
+    if (status === STATUS_NO_MEMORY) {
+      return {
+        errorCode: "InternalFailure",
+        errorMessage: `Shard ${shardId}: the engine's memory budget is used up until segments are stored.`,
+        retryAfterMs,
+      };
+    }
+    const limit = LIMITS.get(status) ?? `status ${status}`;
+    return {
+      errorCode: "ProvisionedThroughputExceededException",
+      errorMessage: ThroughputExceededError.text(shardId, this.#streamName, limit),
+      retryAfterMs,
+    };
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The worker's half: waits for a page's hello, opens the engine and serves it over the two ports.
+ *
+ * The listener is attached before anything is awaited, so that no hello is missed.
+ */
+import { expose } from "comlink";
+import {
+  CoreMemoryError,
+  CoreModuleError,
+  CoreTrapError,
+  DamagedSegmentError,
+} from "../core/core-errors.ts";
+import { registerError, serializeError } from "../errors/index.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { ControlOperations, EngineOptions, EngineService } from "../service/engine-service.ts";
+import { serveData } from "./data-server.ts";
+import {
+  type ControlAnswer,
+  type Hello,
+  type HelloAnswer,
+  isHello,
+  type WasmLocation,
+} from "./messages.ts";
+import { BUILD_ID, checkCounterpart, PROTOCOL, VERSION } from "./version.ts";
+
+/** What a server is made of. */
+export interface ServerParts {
+  readonly platform: Platform;
+  /** @throws WasmLoadError. */
+  loadCore(wasm: WasmLocation): Promise<WebAssembly.Module>;
+  createEngine(
+    platform: Platform,
+    core: WebAssembly.Module,
+    options: EngineOptions,
+  ): Promise<EngineService>;
+}
+
+/** Where hellos come in and answers go out: a worker's global scope, or a port. */
+export interface ServerScope {
+  addEventListener(type: "message", listener: (event: MessageEvent<unknown>) => void): void;
+  postMessage(message: HelloAnswer): void;
+}
+
+/** A server that was attached. */
+export interface Server {
+  /** Closes the engine, if there is one, and serves no further page. */
+  stop(): Promise<void>;
+}
+
+// Minified, these classes would have no telling name when they reach a page.
+registerError("CoreMemoryError", CoreMemoryError);
+registerError("CoreModuleError", CoreModuleError);
+registerError("CoreTrapError", CoreTrapError);
+registerError("DamagedSegmentError", DamagedSegmentError);
+
+async function runControl(
+  engine: EngineService,
+  operation: string,
+  argument: unknown,
+): Promise<ControlAnswer> {
+  try {
+    if (operation === "close") {
+      await engine.close();
+      return { ok: true, value: null };
+    }
+    // Page and worker are of one build, so the page's types have checked both.
+    const name = operation as keyof ControlOperations;
+    const value = await engine.call(
+      name,
+      argument as Parameters<ControlOperations[typeof name]>[0],
+    );
+    return { ok: true, value };
+  } catch (error) {
+    return { ok: false, error: serializeError(error) };
+  }
+}
+
+/** Attaches a server to a scope. It serves the first hello; a worker has one page. */
+export function attachServer(scope: ServerScope, parts: ServerParts): Server {
+  let engine: Promise<EngineService> | undefined;
+
+  function say(millrace: "loaded" | "ready"): void {
+    scope.postMessage({ millrace, protocol: PROTOCOL, version: VERSION, buildId: BUILD_ID });
+  }
+
+  async function open(hello: Hello): Promise<EngineService> {
+    const core = await parts.loadCore(hello.wasm);
+    const opened = await parts.createEngine(parts.platform, core, hello.options);
+    expose(
+      (operation: string, argument: unknown) => runControl(opened, operation, argument),
+      hello.control,
+    );
+    serveData(opened, hello.data);
+    return opened;
+  }
+
+  async function greet(hello: Hello): Promise<void> {
+    try {
+      checkCounterpart("page", hello);
+      say("loaded");
+      engine = open(hello);
+      await engine;
+      say("ready");
+    } catch (error) {
+      scope.postMessage({ millrace: "failed", error: serializeError(error) });
+    }
+  }
+
+  scope.addEventListener("message", (event) => {
+    if (engine === undefined && isHello(event.data)) void greet(event.data);
+  });
+
+  return {
+    stop: async () => {
+      const opened = await engine?.catch(() => undefined);
+      await opened?.close();
+    },
+  };
+}
