@@ -8,7 +8,7 @@ const LAYERS = [
   ["storage", "core", "sequence"],
   ["platform"],
   ["log"],
-  ["streams", "quotas"],
+  ["streams", "quotas", "metrics"],
   ["service"],
   ["rpc"],
 ];

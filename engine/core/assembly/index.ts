@@ -27,7 +27,7 @@ import {
   segmentAt,
   stateOfHandle,
 } from "./log/segment";
-import { openShard, openShards, shardAt, shardIsPresent } from "./log/shard";
+import { nextIndexOf, openShard, openShards, shardAt, shardIsPresent } from "./log/shard";
 import {
   arenaBlocksEvictable,
   arenaBlocksMax,
@@ -135,7 +135,7 @@ export function raiseNextIndex(slot: u32, nextIndex: f64): void {
 /** Fields: next index, durable index, next ordinal, last durable arrival. */
 export function describeShard(slot: u32): void {
   const shard = shardAt(slot);
-  setField(0, <f64>shard.nextIndex);
+  setField(0, <f64>nextIndexOf(shard));
   setField(1, <f64>shard.durableNextIndex);
   setField(2, <f64>shard.nextOrdinal);
   setField(3, shard.durableLastMs);

@@ -1,6 +1,13 @@
 /** Opens the engine and its stream for the page, says when that failed, and tries again when asked. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import { type DataLossReport, type Millrace, open, type Stream } from "millrace";
+import {
+  type DataLossReport,
+  EngineInUseError,
+  type Millrace,
+  open,
+  type OpenOptions,
+  type Stream,
+} from "millrace";
 import { describeError, type ShownError } from "../live/advice.ts";
 
 /** Name of the engine that the page opens. */
@@ -28,9 +35,26 @@ export type EngineState =
   | { readonly phase: "open"; readonly engine: OpenEngine }
   | { readonly phase: "failed"; readonly error: ShownError };
 
+/** Tries to open while the engine is in use: a page that was just left may still be letting go of it. */
+const OPEN_TRIES = 5;
+
+/** Pause between two such tries, in ms. */
+const OPEN_PAUSE_MS = 250;
+
+async function openPatiently(options: OpenOptions): Promise<Millrace> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await open(options);
+    } catch (error) {
+      if (!(error instanceof EngineInUseError) || tries === OPEN_TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, OPEN_PAUSE_MS));
+    }
+  }
+}
+
 async function openEngine(): Promise<OpenEngine> {
+  const millrace = await openPatiently({ name: ENGINE_NAME, quotas: "aws" });
   const openedMs = Date.now();
-  const millrace = await open({ name: ENGINE_NAME, quotas: "aws" });
   try {
     const stream = await millrace.streams.ensure(STREAM_NAME, { shards: SHARD_COUNT });
     return { millrace, stream, openedMs, dataLoss: await millrace.dataLoss() };
@@ -43,6 +67,14 @@ async function openEngine(): Promise<OpenEngine> {
 /** Keeps one engine open for as long as its host is connected. */
 export class EngineController implements ReactiveController {
   readonly #host: ReactiveControllerHost;
+  /** A page that the browser sets aside would keep the engine from all others. */
+  readonly #leave = (): void => {
+    this.#attempt += 1;
+    void this.#closeCurrent();
+  };
+  readonly #comeBack = ({ persisted }: PageTransitionEvent): void => {
+    if (persisted) void this.reopen();
+  };
   #state: EngineState = { phase: "opening" };
   /** Counts attempts, so that the answer to an attempt that was given up is closed and not shown. */
   #attempt = 0;
@@ -58,12 +90,15 @@ export class EngineController implements ReactiveController {
   }
 
   hostConnected(): void {
+    addEventListener("pagehide", this.#leave);
+    addEventListener("pageshow", this.#comeBack);
     void this.reopen();
   }
 
   hostDisconnected(): void {
-    this.#attempt += 1;
-    void this.#closeCurrent();
+    removeEventListener("pagehide", this.#leave);
+    removeEventListener("pageshow", this.#comeBack);
+    this.#leave();
   }
 
   /** Closes what is open and opens anew. Never rejects: what goes wrong becomes the state. */

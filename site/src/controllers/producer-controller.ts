@@ -39,8 +39,8 @@ export interface ProducerOptions {
   readonly source: AccessLogSource;
   /** Settings at this moment. */
   readonly settings: () => ProducerSettings;
-  /** Is told some of the landings of each call. */
-  readonly onLandings: (landings: readonly Landing[]) => void;
+  /** Is told some of the landings of each call, and how many records each stands for. */
+  readonly onLandings: (landings: readonly Landing[], weight: number) => void;
 }
 
 interface PutInput {
@@ -53,7 +53,7 @@ function shardIndexIn(text: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Where record `i` of a call went; undefined when its answer names no shard. */
+/** Where record `i` of a call went; empty when its answer names no shard. */
 function landingOf(records: readonly PutInput[], result: PutRecordsResult, i: number): Landing[] {
   const record = records[i];
   if (record === undefined) return [];
@@ -190,6 +190,6 @@ export class ProducerController implements ReactiveController {
     const step = Math.max(1, Math.ceil(records.length / LANDINGS_PER_CALL_MAX));
     const landings: Landing[] = [];
     for (let i = 0; i < records.length; i += step) landings.push(...landingOf(records, result, i));
-    this.#options.onLandings(landings);
+    this.#options.onLandings(landings, step);
   }
 }

@@ -1,6 +1,6 @@
 /** Counts what the log holds by reading all of it from TRIM_HORIZON, as any fresh reader would. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import type { Stream } from "millrace";
+import type { RecordBatch, Stream } from "millrace";
 import { describeError, type ShownError } from "../live/advice.ts";
 
 /** How far a count has come. */
@@ -10,6 +10,12 @@ export type Recount =
   | { readonly phase: "stopped"; readonly records: number }
   | { readonly phase: "failed"; readonly error: ShownError }
   | { readonly phase: "done"; readonly records: number; readonly finishedMs: number };
+
+function countBefore(batch: RecordBatch, beforeMs: number): number {
+  let count = 0;
+  for (let i = 0; i < batch.length; i += 1) if (batch.arrivalMs(i) < beforeMs) count += 1;
+  return count;
+}
 
 /** One count at a time over one stream. */
 export class RecountController implements ReactiveController {
@@ -45,10 +51,11 @@ export class RecountController implements ReactiveController {
   }
 
   /**
-   * Counts all records of the stream up to the end that it has now. A running count is stopped first.
-   * Never rejects: what goes wrong becomes the state.
+   * Counts all records of the stream up to the end that it has now, or those of them that arrived
+   * before `beforeMs` (Unix epoch). A running count is stopped first. Never rejects: what goes wrong
+   * becomes the state.
    */
-  async count(stream: Stream): Promise<void> {
+  async count(stream: Stream, { beforeMs }: { beforeMs?: number } = {}): Promise<void> {
     this.#stop?.abort();
     const stop = new AbortController();
     this.#stop = stop;
@@ -57,7 +64,7 @@ export class RecountController implements ReactiveController {
     this.#show({ phase: "running", records });
     try {
       for await (const batch of stream.readBatches({ from: "TRIM_HORIZON", until: "end", signal })) {
-        records += batch.length;
+        records += beforeMs === undefined ? batch.length : countBefore(batch, beforeMs);
         if (stop === this.#stop && !signal.aborted) this.#show({ phase: "running", records });
       }
       if (stop !== this.#stop) return;

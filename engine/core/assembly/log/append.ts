@@ -40,7 +40,7 @@ import {
 import { touchShard } from "./durability";
 import { frameBytes, writeFrame } from "./frame";
 import { segmentOf } from "./segment";
-import { Shard, shardAt } from "./shard";
+import { nextIndexOf, Shard, shardAt } from "./shard";
 import { segmentWithRoom } from "./space";
 
 const LISTED_BYTES: u32 = 16;
@@ -114,14 +114,15 @@ function appendRecord(shard: Shard, row: u32, nowMs: f64): u32 {
     shard.byteTokens -= payload;
   }
   const segment = segmentOf(address);
-  writeFrame(segment.base + segment.used, shard.nextIndex, nowMs, rowKey(row), keyLength, dataLength);
+  const index = nextIndexOf(shard);
+  writeFrame(segment.base + segment.used, index, nowMs, rowKey(row), keyLength, dataLength);
   touchShard(shard);
   segment.used += length;
   segment.count++;
   segment.lastMs = max(segment.lastMs, nowMs);
   shard.lastMs = nowMs;
-  shard.nextIndex++;
-  segment.nextIndex = shard.nextIndex;
+  shard.nextIndex = index + 1;
+  segment.nextIndex = index + 1;
   bytesAppended += length;
   return STATUS_OK;
 }
@@ -161,7 +162,7 @@ export function appendBatch(
   for (let row: u32 = 0; row < count; row++) {
     const shard = shardAt(slotOfHashKey(route, rowHashHigh(row), rowHashLow(row)));
     const position = listShard(shard);
-    const index = shard.nextIndex;
+    const index = nextIndexOf(shard);
     const status =
       ordered && shard.refusedBatch == batchNumber ? STATUS_ORDER : appendRecord(shard, row, nowMs);
     if (status != STATUS_OK) {

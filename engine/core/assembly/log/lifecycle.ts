@@ -5,7 +5,7 @@
 import { clearRoute } from "../hash/routes";
 import { forgetShard } from "./durability";
 import { closeSegment, dropSegment, segmentOf } from "./segment";
-import { NO_ROUTE, Shard, shardAt, shardSlots } from "./shard";
+import { NO_ROUTE, nextIndexOf, Shard, shardAt, shardSlots } from "./shard";
 import { shrinkClass } from "./space";
 
 /** Closes the open segment of a shard; whether there was one. */
@@ -32,10 +32,9 @@ export function rollOlderThan(beforeMs: f64): u32 {
 
 /** No later record of the shard gets a lower sequence index than this. */
 export function raiseNextIndex(shard: Shard, nextIndex: u64): void {
-  shard.floorIndex = max(shard.floorIndex, nextIndex);
-  if (nextIndex <= shard.nextIndex) return;
+  if (nextIndex <= nextIndexOf(shard)) return;
   roll(shard);
-  shard.nextIndex = nextIndex;
+  shard.floorIndex = nextIndex;
 }
 
 /** Drops a shard with all its segments. A route that it was on is gone. */

@@ -30,7 +30,7 @@ export class Shard {
   touched: u32;
   /** Blocks of the next segment, before the fair share. */
   sizeClass: u32;
-  /** No record gets a lower sequence index than this, whatever is taken back. */
+  /** No record from now on gets a lower sequence index than this, whatever is taken back. */
   floorIndex: u64;
   /** Oldest and newest cached segment, and the one that is open; 0 when there is none. */
   head: u32;
@@ -42,7 +42,7 @@ export class Shard {
   /** Number of the batch in which a record of the shard was refused last. */
   refusedBatch: u32;
 
-  // Appended mark.
+  // Appended mark. The index is the one after the last record; see nextIndexOf.
   nextIndex: u64;
   nextOrdinal: u64;
   lastMs: f64;
@@ -139,5 +139,9 @@ export function rewindShard(shard: Shard): void {
   const at = changetype<usize>(shard);
   memory.copy(at + APPENDED_MARK, at + DURABLE_MARK, MARK_BYTES);
   memory.copy(at + CUT_MARK, at + DURABLE_MARK, MARK_BYTES);
-  shard.nextIndex = max(shard.nextIndex, shard.floorIndex);
+}
+
+/** Sequence index of the next record. */
+export function nextIndexOf(shard: Shard): u64 {
+  return max(shard.nextIndex, shard.floorIndex);
 }

@@ -5,7 +5,7 @@ import { SEGMENT_HEADER_BYTES } from "../layout";
 import { arenaBlocksMax, freeRunAround, releaseRun, runIsReachable, takeFreeRun } from "../memory/arena";
 import { routedShards } from "../hash/routes";
 import { blocksNeeded, capacityOf, closeSegment, createSegment, dropSegment, leastRecentlyUsed, Segment, segmentOf } from "./segment";
-import { Shard } from "./shard";
+import { nextIndexOf, Shard } from "./shard";
 
 /** Size classes in blocks: 64 KiB, 256 KiB, 1 MiB; one is four times the other. */
 const CLASS_MIN: u32 = 1;
@@ -81,7 +81,7 @@ export function segmentWithRoom(shard: Shard, frameBytes: u32, nowMs: f64): u32 
   const run = takeSegmentRun(min(shard.sizeClass, fairClass()), SEGMENT_HEADER_BYTES + frameBytes);
   if (run == 0) return 0;
   if (open != 0) closeSegment(segmentOf(open));
-  const segment = createSegment(shard.slot, run, takenBlocks, shard.nextOrdinal, shard.nextIndex);
+  const segment = createSegment(shard.slot, run, takenBlocks, shard.nextOrdinal, nextIndexOf(shard));
   segment.firstMs = nowMs;
   segment.lastMs = nowMs;
   shard.nextOrdinal++;

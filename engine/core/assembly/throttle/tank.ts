@@ -5,11 +5,10 @@
  * the earlier time on.
  */
 
-/**
- * A tank that lacks less than this is full enough: a wait computed by {@link waitFor} must suffice in
- * spite of rounding.
- */
-const TOLERANCE: f64 = 0.000001;
+/** A tank that lacks less than this is full enough: rounding must not turn a wait into two. */
+const TOLERANCE: f64 = 0.001;
+/** Waits are rounded up to whole ms unless they are over one by less than this. */
+const TOLERANCE_MS: f64 = 0.0000001;
 
 /** Level after `elapsedMs`, which may be negative. */
 export function refilled(level: f64, capacity: f64, perSecond: f64, elapsedMs: f64): f64 {
@@ -24,5 +23,6 @@ export function holds(level: f64, amount: f64): bool {
 
 /** Whole ms until the tank gives `amount`; 0 when it does now. */
 export function waitFor(level: f64, amount: f64, perSecond: f64): f64 {
-  return holds(level, amount) ? 0 : ceil(((amount - level) * 1000) / perSecond);
+  if (holds(level, amount)) return 0;
+  return ceil(((amount - level) * 1000) / perSecond - TOLERANCE_MS);
 }

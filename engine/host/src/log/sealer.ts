@@ -68,14 +68,20 @@ export class Sealer {
     });
   }
 
-  /** Seals until nothing is sealable. @throws MillraceError of the first failed attempt. */
+  /**
+   * Seals until nothing is sealable.
+   * @throws MillraceError of the first failed attempt, or because the sealer was stopped before the end:
+   * whoever goes on to delete WAL frames must know.
+   */
   async drain(): Promise<void> {
-    while (!this.#stopped) {
+    do {
       this.kick();
       await this.#running;
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#context.core.sealable(1).length === 0) return;
-    }
+      if (this.#stopped) {
+        throw new MillraceError("EngineClosedException", "the sealer was stopped while it drained");
+      }
+    } while (this.#context.core.sealable(1).length > 0);
   }
 
   /** Starts no further transaction; resolves when the current one has ended. */

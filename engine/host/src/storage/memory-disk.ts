@@ -10,6 +10,8 @@ import { compareSegmentKeys, segmentKeyText } from "./segment-order.ts";
 export interface MemoryDiskOptions {
   /** Bytes of frames and segments that fit; unlimited when absent. */
   readonly capacityBytes?: number;
+  /** Nothing on it survives the process, so that it need not remember how to undo changes. */
+  readonly volatile?: boolean;
 }
 
 interface StoredSegment {
@@ -24,10 +26,12 @@ export class MemoryDisk {
   readonly #segments = new Map<string, StoredSegment>();
   /** How to take back each change since the last strict one, oldest first. */
   readonly #unsynced: (() => void)[] = [];
+  readonly #volatile: boolean;
   #usedBytes = 0;
 
   constructor(options: MemoryDiskOptions = {}) {
     this.capacityBytes = options.capacityBytes;
+    this.#volatile = options.volatile ?? false;
   }
 
   /** Bytes of all frames and segments. */
@@ -138,7 +142,7 @@ export class MemoryDisk {
   /** A strict change syncs everything before it too: the disk is one journal. */
   #changed(durability: Durability, takeBack: () => void): void {
     if (durability === "strict") this.#unsynced.length = 0;
-    else this.#unsynced.push(takeBack);
+    else if (!this.#volatile) this.#unsynced.push(takeBack);
   }
 
   #requireRoom(byteLength: number): void {

@@ -1,6 +1,6 @@
 /** A store in memory: for engines that keep nothing, and for tests that break it on purpose. */
 import { OutcomeUnknownError, StoreFailedError, StoreFullError } from "../errors/store-errors.ts";
-import { type Fault, FaultPlan, type StoreOperation } from "./fault-plan.ts";
+import type { Fault, FaultPlan, StoreOperation } from "./fault-plan.ts";
 import type { Durability, LogStore, SegmentKey, SegmentWrite, StoreUsage } from "./log-store.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
@@ -19,7 +19,7 @@ export class MemoryLogStore implements LogStore {
   readonly kind = "memory";
   readonly recoverable: boolean;
   readonly disk: MemoryDisk;
-  readonly faults: FaultPlan;
+  readonly faults: FaultPlan | undefined;
   readonly #listeners: ((reason: string) => void)[] = [];
   /** Settles when every earlier call has; never rejects. */
   #tail: Promise<void> = Promise.resolve();
@@ -29,9 +29,9 @@ export class MemoryLogStore implements LogStore {
   #connection = 1;
 
   constructor(options: MemoryLogStoreOptions = {}) {
-    this.disk = options.disk ?? new MemoryDisk();
     this.recoverable = options.recoverable ?? true;
-    this.faults = options.faults ?? new FaultPlan();
+    this.disk = options.disk ?? new MemoryDisk({ volatile: !this.recoverable });
+    this.faults = options.faults;
   }
 
   appendFrame(frameNumber: number, frame: Uint8Array, durability: Durability): Promise<void> {
@@ -103,7 +103,7 @@ export class MemoryLogStore implements LogStore {
 
   /** Runs one call behind all earlier ones, with the fault that is due for it. */
   #run<Result>(operation: StoreOperation, writes: boolean, action: () => Result): Promise<Result> {
-    const fault = this.faults.next(operation);
+    const fault = this.faults?.next(operation);
     const connection = this.#connection;
     const result = this.#tail.then(async () => {
       if (fault?.until !== undefined) await fault.until;

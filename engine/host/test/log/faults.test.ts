@@ -3,12 +3,11 @@
  * deletes: what was acknowledged is there, what was refused is not, sequence indexes only grow.
  */
 import { describe, expect, it } from "vitest";
-import { MillraceError } from "../../src/errors/errors.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
-import type { StreamDescription } from "../../src/service/engine-service.ts";
 import { type Fault, type FaultKind, FaultPlan } from "../../src/storage/fault-plan.ts";
-import type { ReadRecord } from "../support/batches.ts";
-import { numberOf, someRecords, TestEngine } from "../support/engines.ts";
+import type { ReadRecord, TestRecord } from "../support/batches.ts";
+import { someRecords, TestEngine } from "../support/engines.ts";
+import { checkFates, type Fates, newFates, putBatch, tolerate, whileTimePasses } from "../support/fates.ts";
 
 const KINDS: readonly FaultKind[] = [
   "abort",
@@ -23,32 +22,8 @@ const RECORDS_PER_BATCH = 40;
 const DATA_BYTES = 24_000;
 const MEMORY_BUDGET_BYTES = 16 * 1024 * 1024;
 
-/** What became of each record, by its number. */
-interface Fates {
-  readonly acknowledged: Set<number>;
-  readonly refused: Set<number>;
-  highestIndex: number;
-}
-
-async function putBatch(
-  engine: TestEngine,
-  stream: StreamDescription,
-  first: number,
-  fates: Fates,
-): Promise<void> {
-  const records = someRecords(RECORDS_PER_BATCH, DATA_BYTES, first);
-  const numbers = records.map(numberOf);
-  try {
-    for (const [i, row] of (await engine.put(stream, records)).entries()) {
-      const number = numbers[i] ?? -1;
-      if (row.status === 0) fates.acknowledged.add(number);
-      else fates.refused.add(number);
-      fates.highestIndex = Math.max(fates.highestIndex, row.index);
-    }
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    if (!error.indeterminate) for (const number of numbers) fates.refused.add(number);
-  }
+function someBatch(first: number): TestRecord[] {
+  return someRecords(RECORDS_PER_BATCH, DATA_BYTES, first);
 }
 
 /** One life of an engine in which anything may fail; errors are part of it. */
@@ -56,36 +31,16 @@ async function live(platform: VirtualPlatform, fates: Fates): Promise<void> {
   const engine = await TestEngine.open(platform, { memoryBudgetBytes: MEMORY_BUDGET_BYTES });
   const stream = await engine.createStream("clicks", 2);
   const spare = await engine.createStream("spare", 1);
-  await putBatch(engine, spare, 1_000_000, { ...fates, acknowledged: new Set(), refused: new Set() });
+  await putBatch(engine, spare, someBatch(1_000_000), newFates());
   for (let i = 0; i < BATCHES; i += 2) {
     await Promise.all([
-      putBatch(engine, stream, i * RECORDS_PER_BATCH, fates),
-      putBatch(engine, stream, (i + 1) * RECORDS_PER_BATCH, fates),
+      putBatch(engine, stream, someBatch(i * RECORDS_PER_BATCH), fates),
+      putBatch(engine, stream, someBatch((i + 1) * RECORDS_PER_BATCH), fates),
     ]);
     await platform.clock.advance(1500);
   }
   await engine.service.call("deleteStream", { name: "spare" });
   await engine.service.close();
-}
-
-async function tolerate(life: Promise<void>): Promise<void> {
-  try {
-    await life;
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-  }
-}
-
-/** Lets virtual time pass until a promise has settled. */
-async function whileTimePasses<Result>(platform: VirtualPlatform, promise: Promise<Result>): Promise<Result> {
-  let settled = false;
-  const watched = promise.finally(() => {
-    settled = true;
-  });
-  watched.catch(() => undefined);
-  for (let i = 0; i < 2000 && !settled; i++) await platform.clock.advance(100);
-  if (!settled) throw new Error("the call never settles");
-  return await watched;
 }
 
 async function recordsAfterRestart(platform: VirtualPlatform): Promise<ReadRecord[]> {
@@ -106,27 +61,13 @@ async function recordsAfterRestart(platform: VirtualPlatform): Promise<ReadRecor
   return records;
 }
 
-function check(records: readonly ReadRecord[], fates: Fates, what: string): void {
-  const numbers = records.map(numberOf);
-  expect(new Set(numbers).size, `${what}: a record is there twice`).toBe(numbers.length);
-  const there = new Set(numbers);
-  const lost = [...fates.acknowledged].filter((number) => !there.has(number));
-  expect(lost, `${what}: acknowledged and lost`).toEqual([]);
-  const revived = [...fates.refused].filter((number) => there.has(number));
-  expect(revived, `${what}: refused and there`).toEqual([]);
-  for (const shardIndex of [0, 1]) {
-    const indexes = records.filter((one) => one.shardIndex === shardIndex).map(({ index }) => index);
-    expect(indexes, `${what}: order`).toEqual([...indexes].sort((a, b) => a - b));
-  }
-}
-
 async function run(faults: readonly Fault[], what: string): Promise<{ operations: number; fates: Fates }> {
   const platform = virtualPlatform();
   const plan = new FaultPlan(faults);
   platform.stores.faults = plan;
-  const fates: Fates = { acknowledged: new Set(), refused: new Set(), highestIndex: -1 };
+  const fates = newFates();
   await whileTimePasses(platform, tolerate(live(platform, fates)));
-  check(await recordsAfterRestart(platform), fates, what);
+  checkFates(await recordsAfterRestart(platform), fates, what);
   return { operations: plan.operations.length, fates };
 }
 

@@ -169,6 +169,14 @@ describe("the memory disk", () => {
     );
   });
 
+  it("does not hold on to what was deleted when nothing on it survives anyway", async () => {
+    const store = new MemoryLogStore({ recoverable: false });
+    await store.appendFrame(1, noise(8), "relaxed");
+    await store.deleteFrames([1]);
+    assert.strictEqual(store.disk.unsyncedChanges, 0);
+    assert.deepEqual(await store.frameNumbers(), []);
+  });
+
   it("is damaged by an overwrite, and unharmed for readers of earlier copies", async () => {
     const store = new MemoryLogStore();
     await store.appendFrame(1, noise(8), "strict");

@@ -61,7 +61,7 @@ export function sequenceSuite(build: CoreBuild): void {
     it("refuses words that are no sequence number", async () => {
       const core = await CoreInstance.instantiate(build.module);
       const good = BigInt("49590338271490256608559692538361571095921575989136588898");
-      for (const bit of [0n, 8n, 72n, 144n, 184n]) {
+      for (const bit of [0n, 4n, 72n, 144n, 184n]) {
         assert.isUndefined(unpacked(core, good ^ (1n << bit)), `bit ${bit}`);
       }
     });

@@ -1,0 +1,18 @@
+/** All suites of the core over one build; `describe` and `it` are those of the runner. */
+import { appendSuite } from "./appending.ts";
+import type { CoreBuild } from "./build.ts";
+import { hashSuite } from "./hashes.ts";
+import { readingSuite } from "./reading.ts";
+import { routingSuite } from "./routing.ts";
+import { segmentSuite } from "./segments.ts";
+import { sequenceSuite } from "./sequence.ts";
+
+/** Defines every test of the core for one build. */
+export function coreSuite(build: CoreBuild): void {
+  hashSuite(build);
+  routingSuite(build);
+  sequenceSuite(build);
+  appendSuite(build);
+  segmentSuite(build);
+  readingSuite(build);
+}

@@ -1,0 +1,109 @@
+/**
+ * Holds what was promised against what is there: earlier visits' promises, what was found at opening,
+ * and full reads on demand.
+ */
+import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { readWitness, writeWitness } from "../live/witness.ts";
+import type { OpenEngine } from "./engine-controller.ts";
+import { type Recount, RecountController } from "./recount-controller.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** Keeps the accounts of one stream. */
+export class LedgerController implements ReactiveController {
+  readonly #acknowledged: () => number;
+  readonly #opening: RecountController;
+  readonly #fullRead: RecountController;
+  readonly #leaving = (): void => this.keepWitness();
+  #engine: OpenEngine | undefined;
+  #promised: number | undefined;
+  #fullReadExpected = 0;
+
+  /** `acknowledged` answers how many records have been acknowledged to this page so far. */
+  constructor(host: ReactiveControllerHost, acknowledged: () => number) {
+    this.#acknowledged = acknowledged;
+    this.#opening = new RecountController(host);
+    this.#fullRead = new RecountController(host);
+    host.addController(this);
+  }
+
+  /** Count of the records that were there at opening. */
+  get opening(): Recount {
+    return this.#opening.state;
+  }
+
+  /** The last full read. */
+  get fullRead(): Recount {
+    return this.#fullRead.state;
+  }
+
+  /** Records acknowledged in all when the last full read began. */
+  get fullReadExpected(): number {
+    return this.#fullReadExpected;
+  }
+
+  /**
+   * Records that earlier visits had been told of; undefined when the page does not remember, or when
+   * the stream is so old that retention may have dropped some.
+   */
+  get promised(): number | undefined {
+    return this.#mayHaveExpired() ? undefined : this.#promised;
+  }
+
+  /** Records found at opening; undefined until they are counted. */
+  get found(): number | undefined {
+    const { opening } = this;
+    return opening.phase === "done" ? opening.records : undefined;
+  }
+
+  /** Opens the accounts of this engine's stream and counts what it holds. */
+  attach(engine: OpenEngine): void {
+    this.#engine = engine;
+    this.#promised = readWitness(engine.stream.description.createdMs)?.acknowledged;
+    this.#fullRead.reset();
+    void this.#opening.count(engine.stream, { beforeMs: engine.openedMs });
+  }
+
+  hostConnected(): void {
+    addEventListener("pagehide", this.#leaving);
+  }
+
+  hostDisconnected(): void {
+    removeEventListener("pagehide", this.#leaving);
+  }
+
+  /** Reads everything again and counts it. */
+  readAll(): void {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    // What retention may have dropped cannot be expected.
+    const earlier = this.#mayHaveExpired() ? 0 : (this.found ?? 0);
+    this.#fullReadExpected = earlier + this.#acknowledged();
+    void this.#fullRead.count(engine.stream);
+  }
+
+  /** Stops a full read. */
+  stopReading(): void {
+    this.#fullRead.stop();
+  }
+
+  /** Stops the count at opening. */
+  stopOpening(): void {
+    this.#opening.stop();
+  }
+
+  /** Notes what the page has been told of, for the next visit. */
+  keepWitness(): void {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    const earlier = Math.max(this.#promised ?? 0, this.found ?? 0);
+    const { createdMs } = engine.stream.description;
+    writeWitness({ createdMs, acknowledged: earlier + this.#acknowledged() });
+  }
+
+  #mayHaveExpired(): boolean {
+    const description = this.#engine?.stream.description;
+    if (description === undefined) return false;
+    return Date.now() - description.createdMs > description.retentionHours * HOUR_MS;
+  }
+}

@@ -1,0 +1,3 @@
+/** Entry of the site. */
+import "./trusted-scripts.ts";
+import "./views/app.ts";

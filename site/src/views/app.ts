@@ -1,0 +1,254 @@
+/** The frame of the site: the rail of places, and the view, or why there is none. */
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { EngineController } from "../controllers/engine-controller.ts";
+import { ThemeController } from "../controllers/theme-controller.ts";
+import { UpdateController } from "../controllers/update-controller.ts";
+import { baseStyles } from "../kit/base-styles.ts";
+import { iconShape } from "../kit/icons.ts";
+import "../kit/notice.ts";
+import "./edge-strip.ts";
+import "./live.ts";
+
+/** The application. */
+export class MillraceApp extends LitElement {
+  static override readonly styles = [
+    baseStyles,
+    css`
+      :host {
+        --rail-width: 76px;
+        --bar-height: 56px;
+      }
+
+      .frame {
+        display: grid;
+        grid-template-columns: var(--rail-width) minmax(0, 1fr);
+        min-block-size: 100dvh;
+      }
+
+      nav {
+        position: sticky;
+        inset-block-start: 0;
+        z-index: 3;
+        display: flex;
+        flex-direction: column;
+        align-items: stretch;
+        gap: calc(var(--unit) * 2);
+        block-size: 100dvh;
+        padding: calc(var(--unit) * 3) calc(var(--unit) * 2);
+        border-inline-end: 1px solid var(--line);
+        background: var(--panel);
+      }
+
+      .brand {
+        padding-block: calc(var(--unit) * 2) calc(var(--unit) * 3);
+        font-size: var(--text-small);
+        font-weight: 650;
+        text-align: center;
+      }
+
+      .place {
+        display: grid;
+        justify-items: center;
+        gap: var(--unit);
+        padding: calc(var(--unit) * 2) 0;
+        border: 1px solid transparent;
+        border-radius: var(--radius);
+        background: transparent;
+        color: var(--ink);
+        font: 500 var(--text-small) / 1.2 var(--face);
+        text-decoration: none;
+      }
+
+      .place[aria-current="page"] {
+        background: var(--water-wash);
+        color: var(--water);
+      }
+
+      .place svg.icon {
+        inline-size: 20px;
+        block-size: 20px;
+      }
+
+      .theme {
+        margin-block-start: auto;
+      }
+
+      main {
+        display: flex;
+        flex-direction: column;
+        min-inline-size: 0;
+      }
+
+      mill-live {
+        flex: 1;
+      }
+
+      .alone {
+        flex: 1;
+        padding: calc(var(--unit) * 8) calc(var(--unit) * 6);
+      }
+
+      h1 {
+        margin-block-end: calc(var(--unit) * 4);
+        font-size: var(--text-title);
+      }
+
+      .skip {
+        position: absolute;
+        inset: 0 auto auto 0;
+        z-index: 9;
+        padding: calc(var(--unit) * 2) calc(var(--unit) * 4);
+        background: var(--water);
+        color: var(--on-water);
+      }
+
+      .skip:not(:focus) {
+        clip-path: inset(50%);
+      }
+
+      .update {
+        position: fixed;
+        inset-block-end: 48px;
+        inset-inline-end: calc(var(--unit) * 4);
+        z-index: 4;
+        display: flex;
+        align-items: center;
+        gap: calc(var(--unit) * 3);
+        padding: calc(var(--unit) * 3) calc(var(--unit) * 4);
+        border: 1px solid var(--line-strong);
+        border-radius: var(--radius);
+        background: var(--raised);
+        box-shadow: var(--shadow);
+      }
+
+      @media (max-width: 700px) {
+        .frame {
+          grid-template-columns: minmax(0, 1fr);
+          padding-block-end: var(--bar-height);
+        }
+
+        nav {
+          position: fixed;
+          inset: auto 0 0 0;
+          flex-direction: row;
+          justify-content: space-around;
+          block-size: var(--bar-height);
+          padding: var(--unit) calc(var(--unit) * 3);
+          border-inline-end: 0;
+          border-block-start: 1px solid var(--line);
+        }
+
+        .brand {
+          display: none;
+        }
+
+        .place {
+          min-inline-size: 88px;
+          padding: var(--unit) 0;
+        }
+
+        .theme {
+          margin: 0;
+        }
+
+        .alone {
+          padding: calc(var(--unit) * 5) calc(var(--unit) * 3);
+        }
+
+        .update {
+          inset-block-end: calc(var(--bar-height) + 40px);
+        }
+      }
+    `,
+  ];
+
+  readonly #engine = new EngineController(this);
+  readonly #theme = new ThemeController(this);
+  readonly #update = new UpdateController(this);
+
+  override render(): TemplateResult {
+    return html`<a class="skip" href="#main" @click=${this.#skip}>Skip to the content</a>
+      <div class="frame">
+        <nav aria-label="Places">
+          <div class="brand">Millrace</div>
+          <a class="place" href="./" aria-current="page" @click=${this.#stay}>
+            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("wheel")}</svg>
+            Live
+          </a>
+          ${this.#themeButton()}
+        </nav>
+        <main id="main" tabindex="-1">${this.#view()}</main>
+      </div>
+      ${this.#updateNotice()}`;
+  }
+
+  #view(): TemplateResult {
+    const { state } = this.#engine;
+    switch (state.phase) {
+      case "open":
+        return html`<mill-live
+          .engine=${state.engine}
+          @mill-reopen=${() => this.#engine.reopen()}
+          @mill-start-over=${() => this.#engine.startOver()}
+        ></mill-live>`;
+      case "opening":
+        return html`<div class="alone"><p role="status">Opening the engine…</p></div>
+          <mill-edge-strip .online=${navigator.onLine}></mill-edge-strip>`;
+      case "failed":
+        return html`<div class="alone">
+            <h1>Live</h1>
+            <mill-notice
+              heading="The engine could not be opened"
+              .message=${state.error.message}
+              .code=${state.error.code}
+              .advice=${state.error.advice}
+            >
+              <button type="button" class="main" @click=${() => this.#engine.reopen()}>
+                Try again
+              </button>
+            </mill-notice>
+          </div>
+          <mill-edge-strip .online=${navigator.onLine}></mill-edge-strip>`;
+    }
+  }
+
+  #themeButton(): TemplateResult {
+    const { theme, nextTheme } = this.#theme;
+    const name = `${theme[0]?.toUpperCase() ?? ""}${theme.slice(1)}`;
+    return html`<button
+      type="button"
+      class="place theme"
+      aria-label="${name} theme; switch to ${nextTheme}"
+      @click=${() => this.#theme.advance()}
+    >
+      <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape(theme)}</svg>
+      ${name}
+    </button>`;
+  }
+
+  #updateNotice(): TemplateResult | typeof nothing {
+    if (!this.#update.waiting) return nothing;
+    return html`<div class="update" role="status">
+      A newer build is ready.
+      <button type="button" class="main" @click=${() => this.#update.take()}>Reload</button>
+    </div>`;
+  }
+
+  #skip(event: Event): void {
+    event.preventDefault();
+    this.renderRoot.querySelector("main")?.focus();
+  }
+
+  /** The place is here already; going there again would only reload the page. */
+  #stay(event: Event): void {
+    event.preventDefault();
+  }
+}
+
+customElements.define("millrace-app", MillraceApp);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "millrace-app": MillraceApp;
+  }
+}

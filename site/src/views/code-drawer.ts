@@ -1,0 +1,52 @@
+/** The calls behind the view, in a drawer. */
+import { html, LitElement, type TemplateResult } from "lit";
+import { ENGINE_NAME, SHARD_COUNT, STREAM_NAME } from "../controllers/engine-controller.ts";
+import { HOT_KEY } from "../controllers/producer-controller.ts";
+import { baseStyles } from "../kit/base-styles.ts";
+import { codeSamples } from "../live/code-samples.ts";
+import { type LiveSettings, SETTINGS_DEFAULT } from "../live/settings.ts";
+import "../kit/code-block.ts";
+import "../kit/drawer.ts";
+
+/** A drawer of code that follows the settings of the view. */
+export class MillCodeDrawer extends LitElement {
+  static override readonly properties = { settings: { attribute: false } };
+
+  static override readonly styles = [baseStyles];
+
+  /** Settings of the view. */
+  declare settings: LiveSettings;
+
+  constructor() {
+    super();
+    this.settings = SETTINGS_DEFAULT;
+  }
+
+  /** Opens the drawer. */
+  show(): void {
+    this.renderRoot.querySelector("mill-drawer")?.show();
+  }
+
+  override render(): TemplateResult {
+    const names = {
+      engine: ENGINE_NAME,
+      stream: STREAM_NAME,
+      shards: SHARD_COUNT,
+      hotKey: HOT_KEY,
+    };
+    return html`<mill-drawer heading="What this page calls">
+      ${codeSamples(names, this.settings).map(
+        ({ heading, code }) =>
+          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
+      )}
+    </mill-drawer>`;
+  }
+}
+
+customElements.define("mill-code-drawer", MillCodeDrawer);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "mill-code-drawer": MillCodeDrawer;
+  }
+}
