@@ -1,5 +1,10 @@
 /** One call of `putRecord` or `putRecords` until it is settled: a run of records in one batch or more. */
-import { type BatchResult, MillraceError, type PutOutcome, toMillraceError } from "@millrace/engine";
+import {
+  type BatchResult,
+  type MillraceError,
+  type PutOutcome,
+  toMillraceError,
+} from "@millrace/engine";
 import type { ResultPart } from "./put-records-result.ts";
 
 /** A run of a call's records that go in one batch. */
@@ -34,7 +39,7 @@ export class PutCall {
   readonly #parts: (ResultPart | undefined)[] = [];
   readonly #errors: MillraceError[] = [];
   #missing = 0;
-  #refusedAtMs: number | undefined;
+  #refusedForMs: number | undefined;
   #resolve: (parts: readonly ResultPart[]) => void = () => undefined;
   #reject: (reason: unknown) => void = () => undefined;
   #onAbort: (() => void) | undefined;
@@ -54,12 +59,12 @@ export class PutCall {
 
   /** Milliseconds after which a refused record may be tried again; undefined when none was refused. */
   get refusedForMs(): number | undefined {
-    return this.#refusedAtMs;
+    return this.#refusedForMs;
   }
 
   /** Whether a run of the call was refused as a whole or in part, or failed. */
   get troubled(): boolean {
-    return this.#refusedAtMs !== undefined || this.#errors.length > 0;
+    return this.#refusedForMs !== undefined || this.#errors.length > 0;
   }
 
   /** Adds a run. */
@@ -83,7 +88,7 @@ export class PutCall {
   /** A run is known. */
   settle(share: Share, part: ResultPart): void {
     this.#parts[share.position] = part;
-    if (part.failedCount > 0) this.#refusedAtMs = retryAfter(part);
+    if (part.failedCount > 0) this.#refusedForMs = retryAfter(part);
     this.#finishOne();
   }
 
@@ -92,7 +97,11 @@ export class PutCall {
     const error = toMillraceError(thrown);
     this.#errors.push(error);
     const { code: errorCode, message: errorMessage, retryAfterMs = 0 } = error;
-    this.#parts[share.position] = failedPart(share.count, { errorCode, errorMessage, retryAfterMs });
+    this.#parts[share.position] = failedPart(share.count, {
+      errorCode,
+      errorMessage,
+      retryAfterMs,
+    });
     this.#finishOne();
   }
 

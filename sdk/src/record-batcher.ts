@@ -10,6 +10,7 @@ import {
   type EngineClient,
   InternalFailureError,
   type PutRecord,
+  ResourceNotFoundError,
   type StreamDescription,
 } from "@millrace/engine";
 import { failedPart, PutCall, partOf, type Share } from "./put-call.ts";
@@ -145,8 +146,7 @@ export class RecordBatcher {
 
   #send(batch: OpenBatch): void {
     const { encoder, shares, withdrawal } = batch;
-    // A call that was refused leaves its batch behind without records.
-    if (shares.length === 0 || shares.every(({ call }) => call.aborted)) {
+    if (shares.every(({ call }) => call.aborted)) {
       encoder.discard();
       for (const share of shares) share.call.settle(share, failedPart(0, ABORTED));
       return;
@@ -158,7 +158,10 @@ export class RecordBatcher {
     this.#last = sent.then(
       (result) => this.#answer(shares, result),
       (error: unknown) => {
-        for (const share of shares) share.call.fail(share, error);
+        // The engine knows a deleted stream by its uid only.
+        const gone = error instanceof ResourceNotFoundError;
+        const reason = gone ? ResourceNotFoundError.stream(this.#stream.name) : error;
+        for (const share of shares) share.call.fail(share, reason);
       },
     );
   }

@@ -21,4 +21,5 @@ function ownScriptAddress(address: string): string {
 }
 
 const factory: unknown = Reflect.get(globalThis, "trustedTypes");
-if (isPolicyFactory(factory)) factory.createPolicy("default", { createScriptURL: ownScriptAddress });
+if (isPolicyFactory(factory))
+  factory.createPolicy("default", { createScriptURL: ownScriptAddress });

@@ -23,12 +23,14 @@ export {
   StreamSpecMismatchError,
   ThreadCrashError,
   ThroughputExceededError,
+  toMillraceError,
   UnsupportedFormatError,
   ValidationError,
   VersionMismatchError,
   WasmLoadError,
   WorkerLoadError,
 } from "./errors/index.ts";
+export { systemClock } from "./platform/system-clock.ts";
 export { BatchEncoder, type EncoderMark, type PackedBatch } from "./rpc/batch-encoder.ts";
 export type { EngineClient, PutSettings } from "./rpc/client.ts";
 export type { ConnectOptions } from "./rpc/connect.ts";

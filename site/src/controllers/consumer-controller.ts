@@ -81,7 +81,9 @@ export class ConsumerController implements ReactiveController {
       for await (const batch of batches) {
         const outcomes = await transform.transform(batch, context);
         if (signal.aborted) return;
-        outcomes.forEach((outcome, i) => this.#count(outcome, batch.arrivalMs(i)));
+        outcomes.forEach((outcome, i) => {
+          this.#count(outcome, batch.arrivalMs(i));
+        });
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -4,8 +4,8 @@ import {
   type DataLossReport,
   EngineInUseError,
   type Millrace,
-  open,
   type OpenOptions,
+  open,
   type Stream,
 } from "millrace";
 import { describeError, type ShownError } from "../live/advice.ts";

@@ -63,7 +63,11 @@ export class RecountController implements ReactiveController {
     let records = 0;
     this.#show({ phase: "running", records });
     try {
-      for await (const batch of stream.readBatches({ from: "TRIM_HORIZON", until: "end", signal })) {
+      for await (const batch of stream.readBatches({
+        from: "TRIM_HORIZON",
+        until: "end",
+        signal,
+      })) {
         records += beforeMs === undefined ? batch.length : countBefore(batch, beforeMs);
         if (stop === this.#stop && !signal.aborted) this.#show({ phase: "running", records });
       }

@@ -135,7 +135,7 @@ export const tableStyles = css`
 
   th,
   td {
-    padding: calc(var(--unit) * 1.5) calc(var(--unit) * 3);
+    padding: var(--unit) calc(var(--unit) * 3);
     border-block-end: 1px solid var(--line);
     text-align: end;
     white-space: nowrap;
@@ -154,6 +154,13 @@ export const tableStyles = css`
 
   tbody tr:last-child > * {
     border-block-end: 0;
+  }
+
+  @media (max-width: 700px) {
+    th,
+    td {
+      padding-inline: calc(var(--unit) * 1.5);
+    }
   }
 
   thead th {

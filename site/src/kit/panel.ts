@@ -23,7 +23,6 @@ export class MillPanel extends LitElement {
         align-items: center;
         justify-content: space-between;
         gap: calc(var(--unit) * 2);
-        min-block-size: 32px;
         margin-block-end: calc(var(--unit) * 3);
       }
 

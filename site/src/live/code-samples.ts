@@ -23,9 +23,7 @@ export function codeSamples(names: SampleNames, settings: LiveSettings): CodeSam
       ? `line.slice(0, line.indexOf(" "))`
       : `i % 100 < ${hotPercent} ? "${names.hotKey}" : line.slice(0, line.indexOf(" "))`;
   const shard =
-    shardIndex === undefined
-      ? ""
-      : `, shard: "shardId-${String(shardIndex).padStart(12, "0")}"`;
+    shardIndex === undefined ? "" : `, shard: "shardId-${String(shardIndex).padStart(12, "0")}"`;
   return [
     {
       heading: "Open the engine and its stream",

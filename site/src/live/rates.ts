@@ -21,7 +21,10 @@ export interface MetricsSample {
 }
 
 /** Rates between two samples of the same engine; zeros where there is no earlier one. */
-export function ratesBetween(earlier: MetricsSample | undefined, later: MetricsSample): ShardRates[] {
+export function ratesBetween(
+  earlier: MetricsSample | undefined,
+  later: MetricsSample,
+): ShardRates[] {
   const seconds = earlier === undefined ? 0 : (later.takenMs - earlier.takenMs) / 1000;
   const perSecond = (before: number, after: number): number =>
     seconds <= 0 ? 0 : Math.max(0, after - before) / seconds;

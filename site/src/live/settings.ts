@@ -1,9 +1,9 @@
 /** What a person has set on the page, kept in its address so that it can be linked. */
 
 /** Rates that the producer can be set to, in records/s. */
-export const RATES_PER_SECOND = [
+export const RATES_PER_SECOND: readonly number[] = [
   0, 5, 20, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 6000,
-] as const;
+];
 
 /** The settings of the page. */
 export interface LiveSettings {
@@ -33,9 +33,8 @@ function numberIn(query: URLSearchParams, name: string, max: number): number | u
 export function settingsOf(search: string): LiveSettings {
   const query = new URLSearchParams(search);
   const rate = numberIn(query, "rate", RATES_PER_SECOND.at(-1) ?? 0) ?? -1;
-  const known = RATES_PER_SECOND.find((candidate) => candidate === rate);
   return {
-    ratePerSecond: known ?? SETTINGS_DEFAULT.ratePerSecond,
+    ratePerSecond: RATES_PER_SECOND.includes(rate) ? rate : SETTINGS_DEFAULT.ratePerSecond,
     hotPercent: numberIn(query, "hot", 100) ?? SETTINGS_DEFAULT.hotPercent,
     shardIndex: numberIn(query, "shard", 499),
   };

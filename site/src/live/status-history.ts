@@ -1,7 +1,7 @@
 /** Counts of responses per HTTP status code and second, for a window of time. */
 
 /** Seconds that are kept and drawn. */
-export const HISTORY_SECONDS = 120;
+export const HISTORY_SECONDS = 90;
 
 /** What one status code amounts to. */
 export interface StatusTotal {

@@ -72,7 +72,11 @@ export function weigh(evidence: Evidence): Verdict {
     return { state: "warn", text: "Acknowledged, but not on disk", detail };
   }
   if (storage.sealFailure !== undefined) {
-    return { state: "warn", text: "On disk, but segments stay behind", detail: storage.sealFailure };
+    return {
+      state: "warn",
+      text: "On disk, but segments stay behind",
+      detail: storage.sealFailure,
+    };
   }
   const waiting = storage.unacknowledgedBytes;
   return {

@@ -3,7 +3,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { StorageReport } from "millrace";
 import type { Recount } from "../controllers/recount-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
-import { bytesQuantity, formatBytes, formatClockTime, formatCount, formatShare } from "../live/format.ts";
+import { bytesQuantity, formatBytes, formatClockTime, formatCount } from "../live/format.ts";
 import type { Verdict } from "../live/verdict.ts";
 import "../kit/lamp.ts";
 import "../kit/panel.ts";
@@ -121,7 +121,7 @@ export class MillDiskPanel extends LitElement {
         <mill-reading
           label="Storage used"
           .value=${used === undefined ? "–" : usedQuantity.value}
-          unit=${used === undefined ? "unknown" : quotaText(usedQuantity.unit, used, quota)}
+          unit=${used === undefined ? "unknown" : quotaText(usedQuantity.unit, quota)}
           source="the browser's estimate for this site, all of its data together"
         ></mill-reading>
         <mill-reading
@@ -146,9 +146,9 @@ export class MillDiskPanel extends LitElement {
   }
 }
 
-function quotaText(unit: string, used: number, quota: number | undefined): string {
+function quotaText(unit: string, quota: number | undefined): string {
   if (quota === undefined || quota === 0) return unit;
-  return `${unit} of ${formatBytes(quota)} (${formatShare(used / quota)})`;
+  return `${unit} of ${formatBytes(quota)}`;
 }
 
 function openingText(opening: Recount, promised: number | undefined): string {

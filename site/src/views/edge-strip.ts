@@ -2,8 +2,8 @@
 import { css, html, LitElement, type TemplateResult } from "lit";
 import type { StorageReport } from "millrace";
 import { baseStyles } from "../kit/base-styles.ts";
-import { formatBytes } from "../live/format.ts";
 import type { LampState } from "../kit/lamp.ts";
+import { formatBytes } from "../live/format.ts";
 import "../kit/lamp.ts";
 
 interface Mark {

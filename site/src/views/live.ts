@@ -261,7 +261,8 @@ export class MillLive extends LitElement {
     if (this.#media.hidden) return "Waiting: the tab is out of sight.";
     const storage = this.#meter.reading?.storage;
     const share = (storage?.usageBytes ?? 0) / (storage?.quotaBytes ?? Number.POSITIVE_INFINITY);
-    if (share >= FULL_SHARE) return "Stopped: the disk quota is nearly used up. Start over to free it.";
+    if (share >= FULL_SHARE)
+      return "Stopped: the disk quota is nearly used up. Start over to free it.";
     return "";
   }
 

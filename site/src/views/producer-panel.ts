@@ -84,7 +84,7 @@ export class MillProducerPanel extends LitElement {
           hint="A shard takes 1,000 records/s and 1 MiB/s, as on AWS; what is over is refused."
           .min=${0}
           .max=${RATES_PER_SECOND.length - 1}
-          .value=${RATES_PER_SECOND.findIndex((rate) => rate === this.ratePerSecond)}
+          .value=${RATES_PER_SECOND.indexOf(this.ratePerSecond)}
           .text=${`${formatCount(this.ratePerSecond)} records/s`}
           @mill-slide=${(event: CustomEvent<number>) =>
             this.#tell("mill-rate", RATES_PER_SECOND[event.detail] ?? 0)}

@@ -8,7 +8,7 @@ import { pointAt } from "../live/ring-geometry.ts";
 export const RING_SIZE = 440;
 
 /** Radius of the middle of the arcs. */
-export const ARC_RADIUS = 148;
+export const ARC_RADIUS = 146;
 
 /** Width of the arcs. */
 export const ARC_WIDTH = 20;
@@ -17,7 +17,7 @@ const CENTRE = RING_SIZE / 2;
 const HUB_RADIUS = 74;
 const RIM_RADIUS = ARC_RADIUS - ARC_WIDTH / 2;
 const PADDLE_RADIUS = ARC_RADIUS + ARC_WIDTH / 2 + 3;
-const PADDLE_LENGTH = 38;
+const PADDLE_LENGTH = 36;
 const PADDLES = 192;
 const SPOKES = 12;
 

@@ -6,7 +6,7 @@ export const ringStyles = css`
   .ring {
     position: relative;
     inline-size: 100%;
-    max-inline-size: 480px;
+    max-inline-size: 500px;
     margin-inline: auto;
     aspect-ratio: 1;
   }
@@ -54,6 +54,11 @@ export const ringStyles = css`
     pointer-events: none;
   }
 
+  .scale {
+    fill: none;
+    stroke: var(--line);
+  }
+
   .tick line {
     stroke: var(--line-strong);
     stroke-width: 1;
@@ -61,7 +66,7 @@ export const ringStyles = css`
 
   .tick text {
     fill: var(--ink-soft);
-    font: 10px var(--face-mono);
+    font: 11px var(--face-mono);
     text-anchor: middle;
   }
 

@@ -19,7 +19,7 @@ import { ringStyles } from "./ring-styles.ts";
 const CENTRE = RING_SIZE / 2;
 const ARC_GAP = 0.006;
 const TICKS = 16;
-const TICK_RADIUS = 204;
+const TICK_RADIUS = 202;
 
 /** Time over which the records of one call leave the hub, in ms. */
 const SPREAD_MS = 60;
@@ -118,11 +118,12 @@ export class MillRing extends LitElement {
         tabindex="0"
         @keydown=${this.#onKey}
       >
+        <circle class="scale" cx=${CENTRE} cy=${CENTRE} r=${TICK_RADIUS} aria-hidden="true" />
         ${this.#ticks()}${this.#arcs.map((arc) => this.#arc(arc))}
       </svg>
       <div class="dial">
         <div class="value">${formatRate(perSecond)}</div>
-        <div class="unit">records/s committed</div>
+        <div class="unit" title="committed over the last second, by the engine's counters">records/s</div>
         <div class="refused ${refused > 0 ? "hot" : ""}">${formatRate(refused)} refused/s</div>
       </div>
       <i class="probe hot"></i><i class="probe line"></i>
@@ -152,12 +153,12 @@ export class MillRing extends LitElement {
     return Array.from({ length: TICKS }, (_, i) => {
       const share = i / TICKS;
       const major = i % 4 === 0;
-      const from = pointAt(share, TICK_RADIUS - (major ? 6 : 3), CENTRE);
-      const to = pointAt(share, TICK_RADIUS, CENTRE);
-      const text = pointAt(share, TICK_RADIUS + 9, CENTRE);
+      const from = pointAt(share, TICK_RADIUS, CENTRE);
+      const to = pointAt(share, TICK_RADIUS + (major ? 7 : 4), CENTRE);
+      const text = pointAt(share, TICK_RADIUS + 14, CENTRE);
       return svg`<g class="tick" aria-hidden="true">
         <line x1=${from.x} y1=${from.y} x2=${to.x} y2=${to.y} />
-        ${major ? svg`<text x=${text.x} y=${text.y} dy="0.35em">${i.toString(16)}…</text>` : nothing}
+        ${major ? svg`<text x=${text.x} y=${text.y} dy="0.35em">${i.toString(16)}</text>` : nothing}
       </g>`;
     });
   }

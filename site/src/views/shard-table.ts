@@ -79,13 +79,13 @@ export class MillShardTable extends LitElement {
         <thead>
           <tr>
             <th scope="col">Shard</th>
-            <th scope="col">Hash keys</th>
             <th scope="col">In<br />records/s</th>
-            <th scope="col">In<br />per second</th>
+            <th scope="col">In<br />data</th>
             <th scope="col">Refused<br />records/s</th>
             <th scope="col">Out<br />records/s</th>
             <th scope="col">Committed<br />records</th>
             <th scope="col">Refused<br />records</th>
+            <th scope="col">Hash keys</th>
           </tr>
         </thead>
         <tbody>
@@ -113,13 +113,13 @@ export class MillShardTable extends LitElement {
           <i class="swatch ${shardClass(shardIndex)}"></i>Shard ${shardIndex}
         </button>
       </th>
-      <td title=${range}>${shortHashKey(startingHashKey)} – ${shortHashKey(endingHashKey)}</td>
       <td>${formatRate(rate.incomingRecordsPerSecond)}</td>
-      <td>${formatBytes(rate.incomingBytesPerSecond)}</td>
+      <td>${formatBytes(rate.incomingBytesPerSecond)}/s</td>
       <td class=${throttled ? "hot" : ""}>${formatRate(rate.throttledRecordsPerSecond)}</td>
       <td>${formatRate(rate.outgoingRecordsPerSecond)}</td>
       <td>${formatCount(rate.incomingRecords)}</td>
       <td>${formatCount(rate.throttledRecords)}</td>
+      <td title=${range}>${shortHashKey(startingHashKey)} – ${shortHashKey(endingHashKey)}</td>
     </tr>`;
   }
 

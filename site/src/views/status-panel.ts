@@ -75,6 +75,16 @@ export class MillStatusPanel extends LitElement {
         text-align: start;
       }
 
+      @media (max-width: 700px) {
+        .meaning {
+          display: none;
+        }
+
+        th button {
+          padding-inline: 0;
+        }
+      }
+
       .note {
         margin-block-start: calc(var(--unit) * 2);
         overflow-wrap: anywhere;
@@ -113,7 +123,7 @@ export class MillStatusPanel extends LitElement {
               <thead>
                 <tr>
                   <th scope="col">Status</th>
-                  <th scope="col"><span class="visually-hidden">Meaning</span></th>
+                  <th scope="col" class="meaning"><span class="visually-hidden">Meaning</span></th>
                   <th scope="col">records/s</th>
                   <th scope="col">records</th>
                   <th scope="col">share</th>

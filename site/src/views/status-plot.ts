@@ -3,8 +3,8 @@ import { css, html, LitElement, type PropertyValues, type TemplateResult } from 
 import type uPlot from "uplot";
 import { baseStyles } from "../kit/base-styles.ts";
 import { formatClockTime, formatRate } from "../live/format.ts";
-import type { StatusColumns } from "../live/status-history.ts";
 import { dashOf, strokeNameOf } from "../live/status-codes.ts";
+import type { StatusColumns } from "../live/status-history.ts";
 
 const PLOT_HEIGHT = 240;
 
@@ -100,14 +100,14 @@ export class MillStatusPlot extends LitElement {
 
   async #load(): Promise<void> {
     try {
-      const [{ default: constructor }, { default: text }] = await Promise.all([
+      const [{ default: loaded }, { default: text }] = await Promise.all([
         import("uplot"),
         import("uplot/dist/uPlot.min.css?inline"),
       ]);
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(text);
       if (this.renderRoot instanceof ShadowRoot) this.renderRoot.adoptedStyleSheets.push(sheet);
-      this.#uplot = constructor;
+      this.#uplot = loaded;
       this.#draw();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -145,7 +145,11 @@ export class MillStatusPlot extends LitElement {
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.08)] } },
       axes: [
-        { ...axis, space: 90, values: (_plot, times) => times.map((at) => formatClockTime(at * 1000)) },
+        {
+          ...axis,
+          space: 90,
+          values: (_plot, times) => times.map((at) => formatClockTime(at * 1000)),
+        },
         {
           ...axis,
           size: 56,

@@ -9,11 +9,14 @@ export const U32_MAX = 0xffff_ffff;
 /** @throws InvalidArgumentError unless `value` is an integer from `min` to `max`. */
 export function checkInteger(argument: string, value: number, min: number, max: number): void {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return;
-  throw new InvalidArgumentError(`${argument} must be an integer from ${min} to ${max}: ${value}.`, {
-    argument,
-    value,
-    limit: value < min ? min : max,
-  });
+  throw new InvalidArgumentError(
+    `${argument} must be an integer from ${min} to ${max}: ${value}.`,
+    {
+      argument,
+      value,
+      limit: value < min ? min : max,
+    },
+  );
 }
 
 /** @throws InvalidArgumentError unless `value` is a sequence index, ordinal, epoch or frame number. */

@@ -12,7 +12,9 @@ const PAGE_BYTES = 65_536;
 /** What `WebAssembly.Instance.exports` holds, as far as the core uses it. */
 type ExportsObject = Readonly<Record<string, WebAssembly.ExportValue>>;
 
-function isCore(exports: Readonly<Record<string, unknown>>): exports is ExportsObject & CoreExports {
+function isCore(
+  exports: Readonly<Record<string, unknown>>,
+): exports is ExportsObject & CoreExports {
   return (
     exports["memory"] instanceof WebAssembly.Memory &&
     CORE_EXPORT_NAMES.every((name) => typeof exports[name] === "function")
@@ -43,7 +45,9 @@ export class CoreInstance {
           : value;
     }
     if (!isCore(guarded)) {
-      throw new CoreModuleError("The Wasm module is not the core of this build: exports are missing.");
+      throw new CoreModuleError(
+        "The Wasm module is not the core of this build: exports are missing.",
+      );
     }
     this.exports = guarded;
     this.#bytes = new Uint8Array(guarded.memory.buffer);
@@ -62,7 +66,8 @@ export class CoreInstance {
       throw new CoreTrapError(`The core failed: ${texts[0]} at ${texts[1]}:${line}:${column}.`);
     };
     try {
-      const module = source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source);
+      const module =
+        source instanceof WebAssembly.Module ? source : await WebAssembly.compile(source);
       const instance = await WebAssembly.instantiate(module, { env: { abort } });
       const exported = instance.exports["memory"];
       if (exported instanceof WebAssembly.Memory) memory = exported;

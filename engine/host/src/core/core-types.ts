@@ -183,7 +183,10 @@ export interface ShardLogCore {
   /** Row `i` of the last append. */
   appendRow(i: number): AppendRow;
   /** Packed result of the last append (layout: result), `shardIndexOf` and `createdSecondsOf` by slot. A new buffer, owned by the caller. */
-  packResult(nowMs: number, describe: (slot: number) => { shardIndex: number; createdSeconds: number }): ArrayBuffer;
+  packResult(
+    nowMs: number,
+    describe: (slot: number) => { shardIndex: number; createdSeconds: number },
+  ): ArrayBuffer;
   /** Milliseconds until the shard's write tanks take `bytes` more in one record; 0 when they do now. */
   writeRetryAfterMs(slot: number, bytes: number, nowMs: number): number;
   /** Whether anything was appended since the last cut. */

@@ -108,7 +108,11 @@ export class Core implements ShardLogCore {
     if (startingHashKey < 0n || endingHashKey > HASH_KEY_MAX || startingHashKey > endingHashKey) {
       throw new InvalidArgumentError(
         `The hash key range ${startingHashKey}-${endingHashKey} does not lie in 0-${HASH_KEY_MAX}.`,
-        { argument: "startingHashKey", value: String(startingHashKey), limit: String(HASH_KEY_MAX) },
+        {
+          argument: "startingHashKey",
+          value: String(startingHashKey),
+          limit: String(HASH_KEY_MAX),
+        },
       );
     }
     if (this.#core.exports.shardPresent(slot) !== 0) {
@@ -187,7 +191,10 @@ export class Core implements ShardLogCore {
   #present(slot: number): number {
     checkInteger("slot", slot, 0, this.#options.shardSlotsMax - 1);
     if (this.#core.exports.shardPresent(slot) !== 0) return slot;
-    throw new InvalidArgumentError(`Slot ${slot} holds no shard.`, { argument: "slot", value: slot });
+    throw new InvalidArgumentError(`Slot ${slot} holds no shard.`, {
+      argument: "slot",
+      value: slot,
+    });
   }
 
   #routed(route: number): void {

@@ -25,6 +25,7 @@ export {
   toMillraceError,
 } from "./registry.ts";
 export {
+  ACCOUNT_ID,
   InvalidArgumentError,
   LimitExceededError,
   RecordTooLargeError,

@@ -1,7 +1,8 @@
 /** Errors that AWS's operations know, under AWS's names. */
 import { type ErrorDetails, MillraceError } from "./errors.ts";
 
-const ACCOUNT_ID = "000000000000";
+/** Account that ARNs and messages name. */
+export const ACCOUNT_ID = "000000000000";
 
 /** An argument is not what the operation takes. */
 export class InvalidArgumentError extends MillraceError {

@@ -5,8 +5,8 @@
 import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
 import { encodeResults } from "./producer-table.ts";
-import { producerSection, snapshotSection } from "./sections.ts";
 import type { Sealer } from "./sealer.ts";
+import { producerSection, snapshotSection } from "./sections.ts";
 import type { SectionDraft } from "./wal-frame.ts";
 
 /** Age of the WAL in ms at which a checkpoint trims it even if it is short: 5 minutes. */

@@ -5,6 +5,8 @@
  * own frame at the number means committed, a foreign one means that another leader took over, none
  * means not committed.
  */
+
+import { WAL_HASH } from "@millrace/core/layout";
 import {
   DeposedError,
   FrameExistsError,
@@ -16,7 +18,6 @@ import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
 import type { EncodedFrame } from "./wal-frame.ts";
-import { WAL_HASH } from "@millrace/core/layout";
 
 /** Pauses before the store is opened anew, in ms. */
 const REOPEN_DELAYS_MS = [0, 50, 200, 1000] as const;
@@ -74,7 +75,8 @@ export async function writeFrame(
     await store.appendFrame(frameNumber, frame.bytes, "strict");
     return;
   } catch (error) {
-    if (!(error instanceof FrameExistsError) && !(error instanceof OutcomeUnknownError)) throw error;
+    if (!(error instanceof FrameExistsError) && !(error instanceof OutcomeUnknownError))
+      throw error;
     problem = error;
   }
   const stored =

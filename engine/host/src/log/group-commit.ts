@@ -8,7 +8,13 @@
  */
 import { CoreTrapError } from "../core/core-errors.ts";
 import type { Run } from "../core/core-types.ts";
-import { DeposedError, EngineClosedError, EngineFailedError, MillraceError, ResourceNotFoundError } from "../errors/index.ts";
+import {
+  DeposedError,
+  EngineClosedError,
+  EngineFailedError,
+  MillraceError,
+  ResourceNotFoundError,
+} from "../errors/index.ts";
 import type { ControlRecord } from "./control-records.ts";
 import { type AppendedPut, FrameGroup, type PendingChange } from "./frame-group.ts";
 import { writeFrame } from "./frame-writer.ts";
@@ -282,8 +288,7 @@ export class GroupCommit {
   }
 
   #tellIdle(): void {
-    const busy =
-      this.#inFlight !== undefined || !this.#growing.empty || this.#waiting.length > 0;
+    const busy = this.#inFlight !== undefined || !this.#growing.empty || this.#waiting.length > 0;
     if (busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }

@@ -15,7 +15,7 @@ import type { ControlState } from "./control-state.ts";
 import { closedError, GroupCommit, type WaitingPut } from "./group-commit.ts";
 import type { DataLoss, LogContext, LogLimits } from "./log-context.ts";
 import type { ProducerTable } from "./producer-table.ts";
-import { type ReadLimits, type ReadOutcome, type ReadPosition, Reader } from "./reader.ts";
+import { Reader, type ReadLimits, type ReadOutcome, type ReadPosition } from "./reader.ts";
 import { recover, requireShard } from "./recovery.ts";
 import { RetentionSweep, SWEEP_INTERVAL_MS } from "./retention.ts";
 import { Sealer } from "./sealer.ts";

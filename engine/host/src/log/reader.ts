@@ -10,7 +10,7 @@ import type { SegmentKey } from "../storage/log-store.ts";
 import type { LogContext } from "./log-context.ts";
 import { type SalvagedSegment, SegmentLoader } from "./segment-loader.ts";
 import type { SlottedShard } from "./shard-slots.ts";
-import { byteLengthOf, type SlicePart, type SliceSource, packSlice } from "./slice-writer.ts";
+import { byteLengthOf, packSlice, type SlicePart, type SliceSource } from "./slice-writer.ts";
 
 /** Smallest share of a read's bytes that each shard gets. */
 const SHARE_BYTES_MIN = 65_536;
@@ -102,7 +102,10 @@ export class Reader {
     let bytes = limits.bytesMax;
     return ordered.map((position, i) => {
       const share = Math.max(SHARE_BYTES_MIN, Math.floor(bytes / (ordered.length - i)));
-      const one = this.#ofShard(position, { recordsMax: records, bytesMax: Math.min(share, bytes) });
+      const one = this.#ofShard(position, {
+        recordsMax: records,
+        bytesMax: Math.min(share, bytes),
+      });
       records -= one.part.recordCount;
       bytes -= byteLengthOf(one.part);
       return one;
@@ -112,7 +115,12 @@ export class Reader {
   #ofShard({ shard, nextIndex }: ReadPosition, limits: ReadLimits): Found {
     const { core, control } = this.#context;
     const trimmedBefore = control.shard(shard.uid)?.trimmedBefore ?? 0;
-    const walk = new ShardWalk(this.#context, this.#loader, shard, Math.max(nextIndex, trimmedBefore));
+    const walk = new ShardWalk(
+      this.#context,
+      this.#loader,
+      shard,
+      Math.max(nextIndex, trimmedBefore),
+    );
     if (nextIndex > 0 && nextIndex < trimmedBefore) walk.flags |= PART_TRIMMED;
     walk.advance(limits);
     const atEnd = walk.nextIndex >= core.position(shard.slot).durableIndex;

@@ -5,18 +5,38 @@
  * next epoch, and the leader serves only if the newest frame is then its own. Nothing in the store
  * is believed unless its hash is right; what is damaged is reported and stepped over.
  */
-import { SECTION_CONTROL, SECTION_FENCE, SECTION_JOB_EPOCH, SECTION_PRODUCERS, SECTION_RECORDS, SECTION_SNAPSHOT } from "@millrace/core/layout";
+import {
+  SECTION_CONTROL,
+  SECTION_FENCE,
+  SECTION_JOB_EPOCH,
+  SECTION_PRODUCERS,
+  SECTION_RECORDS,
+  SECTION_SNAPSHOT,
+} from "@millrace/core/layout";
 import type { ShardLogCore } from "../core/core-types.ts";
 import { DeposedError, FrameExistsError, UnsupportedFormatError } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore, SegmentKey } from "../storage/log-store.ts";
 import { ControlState } from "./control-state.ts";
 import type { DataLoss, LogContext, LogLimits } from "./log-context.ts";
-import { ProducerTable, decodeResults, idOfBytes } from "./producer-table.ts";
-import { KNOWN_SECTIONS, fenceSection, readControl, readFence, readRuns, readSnapshot } from "./sections.ts";
+import { decodeResults, idOfBytes, ProducerTable } from "./producer-table.ts";
+import {
+  fenceSection,
+  KNOWN_SECTIONS,
+  readControl,
+  readFence,
+  readRuns,
+  readSnapshot,
+} from "./sections.ts";
 import { SegmentDirectory } from "./segment-directory.ts";
 import { ShardSlots } from "./shard-slots.ts";
-import { type DamagedFrame, type DecodedFrame, type Section, decodeFrame, encodeFrame } from "./wal-frame.ts";
+import {
+  type DamagedFrame,
+  type DecodedFrame,
+  decodeFrame,
+  encodeFrame,
+  type Section,
+} from "./wal-frame.ts";
 import { WalLedger } from "./wal-ledger.ts";
 
 /** Sequence indexes that a shard may use up per millisecond of its life: a takeover jumps past them. */
@@ -199,7 +219,8 @@ class WalScan {
       }
       expected = frameNumber + 1;
       const bytes = await this.#store.readFrame(frameNumber);
-      const frame = bytes === undefined ? { damaged: "it is missing" } : decodeFrame(this.#core, bytes);
+      const frame =
+        bytes === undefined ? { damaged: "it is missing" } : decodeFrame(this.#core, bytes);
       if ("damaged" in frame) {
         damaged.push({ frameNumber, reason: frame.damaged });
         this.#wal.add({ frameNumber, byteLength: bytes?.byteLength ?? 0, fence: false }, 0n);

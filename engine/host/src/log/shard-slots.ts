@@ -2,8 +2,9 @@
  * Which slot of the core holds which shard, and which route leads into which stream. Follows the
  * control state: whoever applies a control record tells it.
  */
-import { LimitExceededError } from "../errors/index.ts";
+
 import type { ShardLogCore } from "../core/core-types.ts";
+import { LimitExceededError } from "../errors/index.ts";
 import type { StreamDefinition } from "./control-records.ts";
 import type { ShardState } from "./control-state.ts";
 

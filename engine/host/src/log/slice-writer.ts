@@ -41,7 +41,11 @@ export function packSlice(
   view.setUint32(0, SLICE_MAGIC, true);
   view.setUint16(4, SLICE_FORMAT, true);
   view.setUint32(8, parts.length, true);
-  view.setUint32(12, parts.reduce((sum, part) => sum + part.recordCount, 0), true);
+  view.setUint32(
+    12,
+    parts.reduce((sum, part) => sum + part.recordCount, 0),
+    true,
+  );
   writeUint64(view, 16, bytes.byteLength);
   view.setFloat64(24, nowMs, true);
   let at: number = SLICE_HEADER_BYTES;

@@ -193,7 +193,8 @@ function decodeSections(bytes: Uint8Array, view: DataView): Section[] | DamagedF
   const sections: Section[] = [];
   let at = view.getUint16(6, true);
   for (let i = view.getUint32(44, true); i > 0; i--) {
-    if (at + SECTION_HEADER_BYTES > bytes.byteLength) return { damaged: "sections overrun the frame" };
+    if (at + SECTION_HEADER_BYTES > bytes.byteLength)
+      return { damaged: "sections overrun the frame" };
     const length = readUint64(view, at + 16);
     const start = at + SECTION_HEADER_BYTES;
     if (start + length > bytes.byteLength) return { damaged: "a section overruns the frame" };

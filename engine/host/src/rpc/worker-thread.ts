@@ -26,7 +26,8 @@ export function threadOfWorker(worker: Worker, url: string): EngineThread {
 
 function urlOf(source: WorkerSource | undefined): string {
   // Its URL, written out a second time, would make bundlers copy the worker a second time.
-  if (source === undefined) return `@millrace/engine's worker.js, looked for from ${import.meta.url}`;
+  if (source === undefined)
+    return `@millrace/engine's worker.js, looked for from ${import.meta.url}`;
   if (typeof source === "function") return "the function given as worker";
   return new URL(source, globalThis.location?.href).href;
 }

@@ -27,9 +27,7 @@ const FIXED_MEMORY_BYTES = 8_388_608;
 type Handlers = {
   readonly [Operation in keyof ControlOperations]: (
     argument: Parameters<ControlOperations[Operation]>[0],
-  ) =>
-    | ReturnType<ControlOperations[Operation]>
-    | Promise<ReturnType<ControlOperations[Operation]>>;
+  ) => ReturnType<ControlOperations[Operation]> | Promise<ReturnType<ControlOperations[Operation]>>;
 };
 
 /** From recovery to close, or to the trap that ends it. */

@@ -8,7 +8,12 @@
 import { Core } from "../core/core.ts";
 import { CoreTrapError } from "../core/core-errors.ts";
 import type { CoreOptions, ShardLogCore } from "../core/core-types.ts";
-import { EngineClosedError, EngineFailedError, EngineInUseError, InternalFailureError } from "../errors/index.ts";
+import {
+  EngineClosedError,
+  EngineFailedError,
+  EngineInUseError,
+  InternalFailureError,
+} from "../errors/index.ts";
 import { CoreFailedError } from "../log/group-commit.ts";
 import { writerLockName } from "../platform/locks.ts";
 import type { HeldLock, Platform } from "../platform/platform.ts";
@@ -64,10 +69,7 @@ export async function openEngine(
 }
 
 /** Memory engines share nothing, so that they need no lock. */
-async function takeLock(
-  platform: Platform,
-  options: EngineOptions,
-): Promise<HeldLock | undefined> {
+async function takeLock(platform: Platform, options: EngineOptions): Promise<HeldLock | undefined> {
   if (options.storage === "memory") return undefined;
   const lock = await platform.locks.tryAcquire(writerLockName(options.name));
   if (lock === undefined) {

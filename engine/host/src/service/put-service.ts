@@ -108,11 +108,7 @@ export class PutService {
     }
   }
 
-  #append(
-    stream: StreamDefinition,
-    header: BatchHeader,
-    bytes: Uint8Array,
-  ): Promise<ArrayBuffer> {
+  #append(stream: StreamDefinition, header: BatchHeader, bytes: Uint8Array): Promise<ArrayBuffer> {
     return new Promise((resolve, reject) => {
       this.#log.put({
         byteLength: bytes.byteLength,

@@ -1,5 +1,10 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
-import { EngineClosedError, ResourceNotFoundError, ThroughputExceededError } from "../errors/index.ts";
+import {
+  ACCOUNT_ID,
+  EngineClosedError,
+  ResourceNotFoundError,
+  ThroughputExceededError,
+} from "../errors/index.ts";
 import { CoreFailedError } from "../log/group-commit.ts";
 import type { Log } from "../log/log.ts";
 import type { ReadOutcome, ReadPosition } from "../log/reader.ts";
@@ -7,7 +12,6 @@ import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { Clock } from "../platform/platform.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
 import type { Catalogue } from "../streams/catalogue.ts";
-import { ACCOUNT_ID } from "../streams/catalogue.ts";
 import type { ReadRequest } from "./engine-service.ts";
 import { checkReadRequest } from "./validate.ts";
 
@@ -82,7 +86,8 @@ export class ReadService {
     );
     return request.cursors.map(({ shardIndex, nextIndex }) => {
       const shard = shards.get(shardIndex);
-      if (shard === undefined) throw ResourceNotFoundError.shard(shardIdOf(shardIndex), stream.name);
+      if (shard === undefined)
+        throw ResourceNotFoundError.shard(shardIdOf(shardIndex), stream.name);
       return { shard, nextIndex };
     });
   }
@@ -127,7 +132,10 @@ export class ReadService {
       signal.addEventListener("abort", aborted, { once: true });
       cancellations.push(() => signal.removeEventListener("abort", aborted));
     });
-    return { over, cancel: () => cancellations.forEach((cancel) => cancel()) };
+    const cancel = (): void => {
+      for (const one of cancellations) one();
+    };
+    return { over, cancel };
   }
 
   #answer(request: ReadRequest, admission: Admission, outcome: ReadOutcome): ArrayBuffer {

@@ -1,7 +1,7 @@
 /** Checks of control arguments: whoever calls, the engine believes nothing it was not shown. */
 import { InvalidArgumentError } from "../errors/index.ts";
-import type { EngineOptions, ReadRequest } from "./engine-service.ts";
 import type { StreamSpec } from "../streams/stream-types.ts";
+import type { EngineOptions, ReadRequest } from "./engine-service.ts";
 
 const NAME_PATTERN = /^[a-zA-Z0-9_.-]{1,128}$/;
 const MIB = 1_048_576;

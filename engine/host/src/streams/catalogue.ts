@@ -1,5 +1,10 @@
 /** The streams of one engine: creates, describes, lists and deletes them through the log. */
-import { LimitExceededError, ResourceInUseError, ResourceNotFoundError } from "../errors/index.ts";
+import {
+  ACCOUNT_ID,
+  LimitExceededError,
+  ResourceInUseError,
+  ResourceNotFoundError,
+} from "../errors/index.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
 import type { Log } from "../log/log.ts";
 import type { Clock } from "../platform/platform.ts";
@@ -9,8 +14,6 @@ import type { ShardDescription, StreamDescription, StreamSpec } from "./stream-t
 
 /** Open shards of one engine. */
 export const OPEN_SHARDS_MAX = 500;
-/** Account that ARNs name. */
-export const ACCOUNT_ID = "000000000000";
 /** Region that ARNs name. */
 export const REGION = "us-east-1";
 

@@ -26,7 +26,11 @@ function shardsFor(
   return found;
 }
 
-async function indexFor(log: Log, shard: SlottedShard, position: StartingPosition): Promise<number> {
+async function indexFor(
+  log: Log,
+  shard: SlottedShard,
+  position: StartingPosition,
+): Promise<number> {
   switch (position.type) {
     case "TRIM_HORIZON":
       return log.control.shard(shard.uid)?.trimmedBefore ?? 0;

@@ -29,7 +29,11 @@ async function rewriteFrame(
 }
 
 /** Writes batches of ten numbered records, one frame each, and closes. */
-async function writeBatches(platform: VirtualPlatform, count: number, dataBytes = 100): Promise<number[]> {
+async function writeBatches(
+  platform: VirtualPlatform,
+  count: number,
+  dataBytes = 100,
+): Promise<number[]> {
   const engine = await TestEngine.open(platform, BUDGET);
   const stream = await engine.createStream();
   const frames: number[] = [];
@@ -41,7 +45,9 @@ async function writeBatches(platform: VirtualPlatform, count: number, dataBytes 
   return frames;
 }
 
-async function numbersAfterReopening(platform: VirtualPlatform): Promise<{ numbers: number[]; losses: string[] }> {
+async function numbersAfterReopening(
+  platform: VirtualPlatform,
+): Promise<{ numbers: number[]; losses: string[] }> {
   const engine = await TestEngine.open(platform.restart(), BUDGET);
   const stream = await engine.service.call("describeStream", { name: "clicks" });
   const numbers = (await engine.readAll(stream)).map(numberOf);
@@ -53,7 +59,8 @@ async function numbersAfterReopening(platform: VirtualPlatform): Promise<{ numbe
   return { numbers, losses };
 }
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+const range = (from: number, to: number): number[] =>
+  Array.from({ length: to - from }, (_, i) => from + i);
 
 describe("damage in the WAL", () => {
   it("costs the records of the damaged frame, and no others", async () => {
@@ -110,7 +117,13 @@ describe("damage in segments", () => {
     let flags = 0;
     let cursors = [{ shardIndex: 0, nextIndex: 0 }];
     for (let i = 0; i < 50; i++) {
-      const request = { streamUid: stream.uid, cursors, recordsMax: 10_000, bytesMax: 65_536, waitMs: 0 };
+      const request = {
+        streamUid: stream.uid,
+        cursors,
+        recordsMax: 10_000,
+        bytesMax: 65_536,
+        waitMs: 0,
+      };
       const [part] = readSlice(await engine.service.read(request, never));
       flags |= part?.flags ?? 0;
       cursors = [{ shardIndex: 0, nextIndex: part?.nextIndex ?? 0 }];
@@ -160,10 +173,14 @@ describe("a log of a newer build", () => {
     ];
     for (const sections of foreign) {
       await store.appendFrame(last + 1, encodeFrame(core, header, sections).bytes, "strict");
-      const error = await TestEngine.open(platform.restart(), BUDGET).catch((failure: unknown) => failure);
+      const error = await TestEngine.open(platform.restart(), BUDGET).catch(
+        (failure: unknown) => failure,
+      );
       expect(error).toBeInstanceOf(MillraceError);
       expect(error).toMatchObject({ name: "UnsupportedFormatError" });
-      await store.deleteFrames((await store.frameNumbers()).filter((frameNumber) => frameNumber > last));
+      await store.deleteFrames(
+        (await store.frameNumbers()).filter((frameNumber) => frameNumber > last),
+      );
     }
     const harmless = [{ type: 99, critical: false, streamUid: 0, pieces: [new Uint8Array(8)] }];
     await store.appendFrame(last + 1, encodeFrame(core, header, harmless).bytes, "strict");

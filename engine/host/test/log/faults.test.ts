@@ -7,7 +7,14 @@ import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtua
 import { type Fault, type FaultKind, FaultPlan } from "../../src/storage/fault-plan.ts";
 import type { ReadRecord, TestRecord } from "../support/batches.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
-import { checkFates, type Fates, newFates, putBatch, tolerate, whileTimePasses } from "../support/fates.ts";
+import {
+  checkFates,
+  type Fates,
+  newFates,
+  putBatch,
+  tolerate,
+  whileTimePasses,
+} from "../support/fates.ts";
 
 const KINDS: readonly FaultKind[] = [
   "abort",
@@ -61,7 +68,10 @@ async function recordsAfterRestart(platform: VirtualPlatform): Promise<ReadRecor
   return records;
 }
 
-async function run(faults: readonly Fault[], what: string): Promise<{ operations: number; fates: Fates }> {
+async function run(
+  faults: readonly Fault[],
+  what: string,
+): Promise<{ operations: number; fates: Fates }> {
   const platform = virtualPlatform();
   const plan = new FaultPlan(faults);
   platform.stores.faults = plan;

@@ -42,7 +42,8 @@ async function writeLog(): Promise<VirtualPlatform> {
 
 async function dump(platform: VirtualPlatform): Promise<LogFixture> {
   const store = storeOf(platform);
-  const base64 = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("base64");
+  const base64 = (bytes: Uint8Array | undefined): string =>
+    Buffer.from(bytes ?? []).toString("base64");
   const frames = [];
   for (const frameNumber of await store.frameNumbers()) {
     frames.push({ frameNumber, base64: base64(await store.readFrame(frameNumber)) });
@@ -89,8 +90,12 @@ describe("format 1 on disk", () => {
     const [clicks] = streams;
     if (clicks === undefined) throw new Error("no stream");
     const records = await engine.readAll(clicks);
-    expect(records.map(numberOf).sort((a, b) => a - b)).toEqual(Array.from({ length: 35 }, (_, i) => i));
-    expect(records.find((one) => numberOf(one) === 3)?.data).toEqual(someRecords(1, 60, 3)[0]?.data);
+    expect(records.map(numberOf).sort((a, b) => a - b)).toEqual(
+      Array.from({ length: 35 }, (_, i) => i),
+    );
+    expect(records.find((one) => numberOf(one) === 3)?.data).toEqual(
+      someRecords(1, 60, 3)[0]?.data,
+    );
     expect(await engine.service.call("dataLoss", {})).toEqual([]);
     await engine.service.close();
   });

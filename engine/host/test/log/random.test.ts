@@ -7,7 +7,14 @@ import { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { type FaultKind, FaultPlan } from "../../src/storage/fault-plan.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
-import { checkFates, type Fates, newFates, putBatch, tolerate, whileTimePasses } from "../support/fates.ts";
+import {
+  checkFates,
+  type Fates,
+  newFates,
+  putBatch,
+  tolerate,
+  whileTimePasses,
+} from "../support/fates.ts";
 
 const KINDS: readonly FaultKind[] = [
   "abort",
@@ -42,7 +49,12 @@ function faultsFor(dice: Dice): FaultPlan {
   return new FaultPlan(faults);
 }
 
-async function live(platform: VirtualPlatform, dice: Dice, fates: Fates, first: number): Promise<void> {
+async function live(
+  platform: VirtualPlatform,
+  dice: Dice,
+  fates: Fates,
+  first: number,
+): Promise<void> {
   const engine = await TestEngine.open(platform, BUDGET);
   const streams = await engine.service.call("listStreams", {});
   const stream = streams[0] ?? (await engine.createStream("clicks", 1 + dice.below(4)));

@@ -1,6 +1,6 @@
+import { SECTION_CONTROL, SECTION_JOB_EPOCH } from "@millrace/core/layout";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { SECTION_CONTROL, SECTION_JOB_EPOCH } from "@millrace/core/layout";
 import type { Core } from "../../src/core/core.ts";
 import { BatchResultBuilder, decodeResults, encodeResults } from "../../src/log/producer-table.ts";
 import {
@@ -16,9 +16,17 @@ import {
 import { decodeFrame, encodeFrame } from "../../src/log/wal-frame.ts";
 import { newCore } from "../support/engines.ts";
 
-const HEADER = { epoch: 3, frameNumber: 7, previousHash: 0x1234567890abcdefn, timeMs: 1_767_225_600_000 };
+const HEADER = {
+  epoch: 3,
+  frameNumber: 7,
+  previousHash: 0x1234567890abcdefn,
+  timeMs: 1_767_225_600_000,
+};
 
-function decoded(core: Core, bytes: Uint8Array): Exclude<ReturnType<typeof decodeFrame>, { damaged: string }> {
+function decoded(
+  core: Core,
+  bytes: Uint8Array,
+): Exclude<ReturnType<typeof decodeFrame>, { damaged: string }> {
   const frame = decodeFrame(core, bytes);
   if ("damaged" in frame) throw new Error(frame.damaged);
   return frame;
@@ -42,9 +50,9 @@ describe("a WAL frame", () => {
         const { bytes, hash } = encodeFrame(core, HEADER, sections);
         const frame = decoded(core, bytes);
         expect(frame).toMatchObject({ ...HEADER, hash, incompatibleFeatures: 0 });
-        expect(frame.sections.map(({ type, critical, streamUid }) => ({ type, critical, streamUid }))).toEqual(
-          sections.map(({ type, critical, streamUid }) => ({ type, critical, streamUid })),
-        );
+        expect(
+          frame.sections.map(({ type, critical, streamUid }) => ({ type, critical, streamUid })),
+        ).toEqual(sections.map(({ type, critical, streamUid }) => ({ type, critical, streamUid })));
         expect(frame.sections.map(({ payload }) => [...payload])).toEqual(
           sections.map(({ pieces }) => pieces.flatMap((piece) => [...piece])),
         );
@@ -53,7 +61,9 @@ describe("a WAL frame", () => {
   });
 
   it("does not verify when any one of its bytes has changed", () => {
-    const { bytes } = encodeFrame(core, HEADER, [fenceSection({ leaderId: "a", incarnation: "b" })]);
+    const { bytes } = encodeFrame(core, HEADER, [
+      fenceSection({ leaderId: "a", incarnation: "b" }),
+    ]);
     for (let at = 0; at < bytes.byteLength; at++) {
       const damaged = bytes.slice();
       damaged[at] = (damaged[at] ?? 0) ^ 0x10;
@@ -62,7 +72,9 @@ describe("a WAL frame", () => {
   });
 
   it("does not verify when it was cut short or is not a frame at all", () => {
-    const { bytes } = encodeFrame(core, HEADER, [fenceSection({ leaderId: "a", incarnation: "b" })]);
+    const { bytes } = encodeFrame(core, HEADER, [
+      fenceSection({ leaderId: "a", incarnation: "b" }),
+    ]);
     for (const length of [0, 1, 63, 64, bytes.byteLength - 8]) {
       expect("damaged" in decodeFrame(core, bytes.subarray(0, length))).toBe(true);
     }
@@ -107,7 +119,9 @@ describe("producer table entries", () => {
   it("come back as they were written", () => {
     const row = fc.record({ shardUid: fc.integer({ min: 1, max: 9 }), accepted: fc.boolean() });
     const batch = fc.record({
-      producerId: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString("hex")),
+      producerId: fc
+        .uint8Array({ minLength: 16, maxLength: 16 })
+        .map((bytes) => Buffer.from(bytes).toString("hex")),
       batchNumber: fc.integer({ min: 1, max: 2 ** 40 }),
       rows: fc.array(row, { minLength: 1, maxLength: 40 }),
     });

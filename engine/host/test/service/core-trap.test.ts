@@ -37,7 +37,11 @@ function trappingCores(method: Method, nth: readonly number[]): () => Promise<Sh
   };
 }
 
-async function openTrapping(method: Method, nth: readonly number[], storage: "indexeddb" | "memory" = "indexeddb"): Promise<{ engine: TestEngine; service: EngineService }> {
+async function openTrapping(
+  method: Method,
+  nth: readonly number[],
+  storage: "indexeddb" | "memory" = "indexeddb",
+): Promise<{ engine: TestEngine; service: EngineService }> {
   const platform = virtualPlatform({ recoverable: storage === "indexeddb" });
   const service = await openEngine(platform, trappingCores(method, nth), {
     name: "test",
@@ -53,7 +57,9 @@ describe("a core that traps", () => {
     it(`at the third ${method} is replaced, and every record is there once`, async () => {
       const { engine, service } = await openTrapping(method, [3]);
       const stream = await engine.createStream("clicks", 2);
-      const puts = Array.from({ length: 6 }, (_, i) => engine.put(stream, someRecords(10, 100, i * 10)));
+      const puts = Array.from({ length: 6 }, (_, i) =>
+        engine.put(stream, someRecords(10, 100, i * 10)),
+      );
       for (const rows of await Promise.all(puts)) {
         expect(rows.every((row) => row.status === 0)).toBe(true);
       }
@@ -81,7 +87,9 @@ describe("a core that traps", () => {
     const { engine, service } = await openTrapping("append", [2], "memory");
     const stream = await engine.createStream();
     await engine.put(stream, someRecords(1));
-    await expect(engine.put(stream, someRecords(1))).rejects.toMatchObject({ name: "EngineFailedError" });
+    await expect(engine.put(stream, someRecords(1))).rejects.toMatchObject({
+      name: "EngineFailedError",
+    });
     await expect(engine.readAll(stream)).rejects.toMatchObject({ name: "EngineFailedError" });
     await service.close();
   });

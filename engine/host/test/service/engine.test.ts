@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
 import { PART_TRIMMED, STATUS_RECORD_RATE } from "@millrace/core/layout";
+import { describe, expect, it } from "vitest";
 import { MillraceError } from "../../src/errors/errors.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { StreamDescription } from "../../src/service/engine-service.ts";
@@ -64,7 +64,9 @@ describe("an engine", () => {
     for (let life = 0; life < 4; life++) {
       const engine = await TestEngine.open(platform);
       const stream =
-        life === 0 ? await engine.createStream() : await engine.service.call("describeStream", { name: "clicks" });
+        life === 0
+          ? await engine.createStream()
+          : await engine.service.call("describeStream", { name: "clicks" });
       const rows = life === 2 ? [] : await engine.put(stream, someRecords(3, 50, life * 3));
       for (const row of rows) {
         expect(row.index).toBeGreaterThan(last);
@@ -181,7 +183,9 @@ describe("an engine", () => {
     const fresh = await engine.createStream();
     expect(fresh.uid).not.toBe(old.uid);
     const [oldShard, newShard] = [old.openShards[0], fresh.openShards[0]];
-    expect(BigInt(newShard?.startingSequenceNumber ?? 0) > BigInt(oldShard?.startingSequenceNumber ?? 0)).toBe(true);
+    expect(
+      BigInt(newShard?.startingSequenceNumber ?? 0) > BigInt(oldShard?.startingSequenceNumber ?? 0),
+    ).toBe(true);
     expect(await engine.readAll(fresh)).toEqual([]);
     await engine.service.close();
     const reopened = await TestEngine.open(platform);
@@ -261,7 +265,9 @@ describe("an engine", () => {
       expect(error.limit).toBeDefined();
     }
     await engine.service.call("createStream", { ...spec, shards: 499 });
-    const full = await failureOf(engine.service.call("createStream", { ...spec, name: "t", shards: 2 }));
+    const full = await failureOf(
+      engine.service.call("createStream", { ...spec, name: "t", shards: 2 }),
+    );
     expect(full).toMatchObject({ code: "LimitExceededException", limit: 1 });
     const twice = await failureOf(engine.service.call("createStream", spec));
     expect(twice.code).toBe("ResourceInUseException");

@@ -4,7 +4,11 @@ import { decimalHashKey, uniformRanges } from "../../src/streams/hash-ranges.ts"
 
 describe("uniform hash key ranges", () => {
   it("are those that AWS gives three shards", () => {
-    expect(uniformRanges(3).map((range) => [range.startingHashKey, range.endingHashKey].map(decimalHashKey))).toEqual([
+    expect(
+      uniformRanges(3).map((range) =>
+        [range.startingHashKey, range.endingHashKey].map(decimalHashKey),
+      ),
+    ).toEqual([
       ["0", "113427455640312821154458202477256070484"],
       ["113427455640312821154458202477256070485", "226854911280625642308916404954512140969"],
       ["226854911280625642308916404954512140970", "340282366920938463463374607431768211455"],

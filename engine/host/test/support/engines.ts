@@ -9,7 +9,14 @@ import type {
   StartingPosition,
   StreamDescription,
 } from "../../src/service/engine-service.ts";
-import { buildBatch, type ReadRecord, readResult, readSlice, type TestRecord, type TestResultRow } from "./batches.ts";
+import {
+  buildBatch,
+  type ReadRecord,
+  readResult,
+  readSlice,
+  type TestRecord,
+  type TestResultRow,
+} from "./batches.ts";
 
 let compiled: Promise<WebAssembly.Module> | undefined;
 

@@ -46,7 +46,10 @@ export async function tolerate(life: Promise<void>): Promise<void> {
 }
 
 /** Lets virtual time pass until a promise has settled. */
-export async function whileTimePasses<Result>(platform: VirtualPlatform, promise: Promise<Result>): Promise<Result> {
+export async function whileTimePasses<Result>(
+  platform: VirtualPlatform,
+  promise: Promise<Result>,
+): Promise<Result> {
   let settled = false;
   const watched = promise.finally(() => {
     settled = true;
@@ -67,7 +70,9 @@ export function checkFates(records: readonly ReadRecord[], fates: Fates, what: s
   const revived = [...fates.refused].filter((number) => there.has(number));
   expect(revived, `${what}: refused and there`).toEqual([]);
   for (const shardIndex of [0, 1]) {
-    const indexes = records.filter((one) => one.shardIndex === shardIndex).map(({ index }) => index);
+    const indexes = records
+      .filter((one) => one.shardIndex === shardIndex)
+      .map(({ index }) => index);
     expect(indexes, `${what}: order`).toEqual([...indexes].sort((a, b) => a - b));
   }
 }

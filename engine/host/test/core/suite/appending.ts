@@ -34,7 +34,9 @@ const MIB = 1_048_576;
 const SETTINGS = { route: 0, nowMs: 1_000_000, recordBytesMax: MIB };
 
 /** A good batch of three records, changed. */
-function spoiled(change: (view: DataView, batch: Uint8Array) => Uint8Array | undefined): Uint8Array {
+function spoiled(
+  change: (view: DataView, batch: Uint8Array) => Uint8Array | undefined,
+): Uint8Array {
   const batch = packBatch(someRecords(3, 20));
   return change(new DataView(batch.buffer), batch) ?? batch;
 }
@@ -129,7 +131,11 @@ function describeResult(result: ArrayBuffer): unknown {
     arrivalMs: view.getFloat64(16, true),
     shards: Array.from({ length: shards }, (_, i) => {
       const at = RESULT_HEADER_BYTES + i * RESULT_SHARD_BYTES;
-      return [view.getUint32(at, true), view.getUint32(at + 4, true), view.getFloat64(at + 8, true)];
+      return [
+        view.getUint32(at, true),
+        view.getUint32(at + 4, true),
+        view.getFloat64(at + 8, true),
+      ];
     }),
     rows: Array.from({ length: count }, (_, i) => {
       const at = rowsAt + i * 16;

@@ -2,6 +2,7 @@
 import { appendSuite } from "./appending.ts";
 import type { CoreBuild } from "./build.ts";
 import { hashSuite } from "./hashes.ts";
+import { modelSuite } from "./model-suite.ts";
 import { readingSuite } from "./reading.ts";
 import { routingSuite } from "./routing.ts";
 import { segmentSuite } from "./segments.ts";
@@ -15,4 +16,5 @@ export function coreSuite(build: CoreBuild): void {
   appendSuite(build);
   segmentSuite(build);
   readingSuite(build);
+  modelSuite(build);
 }

@@ -17,6 +17,8 @@ export interface ModelRecord {
   ordinal: number;
   /** WAL frame, once it is durable. */
   frame: number;
+  /** Its segment was closed by hand after it. */
+  closes: boolean;
 }
 
 interface Tanks {
@@ -47,8 +49,8 @@ export class ModelShard {
   readonly records: ModelRecord[] = [];
   cutCount = 0;
   durableCount = 0;
-  /** Ordinals of segments that are certainly closed. */
-  readonly closed = new Set<number>();
+  /** Segment that may have been full before a rewind took its successor back. */
+  maybeFull = 0;
   /** Segments taken or declared, by ordinal. */
   readonly stored = new Map<number, "sealing" | "declared">();
   /** Segments that trim dropped. */
@@ -100,7 +102,15 @@ export class ModelShard {
   #push(key: string, data: Uint8Array, arrivalMs: number, bytes: number): number {
     const { records, bytes: level, refillMs } = this.#tanks;
     if (this.writeQuotas) this.#tanks = { records: records - 1, bytes: level - bytes, refillMs };
-    this.records.push({ index: this.nextIndex, key, data, arrivalMs, ordinal: 0, frame: 0 });
+    this.records.push({
+      index: this.nextIndex,
+      key,
+      data,
+      arrivalMs,
+      ordinal: 0,
+      frame: 0,
+      closes: false,
+    });
     return STATUS_OK;
   }
 
@@ -114,11 +124,13 @@ export class ModelShard {
   }
 
   cut(): void {
+    if (this.records.length === this.durableCount) return;
     this.cutCount = this.records.length;
     this.#cutTanks = this.#tanks;
   }
 
   commit(frame: number): void {
+    if (this.cutCount === this.durableCount) return;
     for (const record of this.records.slice(this.durableCount, this.cutCount)) record.frame = frame;
     this.durableCount = this.cutCount;
     this.#durableTanks = this.#cutTanks;
@@ -126,15 +138,17 @@ export class ModelShard {
 
   rewind(): void {
     if (this.records.length === this.durableCount) return;
+    this.maybeFull = this.lastOrdinal;
     this.records.length = this.durableCount;
     this.cutCount = this.durableCount;
     this.#tanks = this.#durableTanks;
     this.#cutTanks = this.#durableTanks;
   }
 
-  /** The open segment, if any, is closed; only certain when all of it is durable. */
+  /** The open segment, if any, takes no more records, unless a rewind goes back into it. */
   roll(): void {
-    if (this.records.length === this.durableCount) this.closed.add(this.lastOrdinal);
+    const last = this.records.at(-1);
+    if (last !== undefined) last.closes = true;
   }
 
   raise(index: number): void {
@@ -145,9 +159,12 @@ export class ModelShard {
 
   /** Segments with durable records, in order. */
   get segments(): ModelSegment[] {
-    const groups = Map.groupBy(this.durable, ({ ordinal }) => ordinal);
+    const groups = new Map<number, ModelRecord[]>();
+    for (const record of this.durable) {
+      groups.set(record.ordinal, [...(groups.get(record.ordinal) ?? []), record]);
+    }
+    const waiting = this.records.slice(this.durableCount, this.cutCount);
     return Array.from(groups, ([ordinal, records]) => {
-      const waiting = this.records.slice(this.durableCount, this.cutCount);
       return { ordinal, records, dirty: waiting.filter((one) => one.ordinal === ordinal).length };
     });
   }
@@ -159,7 +176,7 @@ export class ModelShard {
 
   /** Whether the segment is closed for certain. */
   isClosed(ordinal: number): boolean {
-    return this.closed.has(ordinal) || ordinal < this.lastOrdinal;
+    return ordinal < this.lastOrdinal || this.durable.at(-1)?.closes === true;
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads by index and by time, and the read quotas. */
 import { assert } from "chai";
-import { CoreModuleError, CoreTrapError } from "../../../src/core/core-errors.ts";
 import { Core } from "../../../src/core/core.ts";
+import { CoreModuleError, CoreTrapError } from "../../../src/core/core-errors.ts";
 import { InvalidArgumentError } from "../../../src/errors/index.ts";
 import { type CoreBuild, newCore, SMALL_OPTIONS } from "./build.ts";
 import { addShards, append, appendDurably, readAll, someRecords, thrown } from "./support.ts";
@@ -122,7 +122,10 @@ function trapTests(build: CoreBuild): void {
     assert.equal(error.code, "InternalFailureException");
     assert.match(error.message, /xxh64Update/);
     assert.isDefined(error.cause);
-    assert.equal(thrown(CoreTrapError, () => core.position(0)), error);
+    assert.equal(
+      thrown(CoreTrapError, () => core.position(0)),
+      error,
+    );
   });
 
   it("throws a typed error for what is no Wasm module, or another one", async () => {
@@ -134,7 +137,11 @@ function trapTests(build: CoreBuild): void {
   });
 
   it("names the option that is out of range", async () => {
-    for (const options of [{ shardSlotsMax: 0 }, { routesMax: 70_000 }, { arenaBytesMax: 65_535 }]) {
+    for (const options of [
+      { shardSlotsMax: 0 },
+      { routesMax: 70_000 },
+      { arenaBytesMax: 65_535 },
+    ]) {
       const error = await newCore(build, options).catch((cause: unknown) => cause);
       assert.instanceOf(error, InvalidArgumentError);
       assert.include(Object.keys(options), (error as InvalidArgumentError).argument);

@@ -64,7 +64,9 @@ export function routingSuite(build: CoreBuild): void {
       addShards(core, 500);
       const hashKey = await hashKeyOf();
       const ranges = uniformRanges(500);
-      const keys = Array.from({ length: 300 }, (_, i) => "é€😀k".repeat(1 + (i % 60)).slice(0, 1 + i));
+      const keys = Array.from({ length: 300 }, (_, i) =>
+        "é€😀k".repeat(1 + (i % 60)).slice(0, 1 + i),
+      );
       const owners = keys.map((key) => ranges.findIndex(({ end }) => hashKey(key) <= end));
       append(
         core,
@@ -103,7 +105,8 @@ export function routingSuite(build: CoreBuild): void {
         const core = await newCore(build);
         const starts = [...new Set([0n, ...inner])].sort((a, b) => (a < b ? -1 : 1));
         const ends = starts.map((_, i) => (starts[i + 1] ?? HASH_KEY_MAX + 1n) - 1n);
-        for (const [i, start] of starts.entries()) core.addShard(placement(i, start, ends[i] ?? 0n));
+        for (const [i, start] of starts.entries())
+          core.addShard(placement(i, start, ends[i] ?? 0n));
         // Any order will do.
         core.setRoutes(0, [...starts.keys()].reverse());
         const asked = [...wanted, ...starts, ...ends];

@@ -204,11 +204,20 @@ function sealingTests(build: CoreBuild): void {
     const u64 = (at: number): number => Number(view.getBigUint64(at, true));
     assert.equal(view.getUint32(0, true), SEGMENT_MAGIC);
     assert.deepEqual([view.getUint16(4, true), view.getUint16(6, true)], [1, 128]);
-    assert.deepEqual([16, 20].map((at) => view.getUint32(at, true)), [1, 100]);
+    assert.deepEqual(
+      [16, 20].map((at) => view.getUint32(at, true)),
+      [1, 100],
+    );
     assert.deepEqual([24, 32, 40, 48].map(u64), [5, 7, 30, 34]);
-    assert.deepEqual([56, 64].map((at) => view.getFloat64(at, true)), [5_000, 6_000]);
+    assert.deepEqual(
+      [56, 64].map((at) => view.getFloat64(at, true)),
+      [5_000, 6_000],
+    );
     assert.deepEqual([SEGMENT_FIRST_WAL, SEGMENT_LAST_WAL].map(u64), [21, 23]);
-    assert.deepEqual([88, 92, 96, 100].map((at) => view.getUint32(at, true)), [5, 0, 1, 0]);
+    assert.deepEqual(
+      [88, 92, 96, 100].map((at) => view.getUint32(at, true)),
+      [5, 0, 1, 0],
+    );
     assert.equal(u64(104), image.byteLength - 128);
     assert.equal(view.getBigUint64(SEGMENT_HASH, true), imageHash(core, image));
     assert.deepEqual(readFrames(core, image.subarray(128)), readAll(core, 0, 30));
@@ -446,7 +455,9 @@ function replayTests(build: CoreBuild): void {
     const size = frames.length / 9;
     const whole = { byteOffset: 0, byteLength: frames.length, recordCount: 9 };
     const times = { firstMs: 4_000, lastMs: 4_000 };
-    assert.deepEqual(core.intactFrames(frames), [{ ...whole, firstIndex: 0, lastIndex: 8, ...times }]);
+    assert.deepEqual(core.intactFrames(frames), [
+      { ...whole, firstIndex: 0, lastIndex: 8, ...times },
+    ]);
     const damaged = new Uint8Array(64 + frames.length + 40);
     damaged.set(testBytes(damaged.length));
     damaged.set(frames, 64);

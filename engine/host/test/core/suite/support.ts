@@ -208,10 +208,7 @@ export function readAll(core: Core, slot: number, from = 0, bytesMax = 1_048_576
 }
 
 /** The error of class `type` that a call throws. */
-export function thrown<E extends Error>(
-  type: new (message: string) => E,
-  call: () => unknown,
-): E {
+export function thrown<E extends Error>(type: new (message: string) => E, call: () => unknown): E {
   try {
     call();
   } catch (error) {

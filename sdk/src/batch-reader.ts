@@ -1,0 +1,150 @@
+/** Reads a stream batch by batch: one read of the engine under way at a time, cancelled when left. */
+import {
+  decodeSlice,
+  type EngineClient,
+  pause,
+  type RecordBatch,
+  type ResolvedPosition,
+  type SlicePart,
+  type StreamDescription,
+  ThroughputExceededError,
+  withSignal,
+} from "@millrace/engine";
+import type { CheckedReadOptions } from "./read-options.ts";
+
+const RECORDS_PER_READ_MAX = 10_000;
+/** Small enough that a record that is held pins little, large enough that a read costs little: 2 MiB. */
+const BYTES_PER_READ_MAX = 2_097_152;
+/** How long the engine holds a read that finds nothing; then it is asked again. */
+const LIVE_WAIT_MS = 20_000;
+/** How long a read waits that found nothing before its end, as while a shard's quota is used up. */
+const STALLED_WAIT_MS = 200;
+
+/** Left by its consumer: nobody is to hear of it. */
+const LEFT = Symbol("left");
+
+/** The batches of one read. Can be iterated once. */
+export class BatchReader implements AsyncIterableIterator<RecordBatch> {
+  readonly #client: EngineClient;
+  readonly #streamUid: number;
+  readonly #live: boolean;
+  readonly #ending = new AbortController();
+  readonly #stopListening: () => void;
+  readonly #started: Promise<void>;
+  /** Where each shard's next read begins, by shard index; shards that are done are not in it. */
+  readonly #cursors = new Map<number, number>();
+  /** Where each shard's reading ends, unless it is live. */
+  readonly #ends = new Map<number, number>();
+  #stalled = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Finds the starting position at once, before the first batch is asked for. */
+  constructor(
+    client: EngineClient,
+    stream: Pick<StreamDescription, "name" | "uid">,
+    options: CheckedReadOptions,
+  ) {
+    this.#client = client;
+    this.#streamUid = stream.uid;
+    this.#live = options.live;
+    const { signal } = options;
+    const abort = (): void => this.#ending.abort(signal?.reason);
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#stopListening = () => signal?.removeEventListener("abort", abort);
+    this.#started = this.#start(stream.name, options);
+    // The first call of next() tells; until then nobody listens.
+    this.#started.catch(() => undefined);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The next batch, which has at least one record. @throws the signal's reason, and what reads throw. */
+  next(): Promise<IteratorResult<RecordBatch, undefined>> {
+    const result = this.#turn.then(() => this.#next());
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** Ends the reading and cancels the read that is under way. */
+  async return(): Promise<IteratorResult<RecordBatch, undefined>> {
+    this.#end();
+    return { done: true, value: undefined };
+  }
+
+  #end(): void {
+    this.#stopListening();
+    this.#ending.abort(LEFT);
+  }
+
+  async #next(): Promise<IteratorResult<RecordBatch, undefined>> {
+    const { signal } = this.#ending;
+    try {
+      signal.throwIfAborted();
+      await withSignal(signal, this.#started);
+      while (this.#cursors.size > 0) {
+        const batch = await this.#read(signal);
+        if (batch.length > 0) return { done: false, value: batch };
+      }
+      this.#end();
+      return { done: true, value: undefined };
+    } catch (error) {
+      const left = error === LEFT;
+      this.#end();
+      if (left) return { done: true, value: undefined };
+      throw error;
+    }
+  }
+
+  async #start(name: string, { position, shardId }: CheckedReadOptions): Promise<void> {
+    const argument = shardId === undefined ? { name, position } : { name, position, shardId };
+    const resolved = await this.#client.call("resolvePosition", argument);
+    for (const shard of resolved) this.#begin(shard);
+  }
+
+  #begin({ shardIndex, nextIndex, endIndex }: ResolvedPosition): void {
+    if (!this.#live) {
+      if (nextIndex >= endIndex) return;
+      this.#ends.set(shardIndex, endIndex);
+    }
+    this.#cursors.set(shardIndex, nextIndex);
+  }
+
+  async #read(signal: AbortSignal): Promise<RecordBatch> {
+    const request = {
+      streamUid: this.#streamUid,
+      cursors: Array.from(this.#cursors, ([shardIndex, nextIndex]) => ({ shardIndex, nextIndex })),
+      recordsMax: RECORDS_PER_READ_MAX,
+      bytesMax: BYTES_PER_READ_MAX,
+      waitMs: this.#waitMs(),
+    };
+    for (;;) {
+      try {
+        const batch = decodeSlice(await this.#client.read(request, signal), this.#ends);
+        this.#advance(batch.parts);
+        return batch;
+      } catch (error) {
+        if (!(error instanceof ThroughputExceededError)) throw error;
+        await pause(this.#client.clock, error.retryAfterMs ?? STALLED_WAIT_MS, signal);
+      }
+    }
+  }
+
+  #waitMs(): number {
+    if (this.#live) return LIVE_WAIT_MS;
+    return this.#stalled ? STALLED_WAIT_MS : 0;
+  }
+
+  #advance(parts: readonly SlicePart[]): void {
+    this.#stalled = true;
+    for (const { shardIndex, nextIndex, atEnd, shardClosed } of parts) {
+      if (nextIndex !== this.#cursors.get(shardIndex)) this.#stalled = false;
+      const end = this.#ends.get(shardIndex);
+      const done = end === undefined ? shardClosed : nextIndex >= end || atEnd;
+      if (done) this.#cursors.delete(shardIndex);
+      else this.#cursors.set(shardIndex, nextIndex);
+    }
+  }
+}

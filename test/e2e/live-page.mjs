@@ -1,0 +1,59 @@
+/** The Live page as a person has it before them: what it shows, and what can be done there. */
+import { PATIENCE_MS } from "./harness.mjs";
+
+/** Finds an element through all shadow roots, by puppeteer's deep combinator. */
+const LIVE = "millrace-app >>> mill-live";
+
+const number = (text) => Number(text.replaceAll(",", ""));
+
+/** Value of a reading of a panel, by its label. */
+export async function reading(page, panel, label) {
+  const value = await page.$eval(
+    `${LIVE} >>> ${panel} >>> mill-reading[label="${label}"] >>> .value`,
+    (element) => element.textContent.trim(),
+  );
+  return number(value);
+}
+
+/** Records acknowledged since the engine opened. */
+export const acknowledged = (page) => reading(page, "mill-producer-panel", "Acknowledged");
+
+/** Waits until a check of the page holds; fails with what was waited for. */
+export async function until(description, check) {
+  const deadline = Date.now() + PATIENCE_MS;
+  let last;
+  for (;;) {
+    try {
+      last = await check();
+      if (last) return last;
+    } catch (error) {
+      // An element that is not there yet is as good as a check that does not hold yet.
+      last = error.message;
+    }
+    if (Date.now() > deadline) throw new Error(`waited in vain until ${description}; last: ${last}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Waits until at least this many records are acknowledged. */
+export const untilAcknowledged = (page, count) =>
+  until(`${count} records are acknowledged`, async () => (await acknowledged(page)) >= count);
+
+/** Text of an element of the view. */
+export async function textOf(page, selector) {
+  return page.$eval(`${LIVE} >>> ${selector}`, (element) => element.textContent.trim());
+}
+
+/** Clicks a button of the view. */
+export async function click(page, selector) {
+  const button = await page.$(`${LIVE} >>> ${selector}`);
+  if (button === null) throw new Error(`there is no ${selector}`);
+  await button.click();
+}
+
+/** Waits until the whole site is in the service worker's cache. */
+export async function untilOffline(page) {
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+  });
+}
