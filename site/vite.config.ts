@@ -1,7 +1,7 @@
 /** How the site is built: sources of the workspace, one worker, one Wasm file, offline after a visit. */
 import { defineConfig, type Plugin } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
-import policy from "./security-policy.json";
+import policy from "./security-policy.json" with { type: "json" };
 
 /** Directives that browsers refuse in a meta element and that only the server can send. */
 const HEADER_ONLY = new Set(["frame-ancestors"]);

@@ -1,34 +1,21 @@
-/** Builds what the benchmarks run: the two small Wasm modules of their own, the pages and the workers. */
+/** Builds what the benchmarks run: the core, the kernels beside it, the page, its workers, Node's part. */
 import { spawnSync } from "node:child_process";
-import { join, relative } from "node:path";
-import { main as compile } from "assemblyscript/asc";
-import { bundle, bundleFolder, ROOT } from "../harness/bundle.mjs";
+import { join } from "node:path";
+import { bundle, ROOT } from "../harness/bundle.mjs";
 
 const NAME = "bench";
-/** As the core itself is built, see engine/core/build.mjs. */
-const CORE_OPTIONS = [
-  ...["--runtime", "stub", "--memoryBase", "1024"],
-  ...["-O3", "--shrinkLevel", "1", "--converge", "--noAssert", "--enable", "simd"],
-];
 
-async function compileKeys(folder) {
-  const entry = relative(process.cwd(), join(ROOT, "test", "bench", "assembly", "keys.ts"));
-  const output = relative(process.cwd(), join(folder, "keys.wasm"));
-  const { error, stderr } = await compile([entry, "--outFile", output, ...CORE_OPTIONS]);
-  if (error) throw new Error(`keys.ts does not compile:\n${stderr.toString()}`, { cause: error });
-}
-
-function compileFloor() {
-  const { status } = spawnSync(process.execPath, [join("engine", "core", "build.mjs"), "core", "bench"], {
+function buildCore() {
+  const { status } = spawnSync(process.execPath, ["engine/core/build.mjs", "core", "bench"], {
     cwd: ROOT,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  if (status !== 0) throw new Error("the core and its memcpy floor could not be built");
+  if (status !== 0) throw new Error("the core and its kernels could not be built");
 }
 
-/** Builds everything; resolves with the folders that the pages are served from. */
+/** Builds everything; resolves with the folders that the page is served from, and the files for Node. */
 export async function buildBenchmarks() {
-  compileFloor();
+  buildCore();
   const folder = await bundle(NAME, {
     page: "test/bench/page.ts",
     worker: "engine/host/src/worker.ts",
@@ -40,6 +27,11 @@ export async function buildBenchmarks() {
     { "core-in-node": "test/bench/core-in-node.ts" },
     { platform: "node", external: [/^node:/, "hash-wasm"] },
   );
-  await compileKeys(folder);
-  return { folders: [folder, join(ROOT, "engine", "core", "build")], bundles: bundleFolder(NAME) };
+  const kernels = join(ROOT, "engine", "core", "build");
+  return {
+    folders: [folder, kernels],
+    coreInNode: join(folder, "core-in-node.js"),
+    coreWasm: join(ROOT, "engine", "host", "wasm", "core.wasm"),
+    kernelWasm: join(kernels, "bench.wasm"),
+  };
 }

@@ -63,7 +63,10 @@ export async function startBrowser() {
   });
   return {
     /** Opens a page; `theme` and `viewport` are as in {@link VIEWPORTS}. */
-    async open(address, { theme = "light", viewport = VIEWPORTS.wide, motion = "no-preference" } = {}) {
+    async open(
+      address,
+      { theme = "light", viewport = VIEWPORTS.wide, motion = "no-preference" } = {},
+    ) {
       const page = await browser.newPage();
       const complaints = watch(page);
       await page.setViewport(viewport);

@@ -30,7 +30,8 @@ export async function until(description, check) {
       // An element that is not there yet is as good as a check that does not hold yet.
       last = error.message;
     }
-    if (Date.now() > deadline) throw new Error(`waited in vain until ${description}; last: ${last}`);
+    if (Date.now() > deadline)
+      throw new Error(`waited in vain until ${description}; last: ${last}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -56,4 +57,14 @@ export async function untilOffline(page) {
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready;
   });
+}
+
+/** Selector of a part of the ring. */
+export const ring = (part) => `${LIVE} >>> mill-ring >>> ${part}`;
+
+/** Fails when the page complained: errors in its console, of its scripts, or of the policy. */
+export async function expectNoComplaints(page, complaints) {
+  const violations = await page.evaluate(() => window.violations);
+  const all = [...complaints, ...violations];
+  if (all.length > 0) throw new Error(`the page complained: ${all.join("; ")}`);
 }

@@ -3,7 +3,7 @@
  * segments with nothing else done, and the hash keys of a batch with nothing else done. Not part of the
  * core; built by `node engine/core/build.mjs bench`.
  */
-import { BATCH_HEADER_BYTES, BLOCK_BYTES, ROW_HEADER_BYTES, SEGMENT_BYTES_MAX } from "../assembly/layout";
+import { BATCH_HEADER_BYTES, BLOCK_BYTES, ROW_HEADER_BYTES } from "../assembly/layout";
 import { addKey, finishKeys, openKeyHashes, startKeys } from "../assembly/hash/key-hashes";
 import { closeTables, openTables, takeTable } from "../assembly/memory/tables";
 
@@ -14,15 +14,22 @@ const HASH_KEY_BYTES: u32 = 16;
 let ring: usize = 0;
 let ringEnd: usize = 0;
 let shards: u32 = 0;
+let segmentLength: u32 = 0;
 let nextSegment: usize = 0;
 let positions: usize = 0;
 let hashKeys: usize = 0;
 
 /**
- * Sets up a ring of `ringBytes` over `shardCount` shards; the address for request batches of up to
- * `inputBytes` and `rowsMax` rows, or 0 when there is no memory.
+ * Sets up a ring of `ringBytes` over `shardCount` shards, each filling segments of `segmentBytes`; the
+ * address for request batches of up to `inputBytes` and `rowsMax` rows, or 0 when there is no memory.
  */
-export function init(shardCount: u32, ringBytes: u32, inputBytes: u32, rowsMax: u32): usize {
+export function init(
+  shardCount: u32,
+  ringBytes: u32,
+  segmentBytes: u32,
+  inputBytes: u32,
+  rowsMax: u32,
+): usize {
   openTables();
   const opened = openKeyHashes(rowsMax);
   hashKeys = takeTable(rowsMax * HASH_KEY_BYTES);
@@ -31,6 +38,7 @@ export function init(shardCount: u32, ringBytes: u32, inputBytes: u32, rowsMax: 
   ring = closeTables();
   ringEnd = ring + ringBytes;
   shards = shardCount;
+  segmentLength = segmentBytes;
   nextSegment = ring;
   const pages = <i32>((ringEnd + BLOCK_BYTES - 1) / BLOCK_BYTES) - memory.size();
   if (!opened || input == 0 || (pages > 0 && memory.grow(pages) < 0)) return 0;
@@ -39,10 +47,10 @@ export function init(shardCount: u32, ringBytes: u32, inputBytes: u32, rowsMax: 
 }
 
 function openSegment(position: usize): void {
-  if (nextSegment + SEGMENT_BYTES_MAX > ringEnd) nextSegment = ring;
+  if (nextSegment + segmentLength > ringEnd) nextSegment = ring;
   store<u32>(position, <u32>nextSegment);
-  store<u32>(position, <u32>(nextSegment + SEGMENT_BYTES_MAX), 4);
-  nextSegment += SEGMENT_BYTES_MAX;
+  store<u32>(position, <u32>(nextSegment + segmentLength), 4);
+  nextSegment += segmentLength;
 }
 
 /** Copies key and data of every row of the batch to the end of a shard, the shards in turn. */

@@ -3,13 +3,14 @@
 import { accessLog } from "@millrace/transform-access-log";
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Stream } from "millrace";
-import { openTransform, type TransformOutcome } from "millrace/plugin";
+import { type Outcome, openTransform } from "millrace/plugin";
 import { describeError, type ShownError } from "../live/advice.ts";
 import { StatusHistory } from "../live/status-history.ts";
 
 /** The part of the transform's JSON that is counted. */
-function statusOf(data: Uint8Array): number | undefined {
-  const line: unknown = JSON.parse(new TextDecoder().decode(data));
+function statusOf(data: Uint8Array | string): number | undefined {
+  const text = typeof data === "string" ? data : new TextDecoder().decode(data);
+  const line: unknown = JSON.parse(text);
   if (typeof line !== "object" || line === null || !("status" in line)) return undefined;
   return typeof line.status === "number" ? line.status : undefined;
 }
@@ -75,7 +76,7 @@ export class ConsumerController implements ReactiveController {
 
   async #run(stream: Stream, fromMs: number, signal: AbortSignal): Promise<void> {
     const transform = openTransform(accessLog());
-    const context = { signal, stream: stream.name, now: () => Date.now() };
+    const context = { signal, stream: stream.name };
     try {
       const batches = stream.readBatches({ from: new Date(fromMs), until: "live", signal });
       for await (const batch of batches) {
@@ -92,7 +93,7 @@ export class ConsumerController implements ReactiveController {
     }
   }
 
-  #count(outcome: TransformOutcome, arrivalMs: number): void {
+  #count(outcome: Outcome, arrivalMs: number): void {
     this.#records += 1;
     if (outcome.result === "Ok") {
       const status = statusOf(outcome.data);

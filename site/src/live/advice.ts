@@ -16,6 +16,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   WorkerLoadException: "Reload the page; if it stays, the site's files are not all being served.",
   WasmLoadException: "Reload the page; if it stays, the site's files are not all being served.",
   VersionMismatchException: "Reload the page, so that page and engine are of one build.",
+  PluginException: "Open the engine again; if it stays, the plugin has a fault.",
   ThreadCrashException: "Open the engine again: what was acknowledged is on disk.",
   EngineClosedException: "Open the engine again.",
   EngineFailedException: "Open the engine again: what was acknowledged is on disk.",

@@ -55,11 +55,10 @@ import { openTransform } from "millrace/plugin";
 const stop = new AbortController();
 const { signal } = stop;
 const transform = openTransform(accessLog());
-const context = { signal, stream: stream.name, now: () => Date.now() };
 
 for await (const batch of stream.readBatches({ from: "LATEST", until: "live", signal${shard} })) {
-  for (const outcome of await transform.transform(batch, context)) {
-    if (outcome.result === "Ok") console.log(new TextDecoder().decode(outcome.data));
+  for (const outcome of await transform.transform(batch)) {
+    if (outcome.result === "Ok") console.log(outcome.data);
   }
 }`,
     },

@@ -105,6 +105,7 @@ export class MillDiskPanel extends LitElement {
     const used = storage?.usageBytes;
     const usedQuantity = bytesQuantity(used ?? 0);
     const quota = storage?.quotaBytes;
+    const wal = bytesQuantity(storage?.walBytes ?? 0);
     return html`<div class="readings">
         <mill-reading
           label="Found at opening"
@@ -126,9 +127,9 @@ export class MillDiskPanel extends LitElement {
         ></mill-reading>
         <mill-reading
           label="Write-ahead log"
-          .value=${bytesQuantity(storage?.walBytes ?? 0).value}
-          unit="${bytesQuantity(storage?.walBytes ?? 0).unit}, ${formatCount(storage?.segments ?? 0)} segments"
-          source="the engine's storage report: bytes of WAL frames, and segments that are sealed"
+          .value=${wal.value}
+          .unit=${wal.unit}
+          .source=${`the engine's storage report: WAL frames, beside ${formatCount(storage?.segments ?? 0)} sealed segments`}
         ></mill-reading>
       </div>
       ${

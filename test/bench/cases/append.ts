@@ -1,15 +1,15 @@
 /** Append in the core against plain TypeScript and against copying the same records into such a ring. */
 import { BATCH_OK, STATE_CLOSED } from "@millrace/core/border";
-import { RECORD_BYTES_MAX } from "@millrace/core/layout";
+import { BLOCK_BYTES, RECORD_BYTES_MAX, SEGMENT_BYTES_MAX } from "@millrace/core/layout";
 import { CoreInstance } from "../../../engine/host/src/core/core-instance.ts";
 import { buildBatch } from "../../../engine/host/test/support/batches.ts";
 import { compare, type Row, type Sample } from "../measure.ts";
+import { exportsOf } from "../module-exports.ts";
 import { randomRecords, sizeText } from "../payloads.ts";
 import { TypeScriptLog } from "../peers/typescript-log.ts";
 
 const RECORDS = 500;
 const RING_BYTES = 268_435_456;
-const BLOCK_BYTES = 65_536;
 /** Bytes that one sample appends at least. */
 const SAMPLE_BYTES = 33_554_432;
 /** Batches of one sample at most. */
@@ -21,7 +21,13 @@ const LOW_HALF = (1n << 64n) - 1n;
 
 interface FloorExports {
   readonly memory: WebAssembly.Memory;
-  init(shardCount: number, ringBytes: number, inputBytes: number): number;
+  init(
+    shardCount: number,
+    ringBytes: number,
+    segmentBytes: number,
+    inputBytes: number,
+    rowsMax: number,
+  ): number;
   copyRing(batch: number): void;
 }
 
@@ -30,10 +36,19 @@ interface Appender {
   append(times: number): Sample;
 }
 
-/** Time that passes for the quotas between two batches, so that no shard refuses a record. */
-function stepMs(dataBytes: number): number {
+/**
+ * Time that passes for the quotas between two batches, so that no shard refuses a record. The fullest of
+ * many shards gets several times its share of a batch.
+ */
+function stepMs(dataBytes: number, shardCount: number): number {
+  const records = Math.min(RECORDS, (8 * RECORDS) / shardCount);
   const bytesPerSecond = 1_048_576;
-  return Math.ceil(Math.max(RECORDS / 1000, (RECORDS * (dataBytes + 36)) / bytesPerSecond) * 1100);
+  return Math.ceil(Math.max(records / 1000, (records * (dataBytes + 36)) / bytesPerSecond) * 1100);
+}
+
+/** Size of the segments that the core comes to use: a quarter of its arena is for open segments. */
+function segmentBytes(shardCount: number): number {
+  return shardCount <= 64 ? SEGMENT_BYTES_MAX : BLOCK_BYTES;
 }
 
 /** The core itself, quotas enforced. What it appended is sealed and declared between the samples. */
@@ -107,7 +122,8 @@ class FloorAppender implements Appender {
 
   constructor(floor: FloorExports, shardCount: number, request: Uint8Array) {
     this.#floor = floor;
-    this.#address = floor.init(shardCount, RING_BYTES, INPUT_BYTES) >>> 0;
+    const segment = segmentBytes(shardCount);
+    this.#address = floor.init(shardCount, RING_BYTES, segment, INPUT_BYTES, RECORDS) >>> 0;
     new Uint8Array(floor.memory.buffer).set(request, this.#address);
   }
 
@@ -125,7 +141,7 @@ class TypeScriptAppender implements Appender {
   #nowMs = 1_700_000_000_000;
 
   constructor(shardCount: number, request: Uint8Array, step: number) {
-    this.#log = new TypeScriptLog(shardCount, RING_BYTES);
+    this.#log = new TypeScriptLog(shardCount, RING_BYTES, segmentBytes(shardCount));
     this.#request = request;
     this.#stepMs = step;
   }
@@ -162,11 +178,8 @@ async function appendRow(
     data,
   }));
   const request = new Uint8Array(buildBatch({ streamUid: 1, batchNumber: 1, records }));
-  const step = stepMs(dataBytes);
+  const step = stepMs(dataBytes, shardCount);
   const times = Math.min(SAMPLE_BATCHES_MAX, Math.ceil(SAMPLE_BYTES / request.byteLength));
-  const floorInstance = await WebAssembly.instantiate(modules.floor, {
-    env: { abort: () => undefined },
-  });
   const core = new CoreAppender(
     await CoreInstance.instantiate(modules.core),
     shardCount,
@@ -174,7 +187,7 @@ async function appendRow(
     step,
   );
   const floor = new FloorAppender(
-    floorInstance.exports as unknown as FloorExports,
+    await exportsOf<FloorExports>(modules.floor, ["init", "copyRing"]),
     shardCount,
     request,
   );

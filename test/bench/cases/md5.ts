@@ -1,17 +1,24 @@
 /** MD5 of partition keys: the core's kernel against hash-wasm with a hasher that is used again. */
 import { createMD5 } from "hash-wasm";
-import { randomBytes } from "../payloads.ts";
+import { buildBatch } from "../../../engine/host/test/support/batches.ts";
 import { compare, type Row, timed } from "../measure.ts";
+import { exportsOf } from "../module-exports.ts";
 
 const KEYS = 4096;
 const KEY_BYTES = 36;
 const HASH_KEY_BYTES = 16;
+const REPEATS = { ours: 400, theirs: 40 };
 
-interface KeysExports {
+interface KernelExports {
   readonly memory: WebAssembly.Memory;
-  init(count: number, keyBytes: number): number;
-  hashKeysAddress(): number;
-  hashAll(count: number, keyBytes: number, rounds: number): void;
+  init(
+    shardCount: number,
+    ringBytes: number,
+    segmentBytes: number,
+    inputBytes: number,
+    rowsMax: number,
+  ): number;
+  hashBatch(batch: number): number;
 }
 
 /** A hash key is two words, the high one first, each little endian in memory: a digest byte by byte. */
@@ -24,41 +31,47 @@ function digestOf(memory: WebAssembly.Memory, at: number): Uint8Array {
 
 /** @throws Error when the two disagree on a single key. */
 export async function md5Rows(
-  keysWasm: BufferSource,
+  kernelWasm: BufferSource,
   where: string,
   rounds: number,
 ): Promise<Row[]> {
-  const { instance } = await WebAssembly.instantiate(keysWasm, { env: { abort: () => undefined } });
-  const kernel = instance.exports as unknown as KeysExports;
+  const kernel = await exportsOf<KernelExports>(await WebAssembly.compile(kernelWasm), [
+    "init",
+    "hashBatch",
+  ]);
   const library = await createMD5();
-  const keysAt = kernel.init(KEYS, KEY_BYTES) >>> 0;
-  const keys = randomBytes(KEYS * KEY_BYTES);
-  new Uint8Array(kernel.memory.buffer).set(keys, keysAt);
-  const key = (i: number): Uint8Array => keys.subarray(i * KEY_BYTES, (i + 1) * KEY_BYTES);
+  const names = Array.from({ length: KEYS }, () => crypto.randomUUID());
+  const keys = names.map((name) => new TextEncoder().encode(name));
+  const records = names.map((key) => ({ key, data: new Uint8Array() }));
+  const batch = new Uint8Array(buildBatch({ streamUid: 1, batchNumber: 1, records }));
+  const batchAt = kernel.init(1, 1_048_576, 1_048_576, batch.byteLength, KEYS) >>> 0;
+  new Uint8Array(kernel.memory.buffer).set(batch, batchAt);
 
-  kernel.hashAll(KEYS, KEY_BYTES, 1);
-  for (let i = 0; i < KEYS; i++) {
-    const ours = digestOf(kernel.memory, kernel.hashKeysAddress() + i * HASH_KEY_BYTES);
-    const theirs = library.init().update(key(i)).digest("binary");
+  const hashKeysAt = kernel.hashBatch(batchAt) >>> 0;
+  for (const [i, key] of keys.entries()) {
+    const ours = digestOf(kernel.memory, hashKeysAt + i * HASH_KEY_BYTES);
+    const theirs = library.init().update(key).digest("binary");
     if (ours.some((byte, at) => byte !== theirs[at])) throw new Error(`key ${i} hashes differently`);
   }
 
-  const [ourRepeats, theirRepeats] = [400, 40];
   const row = await compare(
     {
-      name: `MD5 of ${KEY_BYTES}-byte partition keys`,
+      name: `MD5 of ${KEY_BYTES}-byte partition keys, ${KEYS} of them`,
       where,
       unit: "keys/s",
       peer: "hash-wasm, createMD5 reused",
       rounds,
       target: { atLeast: 5 },
-      note: "the core's kernel in a module of its own: same sources, same options as core.wasm",
+      note: "the core's kernel, from its sources and with its options, in a module beside core.wasm",
     },
-    () => timed(KEYS * ourRepeats, () => kernel.hashAll(KEYS, KEY_BYTES, ourRepeats)),
     () =>
-      timed(KEYS * theirRepeats, () => {
-        for (let repeat = 0; repeat < theirRepeats; repeat++) {
-          for (let i = 0; i < KEYS; i++) library.init().update(key(i)).digest("binary");
+      timed(KEYS * REPEATS.ours, () => {
+        for (let repeat = 0; repeat < REPEATS.ours; repeat++) kernel.hashBatch(batchAt);
+      }),
+    () =>
+      timed(KEYS * REPEATS.theirs, () => {
+        for (let repeat = 0; repeat < REPEATS.theirs; repeat++) {
+          for (const key of keys) library.init().update(key).digest("binary");
         }
       }),
   );

@@ -2,7 +2,7 @@
  * The core's append in plain TypeScript, without any checksum: hash, route, throttle, sequence index
  * and a frame in the shard's segment of a ring. What the project would be without Wasm.
  */
-import { BATCH_HEADER_BYTES, FRAME_HEADER_BYTES, ROW_HEADER_BYTES, SEGMENT_BYTES_MAX } from "@millrace/core/layout";
+import { BATCH_HEADER_BYTES, FRAME_HEADER_BYTES, ROW_HEADER_BYTES } from "@millrace/core/layout";
 import { keyHasher } from "./md5.ts";
 
 const RECORDS_PER_SECOND = 1000;
@@ -28,9 +28,11 @@ export class TypeScriptLog {
   readonly #recordTokens: Float64Array;
   readonly #byteTokens: Float64Array;
   readonly #refillMs: Float64Array;
+  readonly #segmentBytes: number;
   #nextSegment = 0;
 
-  constructor(shardCount: number, ringBytes: number) {
+  constructor(shardCount: number, ringBytes: number, segmentBytes: number) {
+    this.#segmentBytes = segmentBytes;
     const ring = new ArrayBuffer(ringBytes);
     this.#bytes = new Uint8Array(ring);
     this.#view = new DataView(ring);
@@ -118,10 +120,10 @@ export class TypeScriptLog {
   }
 
   #openSegment(shard: number): number {
-    if (this.#nextSegment + SEGMENT_BYTES_MAX > this.#bytes.byteLength) this.#nextSegment = 0;
+    if (this.#nextSegment + this.#segmentBytes > this.#bytes.byteLength) this.#nextSegment = 0;
     const start = this.#nextSegment;
-    this.#nextSegment += SEGMENT_BYTES_MAX;
-    this.#ends[shard] = start + SEGMENT_BYTES_MAX;
+    this.#nextSegment += this.#segmentBytes;
+    this.#ends[shard] = start + this.#segmentBytes;
     return start;
   }
 }

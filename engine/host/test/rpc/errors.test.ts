@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import * as errors from "../../src/errors/index.ts";
+
+const classes = Object.entries(errors).filter(
+  (entry): entry is [string, errors.MillraceErrorClass] =>
+    typeof entry[1] === "function" && entry[0].endsWith("Error") && /^[A-Z]/.test(entry[0]),
+);
+
+const details = {
+  argument: "records[3].partitionKey",
+  value: "x",
+  limit: 256,
+  retryable: true,
+  retryAfterMs: 120,
+  indeterminate: true,
+};
+
+function cross(error: unknown): errors.MillraceError {
+  return errors.reviveError(structuredClone(errors.serializeError(error)));
+}
+
+describe("errors that cross a thread border", () => {
+  it.each(classes.filter(([name]) => name !== "MillraceError"))(
+    "%s keeps class, name, code, message and details",
+    (name, errorClass) => {
+      const error = new errorClass("it went wrong", { ...details, cause: new TypeError("inner") });
+      const revived = cross(error);
+      expect(revived).toBeInstanceOf(errorClass);
+      expect(revived).toBeInstanceOf(errors.MillraceError);
+      expect(revived.name).toBe(name);
+      const { code, message, argument, value, limit, retryable, retryAfterMs, indeterminate } =
+        error;
+      expect(revived).toMatchObject({
+        ...{ code, message, argument, value, limit, retryable, retryAfterMs, indeterminate },
+      });
+      expect(revived.cause).toMatchObject({ name: "TypeError", message: "inner" });
+      expect(revived.stack).toBe(error.stack);
+    },
+  );
+
+  it("knows every class of the list", () => {
+    expect(classes.length).toBeGreaterThanOrEqual(27);
+  });
+
+  it("keeps name and code of a class that this side does not know", () => {
+    class StrangeError extends errors.MillraceError {
+      constructor(message: string) {
+        super("StrangeException", message, { retryable: true });
+      }
+    }
+    const revived = cross(new StrangeError("odd"));
+    expect(revived).toMatchObject({
+      name: "StrangeError",
+      code: "StrangeException",
+      message: "odd",
+    });
+    expect(revived.retryable).toBe(true);
+  });
+
+  it("makes an unexpected error an InternalFailureError with the original as its cause", () => {
+    const revived = cross(new RangeError("out of it", { cause: new Error("deep") }));
+    expect(revived).toBeInstanceOf(errors.InternalFailureError);
+    expect(revived.message).toContain("RangeError: out of it");
+    expect(revived.cause).toMatchObject({ name: "RangeError", message: "out of it" });
+    expect((revived.cause as Error).cause).toMatchObject({ message: "deep" });
+  });
+
+  it.each([["a string"], [undefined], [null], [42], [Object.create(null)]])(
+    "makes an error of anything that is thrown: %s",
+    (thrown) => {
+      expect(cross(thrown)).toBeInstanceOf(errors.InternalFailureError);
+    },
+  );
+
+  it("ends at a cause that causes itself", () => {
+    const error = new Error("loop");
+    error.cause = error;
+    expect(cross(new errors.DeadlineError("late", { cause: error })).message).toBe("late");
+  });
+
+  it("keeps the name of a registered class that a minifier renamed", () => {
+    const Minified = { e: class e extends errors.MillraceError {} }.e;
+    const asClass = Minified as unknown as errors.MillraceErrorClass;
+    expect(new Minified("X", "y").name).toBe("e");
+    errors.registerError("ReadableError", asClass);
+    expect(new Minified("X", "y").name).toBe("ReadableError");
+  });
+});
+
+describe("texts of errors", () => {
+  it("are AWS's for a stream that is not there", () => {
+    expect(errors.ResourceNotFoundError.stream("clicks").message).toBe(
+      "Stream clicks under account 000000000000 not found.",
+    );
+  });
+
+  it("are AWS's for a shard over its quota, followed by the limit", () => {
+    expect(
+      errors.ThroughputExceededError.text("shardId-000000000000", "s", "1 MiB per second"),
+    ).toBe(
+      "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000. " +
+        "Limit: 1 MiB per second.",
+    );
+  });
+
+  it("name the field in which a stream differs, what was wanted and what was found", () => {
+    const error = errors.StreamSpecMismatchError.field("clicks", "shards", 2, 4);
+    expect(error).toMatchObject({
+      argument: "shards",
+      value: 2,
+      limit: 4,
+      code: "ResourceInUseException",
+    });
+    expect(error.message).toContain("shards is 4, not 2");
+  });
+});

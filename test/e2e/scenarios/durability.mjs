@@ -1,0 +1,135 @@
+/** What is acknowledged stays: over reloads, without the server, against a second tab. */
+import { assert, startServer } from "../harness.mjs";
+import {
+  acknowledged,
+  click,
+  expectNoComplaints,
+  reading,
+  textOf,
+  until,
+  untilAcknowledged,
+  untilOffline,
+} from "../live-page.mjs";
+
+const verdict = (page) => textOf(page, "mill-disk-panel >>> .verdict");
+
+const foundAtOpening = (page) => reading(page, "mill-disk-panel", "Found at opening");
+
+async function reloadKeepsEverything(browser) {
+  const server = await startServer();
+  try {
+    const { page, complaints } = await browser.open(`${server.address}?rate=1000`);
+    await untilAcknowledged(page, 1500);
+    // Read while records still flow: the reload cuts in wherever the engine happens to be.
+    const before = await acknowledged(page);
+    await page.reload();
+    await until("earlier records are counted", async () =>
+      (await textOf(page, "mill-disk-panel")).includes("none is missing"),
+    );
+    const found = await foundAtOpening(page);
+    assert(found >= before, `${before} were acknowledged, ${found} are found after the reload`);
+    await untilAcknowledged(page, 100);
+    assert((await verdict(page)).includes("is on disk"), `the verdict is ${await verdict(page)}`);
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function fullReadFindsEverything(browser) {
+  const server = await startServer();
+  try {
+    const { page } = await browser.open(`${server.address}?rate=500`);
+    await untilAcknowledged(page, 500);
+    const before = await acknowledged(page);
+    await click(page, "mill-disk-panel >>> button");
+    const text = await until("everything has been read again", async () => {
+      const panel = await textOf(page, "mill-disk-panel");
+      return /([\d,]+) records read, ([\d,]+) had been acknowledged/.exec(panel);
+    });
+    const [read, expected] = text.slice(1).map((part) => Number(part.replaceAll(",", "")));
+    assert(expected >= before, `the read expected ${expected}, ${before} were acknowledged`);
+    assert(read >= expected, `${read} records were read, ${expected} were expected`);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function worksWithoutServer(browser) {
+  const server = await startServer();
+  const { page, complaints } = await browser.open(server.address);
+  try {
+    await untilAcknowledged(page, 100);
+    await untilOffline(page);
+  } finally {
+    await server.stop();
+  }
+  const gone = await fetch(server.address).then(
+    () => false,
+    () => true,
+  );
+  assert(gone, "the server still answers");
+  await page.reload();
+  await until("earlier records are counted", async () => (await foundAtOpening(page)) >= 100);
+  await untilAcknowledged(page, 100);
+  await expectNoComplaints(page, complaints);
+}
+
+async function secondTabIsTold(browser) {
+  const server = await startServer();
+  try {
+    const { page: first } = await browser.open(server.address);
+    await untilAcknowledged(first, 50);
+    const { page: second } = await browser.open(server.address);
+    const notice = "millrace-app >>> mill-notice >>> section";
+    const text = await until("the second tab shows an error", () =>
+      second.$eval(notice, (section) => section.textContent.replaceAll(/\s+/g, " ")),
+    );
+    assert(text.includes("EngineInUseException"), `the code is missing in: ${text}`);
+    assert(text.includes("another tab or worker holds the engine"), `the text is missing: ${text}`);
+    assert(text.includes("Close the other tab"), `what to do is missing in: ${text}`);
+    await first.close();
+    const retry = await second.$("millrace-app >>> mill-notice button");
+    await retry.click();
+    await untilAcknowledged(second, 50);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function startingOverEmptiesTheLog(browser) {
+  const server = await startServer();
+  try {
+    const { page, complaints } = await browser.open(server.address);
+    await untilAcknowledged(page, 50);
+    await page.reload();
+    await until("earlier records are found", async () => (await foundAtOpening(page)) >= 50);
+    await click(page, "mill-disk-panel >>> .line:last-of-type button");
+    const dialog = "millrace-app >>> mill-live >>> mill-start-over >>>";
+    const submit = await until("the question is asked", () =>
+      page.$(`${dialog} button[type=submit]`),
+    );
+    const disabled = () => submit.evaluate((button) => button.disabled);
+    assert(await disabled(), "the stream can be deleted without its name being typed");
+    const input = await page.$(`${dialog} input`);
+    await input.type("access-log");
+    await until("the button can be pressed", async () => !(await disabled()));
+    await submit.click();
+    await until("the log was empty at opening", async () =>
+      (await textOf(page, "mill-disk-panel")).includes("The log was empty at opening"),
+    );
+    await untilAcknowledged(page, 50);
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Scenarios of durability. */
+export const durabilityScenarios = [
+  { name: "a reload finds every acknowledged record", run: reloadKeepsEverything },
+  { name: "a full read finds every acknowledged record", run: fullReadFindsEverything },
+  { name: "the page works after its server is gone", run: worksWithoutServer },
+  { name: "a second tab is told that the engine is in use, and can retry", run: secondTabIsTold },
+  { name: "starting over asks for the name, then empties the log", run: startingOverEmptiesTheLog },
+];
