@@ -8,6 +8,7 @@ import {
   KinesisClient,
   PutRecordsCommand,
 } from "@aws-sdk/client-kinesis";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
 
 const RECORDS = 500;
 const DATA_BYTES = 1024;
@@ -68,6 +69,8 @@ export async function measureKinesalite(rounds, callsPerRound) {
     region: "us-east-1",
     credentials: { accessKeyId: "none", secretAccessKey: "none" },
     maxAttempts: 1,
+    // The client would speak HTTP/2, which kinesalite does not.
+    requestHandler: new NodeHttpHandler({ httpAgent: { keepAlive: true, maxSockets: 16 } }),
   });
   const calls = Array.from({ length: 8 }, randomCall);
   try {

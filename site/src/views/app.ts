@@ -167,9 +167,9 @@ export class MillraceApp extends LitElement {
   readonly #update = new UpdateController(this);
 
   override render(): TemplateResult {
-    return html`<a class="skip" href="#main" @click=${this.#skip}>Skip to the content</a>
-      <div class="frame">
+    return html`<div class="frame">
         <nav aria-label="Places">
+          <a class="skip" href="#main" @click=${this.#skip}>Skip to the content</a>
           <div class="brand">Millrace</div>
           <a class="place" href="./" aria-current="page" @click=${this.#stay}>
             <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("wheel")}</svg>

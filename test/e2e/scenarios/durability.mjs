@@ -24,7 +24,7 @@ async function reloadKeepsEverything(browser) {
     const before = await acknowledged(page);
     await page.reload();
     await until("earlier records are counted", async () =>
-      (await textOf(page, "mill-disk-panel")).includes("none is missing"),
+      (await textOf(page, "mill-disk-panel >>> mill-panel")).includes("none is missing"),
     );
     const found = await foundAtOpening(page);
     assert(found >= before, `${before} were acknowledged, ${found} are found after the reload`);
@@ -44,7 +44,7 @@ async function fullReadFindsEverything(browser) {
     const before = await acknowledged(page);
     await click(page, "mill-disk-panel >>> button");
     const text = await until("everything has been read again", async () => {
-      const panel = await textOf(page, "mill-disk-panel");
+      const panel = await textOf(page, "mill-disk-panel >>> mill-panel");
       return /([\d,]+) records read, ([\d,]+) had been acknowledged/.exec(panel);
     });
     const [read, expected] = text.slice(1).map((part) => Number(part.replaceAll(",", "")));
@@ -116,7 +116,9 @@ async function startingOverEmptiesTheLog(browser) {
     await until("the button can be pressed", async () => !(await disabled()));
     await submit.click();
     await until("the log was empty at opening", async () =>
-      (await textOf(page, "mill-disk-panel")).includes("The log was empty at opening"),
+      (await textOf(page, "mill-disk-panel >>> mill-panel")).includes(
+        "The log was empty at opening",
+      ),
     );
     await untilAcknowledged(page, 50);
     await expectNoComplaints(page, complaints);

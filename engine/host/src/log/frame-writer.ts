@@ -9,6 +9,7 @@
 import { WAL_HASH } from "@millrace/core/layout";
 import {
   DeposedError,
+  EngineFailedError,
   FrameExistsError,
   IndeterminateError,
   MillraceError,
@@ -39,14 +40,26 @@ async function frameAfterReopen(
     if (delayMs > 0) await pause(clock, delayMs);
     try {
       await store.reopen();
+      const newest = await store.lastFrameNumber();
+      if (newest < frameNumber - 1) throw lostFrames(frameNumber, newest);
       return await store.readFrame(frameNumber);
     } catch (error) {
+      if (error instanceof EngineFailedError) throw error;
       failure = error;
     }
   }
   throw new IndeterminateError(
     `the store did not tell whether frame ${frameNumber} was written and could not be opened again`,
     { argument: "frameNumber", value: frameNumber, cause: failure },
+  );
+}
+
+/** The store came back older than it was, or empty: to write on would hide it. */
+function lostFrames(frameNumber: number, newest: number): EngineFailedError {
+  return new EngineFailedError(
+    `the store came back with frame ${newest} as its newest, where it had frame ${frameNumber - 1}: ` +
+      "its data was cleared or replaced; open the engine again to go on with what is left",
+    { argument: "frameNumber", value: newest, limit: frameNumber - 1, indeterminate: true },
   );
 }
 
@@ -62,6 +75,7 @@ function isOwn(stored: Uint8Array, frame: EncodedFrame): boolean {
  *
  * @throws DeposedError when another leader's frame has the number.
  * @throws IndeterminateError when the store stays out of reach.
+ * @throws EngineFailedError when the store came back without frames that it had.
  * @throws StoreFullError or StoreFailedError when the frame is certainly not in the store.
  */
 export async function writeFrame(

@@ -43,8 +43,11 @@ export interface GroupCommitListener {
   committed(runs: readonly Run[]): void;
   /** A control record has just been applied to the control state. */
   applied(record: ControlRecord): void;
-  /** An append waits because too much is in memory that the store does not have yet. */
-  pressed(): void;
+  /**
+   * An append waits because too much is in memory that the store does not have yet. Returns why the
+   * store takes no more, when waiting has no prospect.
+   */
+  pressed(): MillraceError | undefined;
 }
 
 /**
@@ -159,8 +162,11 @@ export class GroupCommit {
       const { recordBytes } = this.#growing;
       if (recordBytes > 0 && recordBytes + next.byteLength > FRAME_HARD_BYTES) return;
       if (!this.#hasRoomFor(next.byteLength)) {
-        this.#listener.pressed();
-        return;
+        const hopeless = this.#listener.pressed();
+        if (hopeless === undefined) return;
+        this.#waiting.shift();
+        next.reject(hopeless);
+        continue;
       }
       this.#waiting.shift();
       this.#append(next);

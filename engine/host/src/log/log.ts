@@ -5,7 +5,7 @@
  * the right moments and is what the layers above see.
  */
 import type { Run, ShardLogCore } from "../core/core-types.ts";
-import type { MillraceError } from "../errors/index.ts";
+import { BackpressureError, type MillraceError } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { Checkpointer } from "./checkpoint.ts";
@@ -252,11 +252,20 @@ export class Log {
     store.deleteSegments(keys).catch(() => undefined);
   }
 
-  #pressed(): void {
+  #pressed(): MillraceError | undefined {
     if (this.#context.core.sealable(1).length === 0 && !this.#context.core.hasProvisional()) {
       this.#context.core.rollOlderThan(Number.POSITIVE_INFINITY);
     }
     this.#sealer.kick();
+    const { failure } = this.#sealer;
+    if (failure === undefined) return undefined;
+    return new BackpressureError(
+      `memory is full and the store takes no segments: ${failure.message}`,
+      {
+        retryable: true,
+        cause: failure,
+      },
+    );
   }
 
   #sweep(): void {

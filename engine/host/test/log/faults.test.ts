@@ -100,3 +100,43 @@ describe("a store that fails its n-th operation", () => {
     }, 120_000);
   }
 });
+
+describe("a store that takes no segments", () => {
+  it("turns puts away with a retryable error once memory is full, and takes them again later", async () => {
+    const platform = virtualPlatform();
+    const engine = await TestEngine.open(platform, { memoryBudgetBytes: MEMORY_BUDGET_BYTES });
+    const stream = await engine.createStream("clicks", 2);
+    for (let nth = 1; nth <= 40; nth++) {
+      platform.stores.faults.add({ kind: "full", nth: 1, operations: ["addSegments"] });
+    }
+    const fates = newFates();
+    const puts = Array.from({ length: 12 }, (_, i) =>
+      putBatch(engine, stream, someBatch(i * RECORDS_PER_BATCH), fates),
+    );
+    await whileTimePasses(platform, Promise.all(puts));
+    expect(fates.acknowledged.size).toBeGreaterThan(0);
+    expect(fates.refused.size).toBeGreaterThan(0);
+    await platform.clock.advance(60_000);
+    const late = newFates();
+    await putBatch(engine, stream, someBatch(50_000), late);
+    expect(late.acknowledged.size).toBe(RECORDS_PER_BATCH);
+    checkFates(await engine.readAll(stream), fates, "after room came back");
+    await engine.service.close();
+  });
+});
+
+describe("a store whose data is cleared", () => {
+  it("fails the engine for good instead of letting it write on as if nothing had been", async () => {
+    const platform = virtualPlatform();
+    const engine = await TestEngine.open(platform, { memoryBudgetBytes: MEMORY_BUDGET_BYTES });
+    const stream = await engine.createStream("clicks", 1);
+    await engine.put(stream, someRecords(5));
+    const disk = platform.stores.disk("test");
+    for (const frameNumber of disk.frameNumbers()) disk.overwriteFrame(frameNumber, undefined);
+    platform.stores.faults.add({ kind: "unknown-not-written", nth: 1, operations: ["appendFrame"] });
+    const failure = { name: "EngineFailedError" };
+    await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(failure);
+    await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(failure);
+    await engine.service.close();
+  });
+});
