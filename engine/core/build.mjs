@@ -55,7 +55,8 @@ async function compile(name, target) {
   );
   const { error, stderr } = await main([...paths, ...common, ...target.options]);
   const notes = stderr.toString();
-  if (error || notes !== "") throw new Error(`${name} does not compile:\n${notes}`, { cause: error });
+  if (error || notes !== "")
+    throw new Error(`${name} does not compile:\n${notes}`, { cause: error });
   process.stdout.write(`${relative(join(here, "..", ".."), target.outFile)}\n`);
 }
 
@@ -64,6 +65,7 @@ const names = wanted.length === 0 ? ["core", "scalar", "debug"] : wanted;
 const newest = newestSourceMs();
 for (const name of names) {
   const target = targets[name];
-  if (target === undefined) throw new Error(`${name} is none of ${Object.keys(targets).join(", ")}`);
+  if (target === undefined)
+    throw new Error(`${name} is none of ${Object.keys(targets).join(", ")}`);
   if (modifiedMs(target.outFile) < newest) await compile(name, target);
 }

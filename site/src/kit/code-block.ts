@@ -1,15 +1,17 @@
 /** A piece of code that can be copied. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 import { iconShape } from "./icons.ts";
 
 /** `<mill-code-block heading="Put" .code=${text}>`. */
 export class MillCodeBlock extends LitElement {
-  static override readonly properties = {
-    heading: { type: String },
-    code: { attribute: false },
-    answer: { state: true },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      heading: { type: String },
+      code: { attribute: false },
+      answer: { state: true },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

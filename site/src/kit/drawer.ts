@@ -1,14 +1,16 @@
 /** A native dialog: at the side as a drawer, or in the middle to ask something. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 import { iconShape } from "./icons.ts";
 
 /** `<mill-drawer heading="Code">`; `show()` opens it over the page, Escape or its button closes it. */
 export class MillDrawer extends LitElement {
-  static override readonly properties = {
-    heading: { type: String },
-    placement: { type: String },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      heading: { type: String },
+      placement: { type: String },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,5 @@
 /** A lamp with words: the state is told by shape and text, not by colour alone. */
-import { css, html, LitElement, svg, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, svg, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 
 /** What a lamp can say. */
@@ -15,7 +15,9 @@ const SHAPES: Readonly<Record<LampState, TemplateResult>> = {
 
 /** `<mill-lamp state="good">Everything is on disk</mill-lamp>`. */
 export class MillLamp extends LitElement {
-  static override readonly properties = { state: { type: String } };
+  static override get properties(): PropertyDeclarations {
+    return { state: { type: String } };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,15 +1,17 @@
 /** An error in the engine's own words: its text, its code, and what to do about it. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 
 /** `<mill-notice heading="…" message="…" code="…" advice="…">` with buttons in its slot. */
 export class MillNotice extends LitElement {
-  static override readonly properties = {
-    heading: { type: String },
-    message: { type: String },
-    code: { type: String },
-    advice: { type: String },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      heading: { type: String },
+      message: { type: String },
+      code: { type: String },
+      advice: { type: String },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

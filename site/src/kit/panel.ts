@@ -1,10 +1,12 @@
 /** A titled region of a view; what can be done with it goes into the slot `actions`. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 
 /** `<mill-panel heading="Shards">`. */
 export class MillPanel extends LitElement {
-  static override readonly properties = { heading: { type: String } };
+  static override get properties(): PropertyDeclarations {
+    return { heading: { type: String } };
+  }
 
   static override readonly styles = [
     baseStyles,

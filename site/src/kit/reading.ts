@@ -1,15 +1,17 @@
 /** One number of an instrument: what it is, its value, its unit, and where it comes from. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 
 /** `<mill-reading label="Refused" value="12" unit="records" source="…">`. */
 export class MillReading extends LitElement {
-  static override readonly properties = {
-    label: { type: String },
-    value: { type: String },
-    unit: { type: String },
-    source: { type: String },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      label: { type: String },
+      value: { type: String },
+      unit: { type: String },
+      source: { type: String },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,18 +1,20 @@
 /** A native range input with its label and its value in words. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "./base-styles.ts";
 
 /** Fires `mill-slide` (a CustomEvent whose detail is the number) while it is moved. */
 export class MillSlider extends LitElement {
-  static override readonly properties = {
-    label: { type: String },
-    hint: { type: String },
-    min: { type: Number },
-    max: { type: Number },
-    step: { type: Number },
-    value: { type: Number },
-    text: { type: String },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      label: { type: String },
+      hint: { type: String },
+      min: { type: Number },
+      max: { type: Number },
+      step: { type: Number },
+      value: { type: Number },
+      text: { type: String },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

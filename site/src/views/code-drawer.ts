@@ -1,5 +1,5 @@
 /** The calls behind the view, in a drawer. */
-import { html, LitElement, type TemplateResult } from "lit";
+import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { ENGINE_NAME, SHARD_COUNT, STREAM_NAME } from "../controllers/engine-controller.ts";
 import { HOT_KEY } from "../controllers/producer-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
@@ -10,7 +10,9 @@ import "../kit/drawer.ts";
 
 /** A drawer of code that follows the settings of the view. */
 export class MillCodeDrawer extends LitElement {
-  static override readonly properties = { settings: { attribute: false } };
+  static override get properties(): PropertyDeclarations {
+    return { settings: { attribute: false } };
+  }
 
   static override readonly styles = [baseStyles];
 

@@ -1,5 +1,12 @@
 /** Whether what was acknowledged is on disk, the counts that prove it, and the disk itself. */
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from "lit";
 import type { StorageReport } from "millrace";
 import type { Recount } from "../controllers/recount-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
@@ -26,7 +33,9 @@ export interface DiskReadings {
 
 /** Fires `mill-read-all`, `mill-stop-reading`, `mill-stop-opening` and `mill-start-over`. */
 export class MillDiskPanel extends LitElement {
-  static override readonly properties = { readings: { attribute: false } };
+  static override get properties(): PropertyDeclarations {
+    return { readings: { attribute: false } };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,5 @@
 /** The edge of the page: durable or not, who writes, the network, and how full the disk is. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { StorageReport } from "millrace";
 import { baseStyles } from "../kit/base-styles.ts";
 import type { LampState } from "../kit/lamp.ts";
@@ -30,10 +30,12 @@ function writer(storage: StorageReport | undefined): Mark {
 
 /** A strip of lamps. */
 export class MillEdgeStrip extends LitElement {
-  static override readonly properties = {
-    storage: { attribute: false },
-    online: { type: Boolean },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      storage: { attribute: false },
+      online: { type: Boolean },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,12 @@
 /** Live: the access log through the engine, from the producer over the ring to the consumer. */
-import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
+import {
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from "lit";
 import { BeatController } from "../controllers/beat-controller.ts";
 import { ConsumerController } from "../controllers/consumer-controller.ts";
 import type { OpenEngine } from "../controllers/engine-controller.ts";
@@ -42,13 +49,15 @@ const FULL_SHARE = 0.9;
 
 /** Fires `mill-reopen` and `mill-start-over` when the engine has to be opened anew or emptied. */
 export class MillLive extends LitElement {
-  static override readonly properties = {
-    engine: { attribute: false },
-    settings: { state: true },
-    paused: { state: true },
-    summary: { state: true },
-    sourceError: { state: true },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      engine: { attribute: false },
+      settings: { state: true },
+      paused: { state: true },
+      summary: { state: true },
+      sourceError: { state: true },
+    };
+  }
 
   static override readonly styles = [baseStyles, liveStyles];
 
@@ -291,8 +300,8 @@ export class MillLive extends LitElement {
     this.paused = !this.paused;
   }
 
-  #select(event: CustomEvent<number | undefined>): void {
-    this.#set({ shardIndex: event.detail });
+  #select(event: CustomEvent<number | null>): void {
+    this.#set({ shardIndex: event.detail ?? undefined });
   }
 
   #set(changed: Partial<LiveSettings>): void {

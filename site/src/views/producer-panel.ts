@@ -1,5 +1,12 @@
 /** The producer's controls and what came of its records. */
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from "lit";
 import { baseStyles } from "../kit/base-styles.ts";
 import { formatCount } from "../live/format.ts";
 import { RATES_PER_SECOND } from "../live/settings.ts";
@@ -29,11 +36,13 @@ const NOTHING_YET: ProducerReadings = {
 
 /** Fires `mill-rate` (records/s) and `mill-hot` (percent), each a CustomEvent with the number as detail. */
 export class MillProducerPanel extends LitElement {
-  static override readonly properties = {
-    ratePerSecond: { type: Number },
-    hotPercent: { type: Number },
-    readings: { attribute: false },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      ratePerSecond: { type: Number },
+      hotPercent: { type: Number },
+      readings: { attribute: false },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,13 @@
 /** The ring of hash keys: a canvas for what moves, and an SVG twin for pointer, keyboard and reader. */
-import { html, LitElement, nothing, type PropertyValues, svg, type TemplateResult } from "lit";
+import {
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type PropertyValues,
+  svg,
+  type TemplateResult,
+} from "lit";
 import type { Landing } from "../controllers/producer-controller.ts";
 import { baseStyles, shardClass, shardStyles } from "../kit/base-styles.ts";
 import { formatRate } from "../live/format.ts";
@@ -29,14 +37,16 @@ export interface RingShard extends HashKeyRange {
   readonly shardId: string;
 }
 
-/** Fires `mill-select` with the shard's index, or undefined, as detail. */
+/** Fires `mill-select` with the shard's index, or null for none, as detail. */
 export class MillRing extends LitElement {
-  static override readonly properties = {
-    shards: { attribute: false },
-    rates: { attribute: false },
-    selected: { attribute: false },
-    still: { type: Boolean },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      shards: { attribute: false },
+      rates: { attribute: false },
+      selected: { attribute: false },
+      still: { type: Boolean },
+    };
+  }
 
   static override readonly styles = [baseStyles, shardStyles, ringStyles];
 
@@ -141,7 +151,7 @@ export class MillRing extends LitElement {
       aria-selected=${selected ? "true" : "false"}
       aria-label=${this.#describe(shardIndex)}
       data-shard=${shardIndex}
-      @click=${() => this.#select(selected ? undefined : shardIndex)}
+      @click=${() => this.#select(selected ? null : shardIndex)}
     >
       <path class="halo" d=${arcPath(arc, ARC_RADIUS, CENTRE, 0)} stroke-width=${ARC_WIDTH + 7} />
       <path class="band" d=${arcPath(arc, ARC_RADIUS, CENTRE, ARC_GAP)} stroke-width=${ARC_WIDTH} />
@@ -181,10 +191,10 @@ export class MillRing extends LitElement {
     const next = nextInRing(event.key, here, order.length);
     if (next === undefined) return;
     event.preventDefault();
-    this.#select(next === -1 ? undefined : order[next]);
+    this.#select(order[next] ?? null);
   }
 
-  #select(shardIndex: number | undefined): void {
+  #select(shardIndex: number | null): void {
     this.dispatchEvent(new CustomEvent("mill-select", { detail: shardIndex }));
   }
 

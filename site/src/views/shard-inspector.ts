@@ -1,5 +1,5 @@
 /** What is selected on the ring: one shard with its range and its rates. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles, shardClass, shardStyles } from "../kit/base-styles.ts";
 import { formatRate, formatShare } from "../live/format.ts";
 import type { ShardRates } from "../live/rates.ts";
@@ -8,11 +8,13 @@ import type { RingShard } from "./ring.ts";
 
 /** Shows the selected shard, or how to select one. */
 export class MillShardInspector extends LitElement {
-  static override readonly properties = {
-    shards: { attribute: false },
-    rates: { attribute: false },
-    selected: { attribute: false },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      shards: { attribute: false },
+      rates: { attribute: false },
+      selected: { attribute: false },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,5 @@
 /** Rates and throttles per shard; the table that tells in numbers what the ring shows. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles, shardClass, shardStyles, tableStyles } from "../kit/base-styles.ts";
 import { formatBytes, formatCount, formatRate } from "../live/format.ts";
 import type { ShardRates } from "../live/rates.ts";
@@ -15,13 +15,15 @@ const NO_RATES: Omit<ShardRates, "shardIndex"> = {
   throttledRecords: 0,
 };
 
-/** Fires `mill-select` with the shard's index, or undefined, as detail. */
+/** Fires `mill-select` with the shard's index, or null for none, as detail. */
 export class MillShardTable extends LitElement {
-  static override readonly properties = {
-    shards: { attribute: false },
-    rates: { attribute: false },
-    selected: { attribute: false },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      shards: { attribute: false },
+      rates: { attribute: false },
+      selected: { attribute: false },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,
@@ -108,7 +110,7 @@ export class MillShardTable extends LitElement {
           type="button"
           aria-pressed=${selected ? "true" : "false"}
           title=${shard.shardId}
-          @click=${() => this.#select(selected ? undefined : shardIndex)}
+          @click=${() => this.#select(selected ? null : shardIndex)}
         >
           <i class="swatch ${shardClass(shardIndex)}"></i>Shard ${shardIndex}
         </button>
@@ -123,7 +125,7 @@ export class MillShardTable extends LitElement {
     </tr>`;
   }
 
-  #select(shardIndex: number | undefined): void {
+  #select(shardIndex: number | null): void {
     this.dispatchEvent(new CustomEvent("mill-select", { detail: shardIndex }));
   }
 }

@@ -1,15 +1,17 @@
 /** Asks before the stream is deleted: names what will be lost and wants the stream's name typed. */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "../kit/base-styles.ts";
 import "../kit/drawer.ts";
 
 /** Fires `mill-confirmed` once the name was typed and confirmed. */
 export class MillStartOver extends LitElement {
-  static override readonly properties = {
-    streamName: { type: String },
-    loss: { type: String },
-    typed: { state: true },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      streamName: { type: String },
+      loss: { type: String },
+      typed: { state: true },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,5 @@
 /** What the live consumer makes of the records: responses per status code, as a plot and as a table. */
-import { css, html, LitElement, svg, type TemplateResult } from "lit";
+import { css, html, LitElement, type PropertyDeclarations, svg, type TemplateResult } from "lit";
 import { baseStyles, tableStyles } from "../kit/base-styles.ts";
 import { formatCount, formatRate, formatShare } from "../live/format.ts";
 import { dashOf, meaningOf, strokeNameOf } from "../live/status-codes.ts";
@@ -9,13 +9,15 @@ import "./status-plot.ts";
 
 /** A panel over totals and columns that its view hands in. */
 export class MillStatusPanel extends LitElement {
-  static override readonly properties = {
-    totals: { attribute: false },
-    columns: { attribute: false },
-    failed: { type: Number },
-    lastFailure: { type: String },
-    hiddenCodes: { state: true },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      totals: { attribute: false },
+      columns: { attribute: false },
+      failed: { type: Number },
+      lastFailure: { type: String },
+      hiddenCodes: { state: true },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -1,5 +1,12 @@
 /** Responses per status code over time, drawn with uPlot, which is fetched when it is first needed. */
-import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import {
+  css,
+  html,
+  LitElement,
+  type PropertyDeclarations,
+  type PropertyValues,
+  type TemplateResult,
+} from "lit";
 import type uPlot from "uplot";
 import { baseStyles } from "../kit/base-styles.ts";
 import { formatClockTime, formatRate } from "../live/format.ts";
@@ -12,12 +19,14 @@ type Constructor = typeof uPlot;
 
 /** A plot of the columns; the table beside it tells the same in numbers. */
 export class MillStatusPlot extends LitElement {
-  static override readonly properties = {
-    columns: { attribute: false },
-    hiddenCodes: { attribute: false },
-    readout: { state: true },
-    failure: { state: true },
-  };
+  static override get properties(): PropertyDeclarations {
+    return {
+      columns: { attribute: false },
+      hiddenCodes: { attribute: false },
+      readout: { state: true },
+      failure: { state: true },
+    };
+  }
 
   static override readonly styles = [
     baseStyles,

@@ -19,6 +19,7 @@ import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore, SegmentKey } from "../storage/log-store.ts";
 import { ControlState } from "./control-state.ts";
 import type { DataLoss, LogContext, LogLimits } from "./log-context.ts";
+import { patientRead } from "./patient-read.ts";
 import { decodeResults, idOfBytes, ProducerTable } from "./producer-table.ts";
 import {
   fenceSection,
@@ -191,22 +192,30 @@ class WalScan {
     this.#losses = losses;
   }
 
-  /** Looks back from the end for a frame that verifies. */
+  /** Looks back from the end for a frame that verifies, and for the incarnation in a fence. */
   async newestIntact(): Promise<NewestFrame> {
     const numbers = await this.#store.frameNumbers();
     const newestNumber = numbers.at(-1) ?? 0;
     let newest: DecodedFrame | undefined;
-    let incarnation: string | undefined;
-    for (const frameNumber of numbers.reverse()) {
+    for (const frameNumber of numbers.toReversed()) {
       const frame = await this.#read(frameNumber);
       if ("damaged" in frame) continue;
-      newest ??= frame;
-      const fence = frame.sections.find((section) => section.type === SECTION_FENCE);
-      if (fence === undefined) continue;
-      incarnation = readFence(fence).incarnation;
+      newest = frame;
       break;
     }
+    const incarnation = await this.#incarnation(numbers);
     return { epoch: newest?.epoch ?? 0, hash: newest?.hash ?? 0n, newestNumber, incarnation };
+  }
+
+  /** Fences are never trimmed, so that the oldest frame is one unless it is damaged. */
+  async #incarnation(numbers: readonly number[]): Promise<string | undefined> {
+    for (const frameNumber of numbers) {
+      const frame = await this.#read(frameNumber);
+      if ("damaged" in frame) continue;
+      const fence = frame.sections.find((section) => section.type === SECTION_FENCE);
+      if (fence !== undefined) return readFence(fence).incarnation;
+    }
+    return undefined;
   }
 
   /** First pass: control records, snapshots, producers, and the ledger. */
@@ -218,17 +227,15 @@ class WalScan {
         damaged.push({ frameNumber: expected, reason: "it is missing" });
       }
       expected = frameNumber + 1;
-      const bytes = await this.#store.readFrame(frameNumber);
-      const frame =
-        bytes === undefined ? { damaged: "it is missing" } : decodeFrame(this.#core, bytes);
+      const frame = await this.#read(frameNumber);
       if ("damaged" in frame) {
         damaged.push({ frameNumber, reason: frame.damaged });
-        this.#wal.add({ frameNumber, byteLength: bytes?.byteLength ?? 0, fence: false }, 0n);
+        this.#wal.add({ frameNumber, byteLength: 0, fence: false }, 0n);
         continue;
       }
       refuseUnknown(frame);
       const fence = frame.sections.some((section) => section.type === SECTION_FENCE);
-      this.#wal.add({ frameNumber, byteLength: bytes?.byteLength ?? 0, fence }, frame.hash);
+      this.#wal.add({ frameNumber, byteLength: frame.byteLength, fence }, frame.hash);
       for (const section of frame.sections) this.#applySection(section, frameNumber);
     }
     this.#report(damaged);
@@ -290,8 +297,10 @@ class WalScan {
   }
 
   async #read(frameNumber: number): Promise<DecodedFrame | DamagedFrame> {
-    const bytes = await this.#store.readFrame(frameNumber);
-    return bytes === undefined ? { damaged: "it is missing" } : decodeFrame(this.#core, bytes);
+    const bytes = await patientRead(this.#store, () => this.#store.readFrame(frameNumber));
+    if (bytes === undefined) return { damaged: "it is missing" };
+    if ("unreadable" in bytes) return { damaged: bytes.unreadable };
+    return decodeFrame(this.#core, bytes);
   }
 }
 

@@ -9,6 +9,7 @@ import type { IntactRange } from "../core/core-types.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
 import { readUint64, viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
+import { patientRead } from "./patient-read.ts";
 
 /** What is left of a damaged segment. */
 export interface SalvagedSegment {
@@ -44,11 +45,12 @@ export class SegmentLoader {
 
   async #load(slot: number, key: SegmentKey): Promise<void> {
     const { store, core, slots } = this.#context;
-    const image = await store.readSegment(key);
+    const image = await patientRead(store, () => store.readSegment(key));
     // The shard may have been deleted, and its slot given away, while the store was reading.
     if (slots.ofUid(key[0])?.slot !== slot) return;
-    if (image === undefined) {
-      this.#noteDamage(key, "the store no longer has it", { image: new Uint8Array(0), ranges: [] });
+    if (image === undefined || "unreadable" in image) {
+      const reason = image?.unreadable ?? "the store no longer has it";
+      this.#noteDamage(key, reason, { image: new Uint8Array(0), ranges: [] });
       return;
     }
     try {

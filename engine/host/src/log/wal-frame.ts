@@ -62,6 +62,8 @@ export interface EncodedFrame {
 export interface DecodedFrame extends FrameHeader {
   readonly hash: bigint;
   readonly incompatibleFeatures: number;
+  /** Length of the whole frame in bytes. */
+  readonly byteLength: number;
   readonly sections: readonly Section[];
 }
 
@@ -226,6 +228,7 @@ export function decodeFrame(core: ShardLogCore, bytes: Uint8Array): DecodedFrame
     previousHash: view.getBigUint64(32, true),
     timeMs: view.getFloat64(48, true),
     incompatibleFeatures: view.getUint32(12, true),
+    byteLength: bytes.byteLength,
     hash,
     sections,
   };

@@ -109,7 +109,11 @@ export class Client implements EngineClient {
     const { outboxBytesMax: bytesMax, outboxWaitMs: waitMsMax } = limits;
     this.#outbox = new Outbox({ clock, bytesMax, waitMsMax });
     this.#producerId = parts.random.fill(new Uint8Array(16));
-    thread.onFailure((reason) => this.#crash(reason ?? "the browser gives no reason"));
+    thread.onFailure((reason) => {
+      this.#crash(reason ?? "the browser gives no reason");
+      // Perhaps nothing is under way that could tell of it.
+      return false;
+    });
   }
 
   get closed(): boolean {

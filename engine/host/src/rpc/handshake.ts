@@ -114,8 +114,9 @@ export async function shakeHands(
     if (isHelloAnswer(data)) conversation.take(data);
   });
   thread.onFailure((reason) => {
-    if (conversation.over) return;
+    if (conversation.over) return false;
     void loadFailure(clock, thread.url, reason).then((error) => conversation.fail(error));
+    return true;
   });
   try {
     thread.greet(hello);

@@ -9,8 +9,11 @@ export interface EngineThread {
   greet(hello: Hello): void;
   /** Calls back with everything the thread posts. */
   onMessage(listener: (data: unknown) => void): void;
-  /** Calls back when the thread fails; `reason` is undefined when the browser does not tell. */
-  onFailure(listener: (reason: string | undefined) => void): void;
+  /**
+   * Calls back when the thread fails; `reason` is undefined when the browser does not tell. A listener
+   * that returns true passes the failure on to its caller, so that it need not be reported otherwise.
+   */
+  onFailure(listener: (reason: string | undefined) => boolean): void;
   /** Ends the thread at once. */
   terminate(): void;
 }

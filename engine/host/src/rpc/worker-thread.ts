@@ -17,7 +17,9 @@ export function threadOfWorker(worker: Worker, url: string): EngineThread {
       worker.addEventListener("message", (event: MessageEvent<unknown>) => listener(event.data)),
     onFailure: (listener) => {
       // A worker that cannot be loaded gives a bare event without any message.
-      worker.addEventListener("error", (event) => listener(event.message || undefined));
+      worker.addEventListener("error", (event) => {
+        if (listener(event.message || undefined)) event.preventDefault();
+      });
       worker.addEventListener("messageerror", () => listener("a message could not be read"));
     },
     terminate: () => worker.terminate(),

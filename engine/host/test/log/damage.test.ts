@@ -133,6 +133,47 @@ describe("damage in segments", () => {
     await engine.service.close();
   });
 
+  it("is told from a passing failure: a segment that stays unreadable is stepped over", async () => {
+    for (const failures of [1, 2]) {
+      const platform = virtualPlatform();
+      await sealed(platform);
+      const machine = platform.restart();
+      const engine = await TestEngine.open(machine, BUDGET);
+      const stream = await engine.service.call("describeStream", { name: "clicks" });
+      for (let i = 0; i < failures; i++) {
+        machine.stores.faults.add({
+          kind: "unknown-not-written",
+          nth: 1,
+          operations: ["readSegment"],
+        });
+      }
+      const numbers = (await engine.readAll(stream)).map(numberOf);
+      const losses = await engine.service.call("dataLoss", {});
+      if (failures === 1) {
+        expect(numbers).toEqual(range(0, 400));
+        expect(losses).toEqual([]);
+      } else {
+        expect(numbers.length).toBeLessThan(400);
+        expect(numbers.length).toBeGreaterThan(300);
+        expect(losses).toMatchObject([{ kind: "segment" }]);
+      }
+      await engine.service.close();
+    }
+  });
+
+  it("in a frame that cannot be read is reported like any other", async () => {
+    const platform = virtualPlatform();
+    await writeBatches(platform, 3);
+    const machine = platform.restart();
+    // The first reads find the newest frame, the oldest, and the fence again; then comes every frame.
+    for (let i = 0; i < 2; i++) {
+      machine.stores.faults.add({ kind: "unknown-not-written", nth: 6, operations: ["readFrame"] });
+    }
+    const engine = await TestEngine.open(machine, BUDGET);
+    expect(await engine.service.call("dataLoss", {})).toMatchObject([{ kind: "wal-frame" }]);
+    await engine.service.close();
+  });
+
   it("is reported when a declared segment is missing, and reads step over it", async () => {
     const platform = virtualPlatform();
     const store = await sealed(platform);

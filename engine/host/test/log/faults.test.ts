@@ -133,7 +133,11 @@ describe("a store whose data is cleared", () => {
     await engine.put(stream, someRecords(5));
     const disk = platform.stores.disk("test");
     for (const frameNumber of disk.frameNumbers()) disk.overwriteFrame(frameNumber, undefined);
-    platform.stores.faults.add({ kind: "unknown-not-written", nth: 1, operations: ["appendFrame"] });
+    platform.stores.faults.add({
+      kind: "unknown-not-written",
+      nth: 1,
+      operations: ["appendFrame"],
+    });
     const failure = { name: "EngineFailedError" };
     await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(failure);
     await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(failure);

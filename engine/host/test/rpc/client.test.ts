@@ -420,7 +420,7 @@ describe("closing", () => {
     answer();
     await closing;
     expect(await put).toBe("resolved");
-    expect(order).toEqual(["put", "close"]);
+    expect(order.slice(0, 2)).toEqual(["put", "close"]);
     expect(thread.terminated).toBe(true);
     expect(await outcome(client.call("listStreams", {}))).toBeInstanceOf(EngineClosedError);
     expect(await outcome(client.read(READ))).toBeInstanceOf(EngineClosedError);

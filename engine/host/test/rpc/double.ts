@@ -41,7 +41,7 @@ export interface BreakableThread extends EngineThread {
 }
 
 export function breakable(thread: EngineThread): BreakableThread {
-  const listeners: ((reason: string | undefined) => void)[] = [];
+  const listeners: ((reason: string | undefined) => boolean)[] = [];
   let terminated = false;
   return {
     url: thread.url,

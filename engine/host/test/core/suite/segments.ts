@@ -22,6 +22,7 @@ import {
   append,
   appendDurably,
   copyOf,
+  HASH_KEY_MAX,
   readAll,
   readFrames,
   someRecords,
@@ -99,6 +100,38 @@ function durabilityTests(build: CoreBuild): void {
     assert.deepEqual(core.cut(), [], "a cut without runs is not in flight");
     core.commit(2);
     assert.equal(core.position(0).durableIndex, 1);
+  });
+
+  it("cuts what is appended again after a rewind, though it ends where the old cut did", async () => {
+    const core = await newCore(build);
+    addShards(core, 1);
+    appendDurably(core, someRecords(1, 10));
+    append(core, someRecords(1, 10));
+    core.cut();
+    core.rewind();
+    append(core, someRecords(1, 10));
+    assert.isTrue(core.hasProvisional());
+    assert.deepEqual(
+      core.cut().map(({ firstIndex, recordCount }) => [firstIndex, recordCount]),
+      [[1, 1]],
+    );
+  });
+
+  it("does not count a WAL frame to a segment that got records after its cut only", async () => {
+    const core = await newCore(build);
+    addShards(core, 2);
+    const low = { key: "k", data: testBytes(9), explicitHashKey: 0n };
+    appendDurably(core, [low], 1);
+    append(core, [{ ...low, explicitHashKey: HASH_KEY_MAX }]);
+    core.cut();
+    append(core, [low]);
+    core.commit(2);
+    core.rewind();
+    core.roll(0);
+    assert.deepEqual(
+      core.sealable(9).map(({ firstFrame, lastFrame }) => [firstFrame, lastFrame]),
+      [[1, 1]],
+    );
   });
 
   it("rewinds to the durable mark inside a segment that was rolled since, and opens it again", async () => {
@@ -343,6 +376,10 @@ function cacheTests(build: CoreBuild): void {
       view.setBigUint64(SEGMENT_HASH, imageHash(core, copy), true);
       return copy;
     };
+    const other = await newCore(build);
+    addShards(other, 1, { nextIndex: 900, nextOrdinal: 8 });
+    appendDurably(other, someRecords(1, 10));
+    const ahead = sealOldest(other);
     const bad: [string, Uint8Array][] = [
       ["empty", image.slice(0, 0)],
       ["short", image.slice(0, 100)],
@@ -357,6 +394,7 @@ function cacheTests(build: CoreBuild): void {
       ["count", rehashed((view) => view.setUint32(88, 1, true))],
       ["first index", rehashed((view) => view.setBigUint64(40, 1n, true))],
       ["frame length", rehashed((view) => view.setUint32(128 + 8, 8, true))],
+      ["records beyond the durable ones", ahead],
     ];
     for (const [what, bytes] of bad) {
       const error = thrown(DamagedSegmentError, () => core.load(0, bytes));

@@ -1,0 +1,3 @@
+/** The engine's worker where there is no IndexedDB. */
+import "./no-indexeddb.ts";
+import "@millrace/engine/worker";

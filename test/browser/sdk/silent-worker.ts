@@ -1,0 +1,2 @@
+/** A worker that loads and then says nothing. */
+export {};
