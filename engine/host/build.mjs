@@ -2,6 +2,8 @@
  * Builds dist/: index.js and local.js for bundlers, readable and with their shared code in one chunk,
  * and worker.js, minified with everything it needs, for a browser to load as it is.
  */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -9,11 +11,20 @@ import { rolldown } from "rolldown";
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
 
+/** Names what is built: a page and a worker of unlike sources refuse each other. */
+function identifySources() {
+  const hash = createHash("sha256");
+  const files = readdirSync(source, { recursive: true }).filter((name) => name.endsWith(".ts"));
+  for (const name of files.sort()) hash.update(name).update(readFileSync(join(source, name)));
+  return hash.digest("hex").slice(0, 16);
+}
+
 const common = {
   cwd: here,
   platform: "browser",
   external: [/^node:/],
   resolve: { conditionNames: ["@millrace/source", "browser", "import"] },
+  transform: { define: { MILLRACE_BUILD_ID: JSON.stringify(identifySources()) } },
   plugins: [rebaseAssetUrls()],
 };
 

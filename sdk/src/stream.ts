@@ -35,6 +35,8 @@ function checkPutOptions(options: PutOptions | undefined): AbortSignal | undefin
   return signal;
 }
 
+const nameOfOnly = (): string => "record";
+
 /** A stream of an open engine. */
 export class Stream {
   readonly #client: EngineClient;
@@ -80,7 +82,7 @@ export class Stream {
    */
   async putRecord(record: PutRecord, options?: PutOptions): Promise<PutSuccess> {
     const signal = checkPutOptions(options);
-    const parts = await this.#batcher.put([record], () => "record", signal);
+    const parts = await this.#batcher.put([record], nameOfOnly, signal);
     const outcome = new PutRecordsResult(parts).get(0);
     if ("sequenceNumber" in outcome) return outcome;
     const { errorCode, errorMessage, retryAfterMs } = outcome;

@@ -270,6 +270,28 @@ describe("putRecords", () => {
     expect(await readAll(clicks)).toHaveLength(stored);
   });
 
+  it("leaves other calls of the task alone when the rest of a split call is not sent", async () => {
+    const { streams } = await openEngine({ quotas: "aws" });
+    const clicks = await streams.create("clicks", { shards: 2 });
+    const last = ((1n << 128n) - 1n).toString();
+    const other = { partitionKey: "k", data: "other", explicitHashKey: last };
+    const records = numbered(15_000).map((record) => ({ ...record, explicitHashKey: "0" }));
+    const [before, result, after] = await Promise.all([
+      clicks.putRecord(other),
+      clicks.putRecords(records),
+      clicks.putRecord(other),
+    ]);
+    expect([before.shardId, after.shardId]).toEqual([
+      "shardId-000000000001",
+      "shardId-000000000001",
+    ]);
+    expect(result.failedRecordCount).toBe(14_000);
+    expect(result.get(14_999)).toMatchObject({
+      errorCode: "ProvisionedThroughputExceededException",
+      errorMessage: expect.stringContaining("Not sent"),
+    });
+  });
+
   it("has an outcome for each of its records and for no other", async () => {
     const { streams } = await openEngine();
     const clicks = await streams.create("clicks");

@@ -65,14 +65,27 @@ async function readBack(recordCount: number): Promise<string | undefined> {
   return count === recordCount ? undefined : `${count} of ${recordCount} records came back`;
 }
 
-/** Opens the engine again, as a later visit does. Resolves with the seconds that both ends took. */
-async function reopen(memoryBudgetBytes: number): Promise<{ closed: number; opened: number }> {
+/** What opening the engine again took, and what it found. */
+interface Reopening {
+  /** In seconds. */
+  readonly closed: number;
+  /** In seconds. */
+  readonly opened: number;
+  /** WAL frames that were there to be scanned. */
+  readonly walFrames: number;
+  readonly walBytes: number;
+}
+
+/** Opens the engine again, as a later visit does. */
+async function reopen(memoryBudgetBytes: number): Promise<Reopening> {
+  const { walFrames = 0, walBytes = 0 } = (await engine?.storage()) ?? {};
   const start = performance.now();
   await engine?.close();
   const closedMs = performance.now();
   await openStream(memoryBudgetBytes);
   const openedMs = performance.now();
-  return { closed: (closedMs - start) / 1000, opened: (openedMs - closedMs) / 1000 };
+  const [closed, opened] = [(closedMs - start) / 1000, (openedMs - closedMs) / 1000];
+  return { closed, opened, walFrames, walBytes };
 }
 
 async function storage(): Promise<StorageReport | undefined> {

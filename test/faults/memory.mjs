@@ -94,13 +94,14 @@ export async function memoryTests(suite, folders) {
     });
     await suite.test("it is read back from TRIM_HORIZON, whole and in order", readBack);
     await suite.test("it is read back after the engine was opened again", async () => {
-      const { closed, opened } = await page.evaluate(
+      const { closed, opened, walFrames, walBytes } = await page.evaluate(
         (bytes) => globalThis.faultPage.reopen(bytes),
         BUDGET_BYTES,
       );
       peaks.push(await memory.take("opening"));
       const read = await readBack();
-      return `closed in ${closed.toFixed(1)} s, opened in ${opened.toFixed(1)} s, read in ${read}`;
+      const wal = `${walFrames} WAL frames of ${inMiB(walBytes)} MiB`;
+      return `closed in ${closed.toFixed(1)} s, opened over ${wal} in ${opened.toFixed(1)} s, read in ${read}`;
     });
     await suite.test("Wasm memory and heap of the worker stay under 128 MiB", async () => {
       const found = `${peaks.map(describePeak).join(", ")}; ${memory.samples} samples`;

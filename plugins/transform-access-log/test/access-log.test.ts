@@ -256,3 +256,16 @@ describe("any line", () => {
     );
   });
 });
+
+describe("the README", () => {
+  it("shows what the plugin answers", async () => {
+    const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+    const blocks = [...readme.matchAll(/```json\n(.*?)```/gs)].map(([, json]) =>
+      JSON.parse(json ?? ""),
+    );
+    const [ok, failed] = await transformLines([LINE, "127.0.0.1 - frank"]);
+    expect(ok?.result === "Ok" ? JSON.parse(String(ok.data)) : ok).toEqual(blocks[0]);
+    expect(failed).toEqual(blocks[1]);
+    for (const part of LINE.split('" "')) expect(readme).toContain(part.slice(0, 60));
+  });
+});

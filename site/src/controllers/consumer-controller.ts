@@ -7,6 +7,12 @@ import { type Outcome, openTransform } from "millrace/plugin";
 import { describeError, type ShownError } from "../live/advice.ts";
 import { StatusHistory } from "../live/status-history.ts";
 
+/**
+ * Pause between two reads, in ms. A shard grants five reads a second to all of its readers together: a
+ * consumer that reads at every commit would leave none to whoever reads the log from its beginning.
+ */
+const READ_PAUSE_MS = 300;
+
 /** The part of the transform's JSON that is counted. */
 function statusOf(data: Uint8Array | string): number | undefined {
   const text = typeof data === "string" ? data : new TextDecoder().decode(data);
@@ -85,6 +91,7 @@ export class ConsumerController implements ReactiveController {
         outcomes.forEach((outcome, i) => {
           this.#count(outcome, batch.arrivalMs(i));
         });
+        await new Promise((resolve) => setTimeout(resolve, READ_PAUSE_MS));
       }
     } catch (error) {
       if (signal.aborted) return;

@@ -3,7 +3,7 @@
  * and full reads on demand.
  */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import { readWitness, writeWitness } from "../live/witness.ts";
+import { forgetWitness, readWitness, type Witness, writeWitness } from "../live/witness.ts";
 import type { OpenEngine } from "./engine-controller.ts";
 import { type Recount, RecountController } from "./recount-controller.ts";
 
@@ -16,7 +16,7 @@ export class LedgerController implements ReactiveController {
   readonly #fullRead: RecountController;
   readonly #leaving = (): void => this.keepWitness();
   #engine: OpenEngine | undefined;
-  #promised: number | undefined;
+  #witness: Witness | undefined;
   #fullReadExpected = 0;
 
   /** `acknowledged` answers how many records have been acknowledged to this page so far. */
@@ -47,7 +47,10 @@ export class LedgerController implements ReactiveController {
    * the stream is so old that retention may have dropped some.
    */
   get promised(): number | undefined {
-    return this.#mayHaveExpired() ? undefined : this.#promised;
+    const witness = this.#witness;
+    return witness === undefined || this.#mayHaveExpired(witness.createdMs)
+      ? undefined
+      : witness.acknowledged;
   }
 
   /** Records found at opening; undefined until they are counted. */
@@ -59,7 +62,8 @@ export class LedgerController implements ReactiveController {
   /** Opens the accounts of this engine's stream and counts what it holds. */
   attach(engine: OpenEngine): void {
     this.#engine = engine;
-    this.#promised = readWitness(engine.stream.description.createdMs)?.acknowledged;
+    // A witness of another stream stays in force: then the log that it speaks of is gone.
+    this.#witness = readWitness();
     this.#fullRead.reset();
     void this.#opening.count(engine.stream, { beforeMs: engine.openedMs });
   }
@@ -77,7 +81,8 @@ export class LedgerController implements ReactiveController {
     const engine = this.#engine;
     if (engine === undefined) return;
     // What retention may have dropped cannot be expected.
-    const earlier = this.#mayHaveExpired() ? 0 : (this.found ?? 0);
+    const { createdMs } = engine.stream.description;
+    const earlier = this.#mayHaveExpired(createdMs) ? 0 : (this.found ?? 0);
     this.#fullReadExpected = earlier + this.#acknowledged();
     void this.#fullRead.count(engine.stream);
   }
@@ -96,14 +101,23 @@ export class LedgerController implements ReactiveController {
   keepWitness(): void {
     const engine = this.#engine;
     if (engine === undefined) return;
-    const earlier = Math.max(this.#promised ?? 0, this.found ?? 0);
     const { createdMs } = engine.stream.description;
+    const promised = this.#witness?.createdMs === createdMs ? this.#witness.acknowledged : 0;
+    const earlier = Math.max(promised, this.found ?? 0);
     writeWitness({ createdMs, acknowledged: earlier + this.#acknowledged() });
   }
 
-  #mayHaveExpired(): boolean {
+  /** Closes the accounts: what they speak of is about to be deleted on purpose. */
+  forget(): void {
+    this.#engine = undefined;
+    this.#witness = undefined;
+    forgetWitness();
+  }
+
+  #mayHaveExpired(createdMs: number): boolean {
     const description = this.#engine?.stream.description;
-    if (description === undefined) return false;
-    return Date.now() - description.createdMs > description.retentionHours * HOUR_MS;
+    return (
+      description !== undefined && Date.now() - createdMs > description.retentionHours * HOUR_MS
+    );
   }
 }

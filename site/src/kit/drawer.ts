@@ -60,8 +60,8 @@ export class MillDrawer extends LitElement {
 
       .body {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: calc(var(--unit) * 5);
-        min-inline-size: 0;
         padding: calc(var(--unit) * 5);
       }
     `,

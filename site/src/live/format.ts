@@ -23,8 +23,9 @@ export function formatRate(perSecond: number): string {
   return perSecond === 0 || perSecond >= 10 ? whole.format(perSecond) : fine.format(perSecond);
 }
 
-/** A share of 1 as percent: `12.3%`. */
+/** A share of 1 as percent: `12.3%`; what is there is never shown as nothing. */
 export function formatShare(share: number): string {
+  if (share > 0 && share < 0.001) return "<0.1%";
   return percent.format(share);
 }
 

@@ -79,9 +79,11 @@ export function weigh(evidence: Evidence): Verdict {
     };
   }
   const waiting = storage.unacknowledgedBytes;
+  // What was not counted is not vouched for.
+  const scope = evidence.found === undefined ? " in this visit" : "";
   return {
     state: "good",
-    text: "Everything acknowledged is on disk",
+    text: `Everything acknowledged${scope} is on disk`,
     detail:
       waiting === 0
         ? "Nothing is waiting for a commit."

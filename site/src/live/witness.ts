@@ -19,11 +19,11 @@ function isWitness(value: unknown): value is Witness {
   return typeof createdMs === "number" && typeof acknowledged === "number";
 }
 
-/** The witness of this stream; undefined when there is none or it speaks of another stream. */
-export function readWitness(createdMs: number): Witness | undefined {
+/** The witness; undefined when there is none. */
+export function readWitness(): Witness | undefined {
   try {
     const value: unknown = JSON.parse(localStorage.getItem(KEY) ?? "null");
-    return isWitness(value) && value.createdMs === createdMs ? value : undefined;
+    return isWitness(value) ? value : undefined;
   } catch {
     // Storage that is switched off or holds something else is as good as no witness.
     return undefined;
@@ -37,5 +37,14 @@ export function writeWitness(witness: Witness): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Forgets the witness, as when its records are deleted on purpose. */
+export function forgetWitness(): void {
+  try {
+    localStorage.removeItem(KEY);
+  } catch {
+    // Where nothing can be removed nothing was written either.
   }
 }

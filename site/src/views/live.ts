@@ -233,7 +233,7 @@ export class MillLive extends LitElement {
       <mill-start-over
         .streamName=${name}
         .loss=${loss}
-        @mill-confirmed=${() => this.dispatchEvent(new CustomEvent("mill-start-over"))}
+        @mill-confirmed=${this.#startOver}
       ></mill-start-over>`;
   }
 
@@ -312,6 +312,11 @@ export class MillLive extends LitElement {
   #reopen(): void {
     if (this.sourceError !== undefined) void this.#load();
     this.dispatchEvent(new CustomEvent("mill-reopen"));
+  }
+
+  #startOver(): void {
+    this.#ledger.forget();
+    this.dispatchEvent(new CustomEvent("mill-start-over"));
   }
 
   async #load(): Promise<void> {

@@ -20,6 +20,7 @@ export const ringStyles = css`
   }
 
   svg {
+    overflow: visible;
     border-radius: 50%;
   }
 

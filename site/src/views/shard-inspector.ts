@@ -69,7 +69,8 @@ export class MillShardInspector extends LitElement {
         <p>
           A record leaves the hub for the shard that the engine answered: the MD5 of its partition
           key decides. Inside the arc every key has one place of its own, in order of appearance.
-          Paddles outside show where the last seconds' records went.
+          Paddles outside show where the last seconds'
+          records went; the outer digits are the first of the hash keys there.
         </p>
         <p>Select a shard with the pointer or the arrow keys.</p>
       </div>`;

@@ -1,7 +1,7 @@
 /** What the live consumer makes of the records: responses per status code, as a plot and as a table. */
 import { css, html, LitElement, type PropertyDeclarations, svg, type TemplateResult } from "lit";
 import { baseStyles, tableStyles } from "../kit/base-styles.ts";
-import { formatCount, formatRate, formatShare } from "../live/format.ts";
+import { formatCount, formatNumberOf, formatRate, formatShare } from "../live/format.ts";
 import { dashOf, meaningOf, strokeNameOf } from "../live/status-codes.ts";
 import type { StatusColumns, StatusTotal } from "../live/status-history.ts";
 import "../kit/panel.ts";
@@ -167,7 +167,7 @@ export class MillStatusPanel extends LitElement {
 
   #note(total: number): string {
     if (this.failed > 0) {
-      return `The transform refused ${formatCount(this.failed)} records; last: ${this.lastFailure}`;
+      return `The transform refused ${formatNumberOf(this.failed, "record")}; last: ${this.lastFailure}`;
     }
     if (total === 0) return "No record has been read yet.";
     return "Read live through the plugin @millrace/transform-access-log; rates over the last 5 s.";

@@ -13,7 +13,10 @@ import { formatClockTime, formatRate } from "../live/format.ts";
 import { dashOf, strokeNameOf } from "../live/status-codes.ts";
 import type { StatusColumns } from "../live/status-history.ts";
 
-const PLOT_HEIGHT = 240;
+/** Height of the plot, in CSS pixels: by its width, within what the table beside it leaves it. */
+function heightFor(width: number): number {
+  return Math.round(Math.min(340, Math.max(220, width * 0.55)));
+}
 
 type Constructor = typeof uPlot;
 
@@ -32,7 +35,7 @@ export class MillStatusPlot extends LitElement {
     baseStyles,
     css`
       .plot {
-        min-block-size: 240px;
+        min-block-size: 220px;
       }
 
       .readout {
@@ -149,7 +152,7 @@ export class MillStatusPlot extends LitElement {
     const axis = { stroke: soft, grid, ticks: grid, font: "11px ui-monospace, monospace" };
     return {
       width: Math.max(width, 100),
-      height: PLOT_HEIGHT,
+      height: heightFor(width),
       legend: { show: false },
       cursor: { drag: { x: false, y: false } },
       scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.08)] } },
@@ -204,7 +207,7 @@ export class MillStatusPlot extends LitElement {
     const target = this.renderRoot.querySelector<HTMLElement>(".plot");
     const width = target?.clientWidth ?? 0;
     if (width > 0 && width !== this.#plot?.width) {
-      this.#plot?.setSize({ width, height: PLOT_HEIGHT });
+      this.#plot?.setSize({ width, height: heightFor(width) });
     }
   }
 }

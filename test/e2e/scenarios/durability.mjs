@@ -127,11 +127,37 @@ async function startingOverEmptiesTheLog(browser) {
   }
 }
 
+async function vanishedLogIsNoticed(browser) {
+  const server = await startServer();
+  try {
+    const { page } = await browser.open(server.address);
+    await untilAcknowledged(page, 100);
+    // A page of the same origin without the engine, so that nothing holds the database.
+    await page.goto(`${server.address}access-log/LICENSE.txt`);
+    await page.evaluate(async () => {
+      for (const { name } of await indexedDB.databases()) {
+        await new Promise((resolve, reject) => {
+          const request = indexedDB.deleteDatabase(name);
+          request.onsuccess = resolve;
+          request.onerror = () => reject(request.error);
+        });
+      }
+    });
+    await page.goto(server.address);
+    await until("the page says that records are missing", async () =>
+      /^[\d,]+ acknowledged records missing$/.test(await verdict(page)),
+    );
+  } finally {
+    await server.stop();
+  }
+}
+
 /** Scenarios of durability. */
 export const durabilityScenarios = [
   { name: "a reload finds every acknowledged record", run: reloadKeepsEverything },
   { name: "a full read finds every acknowledged record", run: fullReadFindsEverything },
   { name: "the page works after its server is gone", run: worksWithoutServer },
   { name: "a second tab is told that the engine is in use, and can retry", run: secondTabIsTold },
+  { name: "a log that vanished is noticed", run: vanishedLogIsNoticed },
   { name: "starting over asks for the name, then empties the log", run: startingOverEmptiesTheLog },
 ];

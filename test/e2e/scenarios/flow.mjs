@@ -141,6 +141,13 @@ async function codeCanBeShown(browser) {
         `no sample shows ${call}`,
       );
     }
+    const copy = await page.$("millrace-app >>> mill-code-drawer >>> mill-code-block >>> button");
+    assert(await copy.isIntersectingViewport({ threshold: 1 }), "the copy button is out of sight");
+    await copy.click();
+    await until("copying is answered", async () => {
+      const status = "millrace-app >>> mill-code-drawer >>> mill-code-block >>> [role=status]";
+      return (await page.$eval(status, (element) => element.textContent)) === "Copied";
+    });
     assert(samples.join("").includes("< 20"), "the samples do not follow the hot-key setting");
     await page.keyboard.press("Escape");
     await expectNoComplaints(page, complaints);

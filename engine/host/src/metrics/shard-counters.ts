@@ -1,6 +1,6 @@
 /** Counters per shard since the engine opened; whoever shows rates derives them. */
 
-/** What went in and out of a shard. Bytes are those of data and keys with their frames. */
+/** What went in and out of a shard. Bytes are those of keys and data, each record rounded up to 8. */
 export interface ShardCounts {
   readonly incomingRecords: number;
   readonly incomingBytes: number;

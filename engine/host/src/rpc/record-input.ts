@@ -105,6 +105,7 @@ function isTagged(value: object, tag: string): boolean {
 
 function checkData(argument: string, data: unknown): Uint8Array | string {
   if (typeof data === "string") return data;
+  if (data instanceof Uint8Array) return data;
   if (typeof data !== "object" || data === null) return toJson(argument, data);
   // By tag, not by instance: bytes may come from another realm, such as a frame.
   if (ArrayBuffer.isView(data)) {

@@ -1,4 +1,5 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
+import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
 import {
   ACCOUNT_ID,
   EngineClosedError,
@@ -162,7 +163,8 @@ export class ReadService {
   #account(outcome: ReadOutcome): void {
     const nowMs = this.#clock.monotonicMs();
     for (const { shard, recordCount, byteLength } of outcome.taken) {
-      this.#counters.add(shard.uid, { outgoingRecords: recordCount, outgoingBytes: byteLength });
+      const outgoingBytes = byteLength - recordCount * FRAME_HEADER_BYTES;
+      this.#counters.add(shard.uid, { outgoingRecords: recordCount, outgoingBytes });
       const held = this.#log.slots.ofUid(shard.uid) !== undefined;
       if (this.#quotas && held) this.#log.core.chargeRead(shard.slot, byteLength, nowMs);
     }

@@ -7,6 +7,7 @@ import { readingSuite } from "./reading.ts";
 import { routingSuite } from "./routing.ts";
 import { segmentSuite } from "./segments.ts";
 import { sequenceSuite } from "./sequence.ts";
+import { storedSegmentSuite } from "./stored-segments.ts";
 
 /** Defines every test of the core for one build. */
 export function coreSuite(build: CoreBuild): void {
@@ -15,6 +16,7 @@ export function coreSuite(build: CoreBuild): void {
   sequenceSuite(build);
   appendSuite(build);
   segmentSuite(build);
+  storedSegmentSuite(build);
   readingSuite(build);
   modelSuite(build);
 }

@@ -14,11 +14,15 @@ import {
   RECORD_BYTES_MAX,
   ROW_EXPLICIT_HASH_KEY,
   ROW_HEADER_BYTES,
+  SEGMENT_HASH,
+  SEGMENT_HEADER_BYTES,
 } from "@millrace/core/layout";
 import { assert } from "chai";
 import { createMD5, type IHasher } from "hash-wasm";
 import type { Core } from "../../../src/core/core.ts";
 import type { AppendOutcome, ShardPlacement } from "../../../src/core/core-types.ts";
+import { InvalidArgumentError } from "../../../src/errors/index.ts";
+import { SMALL_OPTIONS } from "./build.ts";
 
 const LOW_HALF = (1n << 64n) - 1n;
 /** The largest hash key. */
@@ -156,6 +160,20 @@ export function addShards(core: Core, count: number, more: Partial<ShardPlacemen
   core.setRoutes(0, [...Array(count).keys()]);
 }
 
+/** Removes all shards, whatever their condition. No memory must be left in use then. */
+export function removeShards(core: Core): void {
+  for (let slot = 0; slot < SMALL_OPTIONS.shardSlotsMax; slot++) {
+    try {
+      core.removeShard(slot);
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+    }
+  }
+  const { dirtyBytes, cachedBytes } = core.memory();
+  assert.deepEqual([dirtyBytes, cachedBytes, core.hasProvisional()], [0, 0, false]);
+  core.rewind();
+}
+
 /** Appends records on route 0. */
 export function append(
   core: Core,
@@ -205,6 +223,25 @@ export function readAll(core: Core, slot: number, from = 0, bytesMax = 1_048_576
     records.push(...frames);
     next = range.nextIndex;
   }
+}
+
+/** Rolls shard 0 and seals its oldest segment; its image. */
+export function sealOldest(core: Core, declare = true): Uint8Array {
+  core.roll(0);
+  const [oldest] = core.sealable(1);
+  if (oldest === undefined) return assert.fail("there is a sealable segment");
+  const image = new Uint8Array(core.seal(oldest.segment, { epoch: 7 }));
+  assert.equal(image.byteLength, oldest.byteLength);
+  if (declare) core.declare(oldest.segment);
+  return image;
+}
+
+/** XXH64 as layout.ts defines it for a segment. */
+export function imageHash(core: Core, image: Uint8Array): bigint {
+  core.hashReset();
+  core.hashBytes(image.subarray(0, SEGMENT_HASH));
+  core.hashBytes(image.subarray(SEGMENT_HEADER_BYTES));
+  return core.hashDigest();
 }
 
 /** The error of class `type` that a call throws. */

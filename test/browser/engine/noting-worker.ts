@@ -1,0 +1,3 @@
+/** The engine's worker, with every transaction that it makes noted. */
+import "./store-log-begin.ts";
+import "../../../engine/host/src/worker.ts";
