@@ -30,10 +30,10 @@ export interface Row {
   readonly ratio?: number;
   /** Smallest and largest ratio of a round. */
   readonly ratioRange?: readonly [number, number];
-  readonly target?: Target;
-  readonly reached?: boolean;
+  readonly target?: Target | undefined;
+  readonly reached?: boolean | undefined;
   /** What a reader must know to judge the figure. */
-  readonly note?: string;
+  readonly note?: string | undefined;
 }
 
 /** Middle value; the mean of the two middle ones when their number is even. */
@@ -60,14 +60,9 @@ export async function timed(work: number, run: () => void | Promise<void>): Prom
 /** Whether a value reaches its target; undefined without one. */
 export function reaches(value: number, target: Target | undefined): boolean | undefined {
   if (target === undefined) return undefined;
-  return value >= (target.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (target.atMost ?? Infinity);
-}
-
-/** Leaves out what is undefined, as optional members want it. */
-function defined<Members extends object>(members: Members): Partial<Members> {
-  return Object.fromEntries(
-    Object.entries(members).filter(([, value]) => value !== undefined),
-  ) as Partial<Members>;
+  return (
+    value >= (target.atLeast ?? Number.NEGATIVE_INFINITY) && value <= (target.atMost ?? Infinity)
+  );
 }
 
 /** What a comparison is called and what it must reach. */
@@ -112,7 +107,9 @@ export async function compare(comparison: Comparison, ours: Side, theirs: Side):
   return {
     ...{ name, where, unit, value: median(values), peer, peerValue: median(peerValues), ratio },
     ratioRange: [Math.min(...ratios), Math.max(...ratios)],
-    ...defined({ target, reached: reaches(ratio, target), note }),
+    target,
+    reached: reaches(ratio, target),
+    note,
   };
 }
 
@@ -124,5 +121,13 @@ export function alone(
   },
 ): Row {
   const { name, where, unit, value, target, note } = row;
-  return { name, where, unit, value, ...defined({ target, reached: reaches(value, target), note }) };
+  return {
+    name,
+    where,
+    unit,
+    value,
+    target,
+    reached: reaches(value, target),
+    note,
+  };
 }

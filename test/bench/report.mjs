@@ -6,7 +6,13 @@ import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../harness/bundle.mjs";
 
-const PACKAGES = ["@aws-sdk/client-kinesis", "assemblyscript", "hash-wasm", "kinesalite", "puppeteer-core"];
+const PACKAGES = [
+  "@aws-sdk/client-kinesis",
+  "assemblyscript",
+  "hash-wasm",
+  "kinesalite",
+  "puppeteer-core",
+];
 
 function versionOf(name) {
   const require = createRequire(join(ROOT, "test", "package.json"));
@@ -23,7 +29,10 @@ function versionOf(name) {
 
 function commitOf() {
   try {
-    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: ROOT, encoding: "utf8" }).trim();
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+      cwd: ROOT,
+      encoding: "utf8",
+    }).trim();
   } catch {
     // Outside a repository there is no commit to name.
     return undefined;
@@ -89,5 +98,7 @@ function cells(row) {
 export function markdownTable(rows) {
   const head = ["what", "where", "value", "peer", "peer's value", "ratio", "target", "reached"];
   const line = (texts) => `| ${texts.join(" | ")} |`;
-  return [line(head), line(head.map(() => "---")), ...rows.map((row) => line(cells(row)))].join("\n");
+  return [line(head), line(head.map(() => "---")), ...rows.map((row) => line(cells(row)))].join(
+    "\n",
+  );
 }

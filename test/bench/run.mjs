@@ -14,8 +14,20 @@ import { buildBenchmarks } from "./build.mjs";
 import { measureKinesalite } from "./kinesalite.mjs";
 import { currentLoad, describeMachine, markdownTable } from "./report.mjs";
 
-const WHOLE = { rounds: 7, memoryBatches: 1000, sustainedSeconds: 60, latencyPuts: 1000, kinesaliteCalls: 40 };
-const QUICK = { rounds: 5, memoryBatches: 200, sustainedSeconds: 10, latencyPuts: 200, kinesaliteCalls: 10 };
+const WHOLE = {
+  rounds: 7,
+  memoryBatches: 1000,
+  sustainedSeconds: 60,
+  latencyPuts: 1000,
+  kinesaliteCalls: 40,
+};
+const QUICK = {
+  rounds: 5,
+  memoryBatches: 200,
+  sustainedSeconds: 10,
+  latencyPuts: 200,
+  kinesaliteCalls: 10,
+};
 const KINESALITE_TARGET = 100;
 
 const options = process.argv.slice(2);
@@ -25,10 +37,14 @@ const sizes = quick ? QUICK : WHOLE;
 
 /** Rows of the core alone in Node. */
 function coreInNode({ coreInNode: script, coreWasm, kernelWasm }) {
-  const text = execFileSync(process.execPath, [script, String(sizes.rounds), coreWasm, kernelWasm], {
-    encoding: "utf8",
-    maxBuffer: 16_777_216,
-  });
+  const text = execFileSync(
+    process.execPath,
+    [script, String(sizes.rounds), coreWasm, kernelWasm],
+    {
+      encoding: "utf8",
+      maxBuffer: 16_777_216,
+    },
+  );
   return JSON.parse(text);
 }
 
@@ -55,7 +71,11 @@ async function inPage(browser, url, name) {
   page.on("pageerror", (error) => process.stderr.write(`${name}: ${error}\n`));
   await page.goto(url);
   await page.waitForFunction("globalThis.runBenchmark !== undefined");
-  const rows = await page.evaluate((which, how) => globalThis.runBenchmark(which, how), name, sizes);
+  const rows = await page.evaluate(
+    (which, how) => globalThis.runBenchmark(which, how),
+    name,
+    sizes,
+  );
   await page.close();
   return name === "memory" ? await againstKinesalite(rows) : rows;
 }

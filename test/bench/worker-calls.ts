@@ -3,7 +3,8 @@
 /** A worker with its answers as promises. */
 export class WorkerCalls<Request, Answer> {
   readonly #worker: Worker;
-  readonly #waiting: { resolve: (answer: Answer) => void; reject: (reason: unknown) => void }[] = [];
+  readonly #waiting: { resolve: (answer: Answer) => void; reject: (reason: unknown) => void }[] =
+    [];
 
   constructor(url: string) {
     this.#worker = new Worker(url, { type: "module" });
@@ -14,6 +15,11 @@ export class WorkerCalls<Request, Answer> {
       const failure = new Error(`${url}: ${event.message ?? "did not load"}`);
       for (const { reject } of this.#waiting.splice(0)) reject(failure);
     });
+  }
+
+  /** Says something that has no answer; `transfer` is given away. */
+  tell(message: Request, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(message, transfer);
   }
 
   /** Asks; `transfer` is given away. */

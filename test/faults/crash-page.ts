@@ -121,4 +121,6 @@ async function close(): Promise<void> {
   await engine?.close();
 }
 
-Object.assign(globalThis, { faultPage: { lanes: LANES, batchMax: BATCH_RECORDS_MAX, write, readBack, close } });
+Object.assign(globalThis, {
+  faultPage: { lanes: LANES, batchMax: BATCH_RECORDS_MAX, write, readBack, close },
+});

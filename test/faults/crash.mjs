@@ -46,8 +46,10 @@ async function openPage(browser, url) {
 function check(report, acknowledgements, batchMax) {
   const problems = report.lanes.flatMap(({ records, problems: found }, lane) => {
     const acknowledged = acknowledgements.countOf(lane);
-    const missing = records < acknowledged ? [`${acknowledged - records} acknowledged records are gone`] : [];
-    const extra = records > acknowledged + batchMax ? [`${records - acknowledged} records too many`] : [];
+    const missing =
+      records < acknowledged ? [`${acknowledged - records} acknowledged records are gone`] : [];
+    const extra =
+      records > acknowledged + batchMax ? [`${records - acknowledged} records too many`] : [];
     return [...found.slice(0, 3), ...missing, ...extra].map((text) => `lane ${lane}: ${text}`);
   });
   if (report.dataLoss > 0) problems.push(`the engine reports ${report.dataLoss} damaged places`);
@@ -57,7 +59,10 @@ function check(report, acknowledgements, batchMax) {
 
 function summary(report, acknowledgements) {
   const records = report.lanes.reduce((sum, lane) => sum + lane.records, 0);
-  const acknowledged = report.lanes.reduce((sum, _, lane) => sum + acknowledgements.countOf(lane), 0);
+  const acknowledged = report.lanes.reduce(
+    (sum, _, lane) => sum + acknowledgements.countOf(lane),
+    0,
+  );
   const mebibytes = (report.bytes / 2 ** 20).toFixed(0);
   return `${records} records read, ${acknowledged} acknowledged, ${mebibytes} MiB, ${report.shards} shards`;
 }
@@ -66,7 +71,11 @@ function summary(report, acknowledgements) {
 async function writeAndKill(profile, url, from, acknowledgements) {
   const browser = await startChromium(profile.path);
   const { page, errors } = await openPage(browser, url);
-  const writing = page.evaluate((first, forMs) => globalThis.faultPage.write(first, forMs), from, FOREVER_MS);
+  const writing = page.evaluate(
+    (first, forMs) => globalThis.faultPage.write(first, forMs),
+    from,
+    FOREVER_MS,
+  );
   // The page never comes to an end by itself: only a failure before the kill is of interest.
   const early = writing.then(
     () => Promise.reject(new Error("the page stopped writing")),
@@ -97,7 +106,11 @@ async function cleanRound(profile, url, from, acknowledgements, batchMax) {
   const browser = await startChromium(profile.path);
   try {
     const { page } = await openPage(browser, url);
-    await page.evaluate((first, ms) => globalThis.faultPage.write(first, ms), from, CLEAN_WRITING_MS);
+    await page.evaluate(
+      (first, ms) => globalThis.faultPage.write(first, ms),
+      from,
+      CLEAN_WRITING_MS,
+    );
     await page.reload();
     await page.waitForFunction("globalThis.faultPage !== undefined");
     const report = await page.evaluate(() => globalThis.faultPage.readBack());
@@ -126,13 +139,16 @@ export async function crashTests(suite, folders) {
     from = new Array(lanes).fill(0);
     batchMax = most;
     for (let round = 1; round <= ROUNDS; round++) {
-      await suite.test(`kill -9 of the browser loses nothing that was acknowledged, round ${round}`, async () => {
-        const killed = await writeAndKill(profile, server.url, from, acknowledgements);
-        if (killed < 3) throw new Error(`only ${killed} processes were killed`);
-        const report = await readAll(profile, server.url);
-        from = check(report, acknowledgements, batchMax);
-        return `${summary(report, acknowledgements)}, ${killed} processes killed`;
-      });
+      await suite.test(
+        `kill -9 of the browser loses nothing that was acknowledged, round ${round}`,
+        async () => {
+          const killed = await writeAndKill(profile, server.url, from, acknowledgements);
+          if (killed < 3) throw new Error(`only ${killed} processes were killed`);
+          const report = await readAll(profile, server.url);
+          from = check(report, acknowledgements, batchMax);
+          return `${summary(report, acknowledgements)}, ${killed} processes killed`;
+        },
+      );
     }
     await suite.test("a reload keeps exactly what was acknowledged", async () => {
       const { report } = await cleanRound(profile, server.url, from, acknowledgements, batchMax);

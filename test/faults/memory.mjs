@@ -6,6 +6,8 @@ const MIB = 2 ** 20;
 const BUDGET_BYTES = 64 * MIB;
 /** What the worker may hold in all: Wasm memory, other buffers and the heap of its JavaScript. */
 const LIMIT_BYTES = 128 * MIB;
+/** A checkpoint is due at a quarter of the arena; while it is made the WAL goes on growing. */
+const WAL_LIMIT_BYTES = BUDGET_BYTES;
 const RECORD_BYTES = 4096;
 const RECORDS = (1024 * MIB) / RECORD_BYTES;
 const SAMPLE_INTERVAL_MS = 50;
@@ -50,10 +52,13 @@ class WorkerMemory {
   /** The most that the worker held since the last call, its Wasm memory included. */
   async take(name) {
     if (this.#error !== undefined) throw this.#error;
-    const { coreMemoryBytes } = await this.#page.evaluate(() => globalThis.faultPage.storage());
+    const { coreMemoryBytes, walBytes } = await this.#page.evaluate(() =>
+      globalThis.faultPage.storage(),
+    );
     const { heap, buffers } = this.#peak;
     this.#peak = { heap: 0, buffers: 0 };
-    return { name, core: coreMemoryBytes, buffers, heap, total: coreMemoryBytes + buffers + heap };
+    const total = coreMemoryBytes + buffers + heap;
+    return { name, core: coreMemoryBytes, buffers, heap, total, walBytes };
   }
 
   stop() {
@@ -88,7 +93,12 @@ export async function memoryTests(suite, folders) {
     };
     await suite.test("1 GiB over 8 shards is written under a budget of 64 MiB", async () => {
       const start = performance.now();
-      await page.evaluate((...sizes) => globalThis.faultPage.write(...sizes), BUDGET_BYTES, RECORDS, RECORD_BYTES);
+      await page.evaluate(
+        (...sizes) => globalThis.faultPage.write(...sizes),
+        BUDGET_BYTES,
+        RECORDS,
+        RECORD_BYTES,
+      );
       peaks.push(await memory.take("writing"));
       return `${((performance.now() - start) / 1000).toFixed(1)} s`;
     });
@@ -102,6 +112,14 @@ export async function memoryTests(suite, folders) {
       const read = await readBack();
       const wal = `${walFrames} WAL frames of ${inMiB(walBytes)} MiB`;
       return `closed in ${closed.toFixed(1)} s, opened over ${wal} in ${opened.toFixed(1)} s, read in ${read}`;
+    });
+    await suite.test("the WAL was trimmed meanwhile", async () => {
+      const found = peaks
+        .map(({ name, walBytes }) => `${inMiB(walBytes)} MiB after ${name}`)
+        .join(", ");
+      if (peaks.length < 4) throw new Error(`too little was seen: ${found}`);
+      if (peaks.some(({ walBytes }) => walBytes >= WAL_LIMIT_BYTES)) throw new Error(found);
+      return found;
     });
     await suite.test("Wasm memory and heap of the worker stay under 128 MiB", async () => {
       const found = `${peaks.map(describePeak).join(", ")}; ${memory.samples} samples`;

@@ -18,7 +18,8 @@ const HEADERS = {
   "cross-origin-embedder-policy": "require-corp",
   "cross-origin-opener-policy": "same-origin",
 };
-const PAGE = '<!doctype html><meta charset="utf-8"><title>test</title><script type="module" src="/page.js"></script>';
+const PAGE =
+  '<!doctype html><meta charset="utf-8"><title>test</title><script type="module" src="/page.js"></script>';
 
 /** The file in one of the folders that a path names; undefined when there is none. */
 function fileAt(folders, path) {

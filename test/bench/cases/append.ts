@@ -63,11 +63,17 @@ class CoreAppender implements Appender {
     this.#core = core;
     this.#request = request;
     this.#stepMs = step;
-    if (core.exports.init(shardCount, 1, RING_BYTES / BLOCK_BYTES) === 0) throw new Error("no memory");
+    if (core.exports.init(shardCount, 1, RING_BYTES / BLOCK_BYTES) === 0)
+      throw new Error("no memory");
     for (let slot = 0; slot < shardCount; slot++) {
       const start = (HASH_KEYS * BigInt(slot)) / BigInt(shardCount);
       const end = (HASH_KEYS * BigInt(slot + 1)) / BigInt(shardCount) - 1n;
-      for (const [i, word] of [start >> 64n, start & LOW_HALF, end >> 64n, end & LOW_HALF].entries()) {
+      for (const [i, word] of [
+        start >> 64n,
+        start & LOW_HALF,
+        end >> 64n,
+        end & LOW_HALF,
+      ].entries()) {
         core.view.setBigUint64(core.scratchBytes + i * 8, word, true);
       }
       core.exports.addShard(slot, 1, slot + 1, 0, 1, 1);

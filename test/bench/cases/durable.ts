@@ -52,7 +52,11 @@ async function writeRaw(
   bytesMax: number,
   elapsedMsMax: number,
 ): Promise<Sample> {
-  const { bytes, elapsedMs } = await worker.ask({ valueBytes: VALUE_BYTES, bytesMax, elapsedMsMax });
+  const { bytes, elapsedMs } = await worker.ask({
+    valueBytes: VALUE_BYTES,
+    bytesMax,
+    elapsedMsMax,
+  });
   return { work: bytes, elapsedMs };
 }
 

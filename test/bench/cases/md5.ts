@@ -51,7 +51,8 @@ export async function md5Rows(
   for (const [i, key] of keys.entries()) {
     const ours = digestOf(kernel.memory, hashKeysAt + i * HASH_KEY_BYTES);
     const theirs = library.init().update(key).digest("binary");
-    if (ours.some((byte, at) => byte !== theirs[at])) throw new Error(`key ${i} hashes differently`);
+    if (ours.some((byte, at) => byte !== theirs[at]))
+      throw new Error(`key ${i} hashes differently`);
   }
 
   const row = await compare(

@@ -2,7 +2,10 @@
 import { decodeSlice } from "@millrace/engine";
 import { browserPlatform } from "../../../engine/host/src/platform/browser-platform.ts";
 import { createEngine } from "../../../engine/host/src/service/engine.ts";
-import type { EngineService, ShardCursor } from "../../../engine/host/src/service/engine-service.ts";
+import type {
+  EngineService,
+  ShardCursor,
+} from "../../../engine/host/src/service/engine-service.ts";
 import { buildBatch } from "../../../engine/host/test/support/batches.ts";
 import { compare, type Row, timed } from "../measure.ts";
 import { randomRecords } from "../payloads.ts";

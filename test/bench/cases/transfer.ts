@@ -1,9 +1,10 @@
 /** Records from a page to a worker: packed with an outbox copy and transferred, against cloned objects. */
 import { BatchEncoder, checkRecord } from "@millrace/engine";
-import { stampBatch } from "../../../engine/host/src/rpc/batch-encoder.ts";
-import { BufferPool } from "../../../engine/host/src/rpc/buffer-pool.ts";
+import { systemClock } from "../../../engine/host/src/platform/system-clock.ts";
+import { systemRandom } from "../../../engine/host/src/platform/system-random.ts";
+import { Client } from "../../../engine/host/src/rpc/client.ts";
 import { compare, type Row, timed } from "../measure.ts";
-import { type BenchRecord, randomBytes, randomRecords, sizeText } from "../payloads.ts";
+import { type BenchRecord, randomRecords, sizeText } from "../payloads.ts";
 import { pipelined, WorkerCalls } from "../worker-calls.ts";
 import type { EchoAnswer, EchoRequest } from "../workers/echo-worker.ts";
 
@@ -13,37 +14,59 @@ const STREAM_UID = 1;
 /** Batches on their way at once. */
 const DEPTH = 4;
 const BATCHES = 100;
+const DEADLINE_MS = 60_000;
+/** What a row needs besides key and data, roughly. */
+const ROW_BYTES = 24;
 
-async function sendPacked(
-  worker: WorkerCalls<EchoRequest, EchoAnswer>,
-  pool: BufferPool,
-  producerId: Uint8Array,
-  records: readonly BenchRecord[],
-  batchNumber: number,
-): Promise<number> {
-  const encoder = new BatchEncoder(pool);
+/** The engine's own client, with a worker behind it that only looks at the batches. */
+function clientOf(worker: WorkerCalls<EchoRequest, EchoAnswer>): Client {
+  const control = new MessageChannel();
+  const data = new MessageChannel();
+  worker.tell({ kind: "serve", port: data.port2 }, [data.port2]);
+  return new Client({
+    name: "bench-transfer",
+    thread: {
+      url: "echo-worker.js",
+      greet: () => undefined,
+      onMessage: () => undefined,
+      onFailure: () => undefined,
+      terminate: () => worker.end(),
+    },
+    control: control.port1,
+    data: data.port1,
+    clock: systemClock,
+    random: systemRandom,
+    limits: {
+      callMs: DEADLINE_MS,
+      putMs: DEADLINE_MS,
+      readMs: DEADLINE_MS,
+      closeMs: DEADLINE_MS,
+      outboxBytesMax: 16_777_216,
+      outboxWaitMs: DEADLINE_MS,
+    },
+  });
+}
+
+/** Checks, packs and sends records; resolves with the bytes that the worker saw. */
+async function sendPacked(client: Client, records: readonly BenchRecord[]): Promise<number> {
+  const [first] = records;
+  const rowBytes = (first?.data.byteLength ?? 0) + (first?.partitionKey.length ?? 0) + ROW_BYTES;
+  const encoder = new BatchEncoder(client.pool, rowBytes * (records.length + 1));
   for (const [i, record] of records.entries()) {
     const argument = `records[${i}]`;
     if (!encoder.add(checkRecord(argument, record), argument, RECORD_BYTES_MAX)) {
       throw new RangeError("the records do not fit one batch");
     }
   }
-  const batch = encoder.finish(STREAM_UID);
-  stampBatch(batch, producerId, batchNumber);
-  // The original stays in the outbox until the batch is acknowledged.
-  const buffer = batch.buffer.slice(0, batch.byteLength);
-  const { bytes, recycled } = await worker.ask({ kind: "packed", buffer }, [buffer]);
-  if (recycled !== undefined) pool.give(recycled);
-  pool.give(batch.buffer);
-  return bytes;
+  const result = await client.put(encoder.finish(STREAM_UID));
+  return result === undefined ? Number.NaN : (new Float64Array(result)[0] ?? Number.NaN);
 }
 
 async function transferRow(dataBytes: number, rounds: number): Promise<Row> {
   const records = randomRecords(RECORDS, dataBytes);
-  const expected = records.reduce((sum, one) => sum + one.partitionKey.length + one.data.byteLength, 0);
+  const expected = RECORDS * (dataBytes + 36);
   const worker = new WorkerCalls<EchoRequest, EchoAnswer>("/echo-worker.js");
-  const pool = new BufferPool();
-  const producerId = randomBytes(16);
+  const client = clientOf(worker);
   const check = (bytes: number): void => {
     if (bytes !== expected) throw new Error(`the worker saw ${bytes} bytes of ${expected}`);
   };
@@ -59,9 +82,7 @@ async function transferRow(dataBytes: number, rounds: number): Promise<Row> {
     },
     () =>
       timed(BATCHES * RECORDS, () =>
-        pipelined(BATCHES, DEPTH, async (i) =>
-          check(await sendPacked(worker, pool, producerId, records, i + 1)),
-        ),
+        pipelined(BATCHES, DEPTH, async () => check(await sendPacked(client, records))),
       ),
     () =>
       timed(BATCHES * RECORDS, () =>

@@ -7,7 +7,12 @@
 export const KEY_BYTES_MAX = 55;
 
 /** Hashes the first `byteLength` bytes at `at`; the digest's four words, little endian, go to `digest`. */
-export type HashKey = (bytes: Uint8Array, at: number, byteLength: number, digest: Int32Array) => void;
+export type HashKey = (
+  bytes: Uint8Array,
+  at: number,
+  byteLength: number,
+  digest: Int32Array,
+) => void;
 
 const SHIFTS = [
   [7, 12, 17, 22],

@@ -11,7 +11,9 @@ const TANK_BYTES = 10_485_760;
 
 /** Bytes of MD5 read as a big-endian number: its first word, unsigned. */
 function bigEndian(word: number): number {
-  return (((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
+  return (
+    (((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0
+  );
 }
 
 /** A shard log of equal hash key ranges over one ring of memory. */
@@ -36,7 +38,9 @@ export class TypeScriptLog {
     const ring = new ArrayBuffer(ringBytes);
     this.#bytes = new Uint8Array(ring);
     this.#view = new DataView(ring);
-    this.#starts = Float64Array.from({ length: shardCount }, (_, i) => Math.ceil((i * 2 ** 32) / shardCount));
+    this.#starts = Float64Array.from({ length: shardCount }, (_, i) =>
+      Math.ceil((i * 2 ** 32) / shardCount),
+    );
     this.#positions = new Float64Array(shardCount);
     this.#ends = new Float64Array(shardCount);
     this.#nextIndexes = new Float64Array(shardCount);
@@ -111,10 +115,7 @@ export class TypeScriptLog {
     view.setUint32(at + 20, Math.floor(index / 2 ** 32), true);
     view.setFloat64(at + 24, nowMs, true);
     view.setUint16(at + 32, keyLength, true);
-    this.#bytes.set(
-      batch.subarray(keyAt, keyAt + keyLength + dataLength),
-      at + FRAME_HEADER_BYTES,
-    );
+    this.#bytes.set(batch.subarray(keyAt, keyAt + keyLength + dataLength), at + FRAME_HEADER_BYTES);
     this.#nextIndexes[shard] = index + 1;
     this.#positions[shard] = at + frameBytes;
   }

@@ -1,16 +1,16 @@
 /** Takes records from a page, packed or as objects, looks at each and says what it saw. */
 import { BATCH_HEADER_BYTES, ROW_HEADER_BYTES } from "@millrace/core/layout";
+import type { DataAnswer, DataRequest } from "../../../engine/host/src/rpc/messages.ts";
 import type { BenchRecord } from "../payloads.ts";
 
-/** What the page sends: one request batch, transferred, or the records themselves, cloned. */
+/** What the page sends first: a port that takes batches as the engine's does. Or records, cloned. */
 export type EchoRequest =
-  | { readonly kind: "packed"; readonly buffer: ArrayBuffer }
+  | { readonly kind: "serve"; readonly port: MessagePort }
   | { readonly kind: "objects"; readonly records: readonly BenchRecord[] };
 
-/** Bytes of keys and data that were seen; a packed buffer goes back to be used again. */
+/** Bytes of keys and data that were seen. */
 export interface EchoAnswer {
   readonly bytes: number;
-  readonly recycled?: ArrayBuffer;
 }
 
 function seePacked(buffer: ArrayBuffer): number {
@@ -27,15 +27,27 @@ function seePacked(buffer: ArrayBuffer): number {
 }
 
 function seeObjects(records: readonly BenchRecord[]): number {
-  return records.reduce((sum, { partitionKey, data }) => sum + partitionKey.length + data.byteLength, 0);
+  let bytes = 0;
+  for (const { partitionKey, data } of records) bytes += partitionKey.length + data.byteLength;
+  return bytes;
+}
+
+/** Answers batches with the bytes that were seen, as one number in the place of a result. */
+function serve(port: MessagePort): void {
+  port.onmessage = ({ data: request }: MessageEvent<DataRequest>) => {
+    if (request.kind !== "put") return;
+    const { id, buffer } = request;
+    const result = Float64Array.of(seePacked(buffer)).buffer;
+    const answer: DataAnswer = { id, result, recycled: buffer };
+    port.postMessage(answer, [result, buffer]);
+  };
 }
 
 addEventListener("message", ({ data: request }: MessageEvent<EchoRequest>) => {
-  if (request.kind === "objects") {
-    const answer: EchoAnswer = { bytes: seeObjects(request.records) };
-    postMessage(answer);
+  if (request.kind === "serve") {
+    serve(request.port);
     return;
   }
-  const answer: EchoAnswer = { bytes: seePacked(request.buffer), recycled: request.buffer };
-  postMessage(answer, { transfer: [request.buffer] });
+  const answer: EchoAnswer = { bytes: seeObjects(request.records) };
+  postMessage(answer);
 });

@@ -35,7 +35,10 @@ describe("the engine's transactions", () => {
   it("are at most two for 500 single puts of one task, strict and without a read", async () => {
     const { millrace, notedSince } = await openNoting({ name });
     const stream = await millrace.streams.ensure("singles", { shards: 4 });
-    assert.isNotEmpty(writing(await notedSince()), "opening wrote its fence where the test can see");
+    assert.isNotEmpty(
+      writing(await notedSince()),
+      "opening wrote its fence where the test can see",
+    );
     const puts = Array.from({ length: SINGLE_PUTS }, (_, i) =>
       stream.putRecord({ partitionKey: `key-${i}`, data: `record ${i}` }),
     );

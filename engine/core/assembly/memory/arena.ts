@@ -111,22 +111,25 @@ export function takeFreeRun(count: u32): usize {
   return first < 0 ? 0 : claim(<u32>first, count);
 }
 
-/** Whether a run of `count` blocks would be free if everything evictable were evicted. */
+/**
+ * Whether a run of `count` blocks would be free if everything evictable were evicted and the arena
+ * grown. Blocks that the arena has yet to grow are marked free.
+ */
 export function runIsReachable(count: u32): bool {
   let run: u32 = 0;
-  for (let block: u32 = 0; block < blocks; block++) {
+  for (let block: u32 = 0; block < blocksMax; block++) {
     run = load<u8>(blockUse + block) == PINNED ? 0 : run + 1;
     if (run >= count) return true;
   }
   return false;
 }
 
-/** Length of the free run that contains the block at `address`. */
+/** Length of the free run that contains the block at `address`, the room to grow included. */
 export function freeRunAround(address: usize): u32 {
   let first = blockOf(address);
   let end = first;
   while (first > 0 && load<u8>(blockUse + first - 1) == FREE) first--;
-  while (end < blocks && load<u8>(blockUse + end) == FREE) end++;
+  while (end < blocksMax && load<u8>(blockUse + end) == FREE) end++;
   return end - first;
 }
 

@@ -4,11 +4,12 @@
  */
 import { describe, expect, it } from "vitest";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
-import { type Fault, type FaultKind, FaultPlan } from "../../src/storage/fault-plan.ts";
+import { type Fault, FaultPlan } from "../../src/storage/fault-plan.ts";
 import type { ReadRecord, TestRecord } from "../support/batches.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
 import {
   checkFates,
+  FAULT_KINDS,
   type Fates,
   newFates,
   putBatch,
@@ -16,14 +17,6 @@ import {
   whileTimePasses,
 } from "../support/fates.ts";
 
-const KINDS: readonly FaultKind[] = [
-  "abort",
-  "full",
-  "unknown-written",
-  "unknown-not-written",
-  "crash-written",
-  "crash-not-written",
-];
 const BATCHES = 5;
 const RECORDS_PER_BATCH = 40;
 const DATA_BYTES = 24_000;
@@ -89,7 +82,7 @@ describe("a store that fails its n-th operation", () => {
     expect(operations).toBeGreaterThan(30);
   });
 
-  for (const kind of KINDS) {
+  for (const kind of FAULT_KINDS) {
     it(`keeps every promise when the operation ends with ${kind}`, async () => {
       let nth = 1;
       for (; nth < 500; nth++) {

@@ -5,10 +5,11 @@
 import { describe, expect, it } from "vitest";
 import { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
-import { type FaultKind, FaultPlan } from "../../src/storage/fault-plan.ts";
+import { FaultPlan } from "../../src/storage/fault-plan.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
 import {
   checkFates,
+  FAULT_KINDS,
   type Fates,
   newFates,
   putBatch,
@@ -16,14 +17,6 @@ import {
   whileTimePasses,
 } from "../support/fates.ts";
 
-const KINDS: readonly FaultKind[] = [
-  "abort",
-  "full",
-  "unknown-written",
-  "unknown-not-written",
-  "crash-written",
-  "crash-not-written",
-];
 const SEEDS = 60;
 const LIVES = 4;
 const BUDGET = { memoryBudgetBytes: 16 * 1024 * 1024 };
@@ -43,7 +36,7 @@ class Dice {
 
 function faultsFor(dice: Dice): FaultPlan {
   const faults = Array.from({ length: dice.below(3) }, () => ({
-    kind: KINDS[dice.below(KINDS.length)] ?? "abort",
+    kind: FAULT_KINDS[dice.below(FAULT_KINDS.length)] ?? "abort",
     nth: 1 + dice.below(60),
   }));
   return new FaultPlan(faults);

@@ -3,8 +3,19 @@ import { expect } from "vitest";
 import { MillraceError } from "../../src/errors/errors.ts";
 import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { StreamDescription } from "../../src/service/engine-service.ts";
+import type { FaultKind } from "../../src/storage/fault-plan.ts";
 import type { ReadRecord, TestRecord } from "./batches.ts";
 import { numberOf, type TestEngine } from "./engines.ts";
+
+/** Every way in which a store's operation can fail. */
+export const FAULT_KINDS: readonly FaultKind[] = [
+  "abort",
+  "full",
+  "unknown-written",
+  "unknown-not-written",
+  "crash-written",
+  "crash-not-written",
+];
 
 /** What became of each record, by its number. */
 export interface Fates {

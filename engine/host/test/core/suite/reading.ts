@@ -2,6 +2,7 @@
 import { assert } from "chai";
 import { Core } from "../../../src/core/core.ts";
 import { CoreModuleError, CoreTrapError } from "../../../src/core/core-errors.ts";
+import { CoreInstance } from "../../../src/core/core-instance.ts";
 import { InvalidArgumentError } from "../../../src/errors/index.ts";
 import { type CoreBuild, newCore, SMALL_OPTIONS } from "./build.ts";
 import { addShards, append, appendDurably, readAll, someRecords, thrown } from "./support.ts";
@@ -126,6 +127,16 @@ function trapTests(build: CoreBuild): void {
       thrown(CoreTrapError, () => core.position(0)),
       error,
     );
+  });
+
+  it("says in the debug build which assertion failed and where", async () => {
+    const core = await CoreInstance.instantiate(build.module);
+    core.exports.init(1, 1, 16);
+    core.exports.reserveRun(10);
+    const reserveAgain = (): number => core.exports.reserveRun(10);
+    if (build.name !== "debug") return assert.isAbove(reserveAgain() >>> 0, 0);
+    const { message } = thrown(CoreTrapError, reserveAgain);
+    assert.match(message, /one input at a time at .*input\.ts:[0-9]+:[0-9]+/);
   });
 
   it("throws a typed error for what is no Wasm module, or another one", async () => {

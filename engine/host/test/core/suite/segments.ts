@@ -1,9 +1,12 @@
 /** From appended to durable to sealed. */
 import {
+  BLOCK_BYTES,
   SEGMENT_FIRST_WAL,
   SEGMENT_HASH,
   SEGMENT_LAST_WAL,
   SEGMENT_MAGIC,
+  SEGMENT_SIZE_CLASS,
+  SLACK_BYTES,
 } from "@millrace/core/layout";
 import { assert } from "chai";
 import { InvalidArgumentError } from "../../../src/errors/index.ts";
@@ -222,6 +225,20 @@ function sealingTests(build: CoreBuild): void {
     assert.equal(u64(104), image.byteLength - 128);
     assert.equal(view.getBigUint64(SEGMENT_HASH, true), imageHash(core, image));
     assert.deepEqual(readFrames(core, image.subarray(128)), readAll(core, 0, 30));
+  });
+
+  it("keeps the slack behind the frames of a full segment free", async () => {
+    const core = await newCore(build);
+    addShards(core, 1);
+    const smallest = someRecords(9, 0).map((record) => ({ ...record, key: "k" }));
+    for (let i = 0; i < 400; i++) append(core, smallest);
+    core.cut();
+    core.commit(1);
+    const [first] = core.sealable(1);
+    const image = new DataView(core.seal(first?.segment ?? 0, { epoch: 1 }));
+    const capacity = image.getUint32(SEGMENT_SIZE_CLASS, true) * BLOCK_BYTES - SLACK_BYTES;
+    assert.isAtMost(image.byteLength, capacity);
+    assert.isAbove(image.byteLength, capacity - 48, "it was full");
   });
 
   it("does not seal what is not durable", async () => {

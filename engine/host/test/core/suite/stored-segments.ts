@@ -1,5 +1,6 @@
 /** Segments that come back: evicted and loaded again, replayed from the WAL, found in damage. */
 import {
+  BLOCK_BYTES,
   FRAME_HEADER_BYTES,
   SEGMENT_CODEC,
   SEGMENT_EPOCH,
@@ -17,6 +18,7 @@ import {
   append,
   appendDurably,
   copyOf,
+  HASH_KEY_MAX,
   imageHash,
   readAll,
   readFrames,
@@ -65,6 +67,30 @@ function cacheTests(build: CoreBuild): void {
     }
     assert.deepEqual(indexes, [...Array(30).keys()]);
     assert.isAtMost(core.memory().totalBytes, 4 * MIB + 8 * MIB);
+  });
+
+  it("evicts nothing for what would not fit even then", async () => {
+    const core = await newCore(build, { arenaBytesMax: 64 * BLOCK_BYTES });
+    addShards(core, 2);
+    const low = { key: "k", data: testBytes(9), explicitHashKey: 0n };
+    appendDurably(core, [low]);
+    sealOldest(core);
+    append(core, [{ ...low, explicitHashKey: HASH_KEY_MAX }]);
+    // The dirty block lies behind the cached one: 62 blocks in a row are the most there can be.
+    thrown(CoreMemoryError, () => core.load(0, new Uint8Array(62 * BLOCK_BYTES)));
+    assert.equal(core.memory().cachedBytes, BLOCK_BYTES);
+    thrown(DamagedSegmentError, () => core.load(0, new Uint8Array(61 * BLOCK_BYTES)));
+    assert.equal(core.memory().cachedBytes, BLOCK_BYTES);
+  });
+
+  it("evicts and grows at once when only both together make room", async () => {
+    const core = await newCore(build, { arenaBytesMax: 64 * BLOCK_BYTES });
+    addShards(core, 1);
+    appendDurably(core, someRecords(20, 50_000));
+    while (core.memory().dirtyBytes > 0) sealOldest(core);
+    thrown(DamagedSegmentError, () => core.load(0, new Uint8Array(63 * BLOCK_BYTES)));
+    assert.equal(core.memory().freeBytes, 64 * BLOCK_BYTES);
+    assert.isAbove(core.memory().totalBytes, 64 * BLOCK_BYTES);
   });
 
   it("answers for records that are not cached with where cached ones begin", async () => {
