@@ -2,12 +2,13 @@
  * Keeps the WAL short: seals the laggards, writes a snapshot of the control state and the producer
  * table, then deletes the frames that nothing depends on any more.
  */
+import { MillraceError } from "../errors/index.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
 import { encodeResults } from "./producer-table.ts";
 import type { Sealer } from "./sealer.ts";
 import { producerSection, snapshotSection } from "./sections.ts";
-import type { SectionDraft } from "./wal-frame.ts";
+import { decodeFrame, type SectionDraft } from "./wal-frame.ts";
 
 /** Age of the WAL in ms at which a checkpoint trims it even if it is short: 5 minutes. */
 const WAL_AGE_MAX_MS = 300_000;
@@ -53,10 +54,24 @@ export class Checkpointer {
     // What was appended and not committed when the segments were rolled holds them back until it is.
     await this.#commit.change([]);
     await this.#sealer.drain();
-    await this.#commit.change([], () => this.#snapshot());
+    const snapshotFrame = await this.#commit.change([], () => this.#snapshot());
+    await this.#verify(snapshotFrame);
     const frameNumbers = wal.trimmable(throughFrame);
     await store.deleteFrames(frameNumbers);
     wal.remove(frameNumbers);
+  }
+
+  /** The one frame that stands for all that is about to be deleted is read back first. */
+  async #verify(frameNumber: number): Promise<void> {
+    const { store, core } = this.#context;
+    const stored = await store.readFrame(frameNumber);
+    const damaged = stored === undefined || "damaged" in decodeFrame(core, stored);
+    if (!damaged) return;
+    throw new MillraceError(
+      "InternalFailureException",
+      `the snapshot in frame ${frameNumber} did not read back as it was written`,
+      { argument: "frameNumber", value: frameNumber, retryable: true },
+    );
   }
 
   /** Resolves when no checkpoint is being made. */
@@ -71,8 +86,8 @@ export class Checkpointer {
   }
 
   #snapshot(): SectionDraft[] {
-    const { control, producers, core, slots, clock } = this.#context;
-    producers.expire(clock.nowMs());
+    const { control, producers, core, slots, clock, clockGuard } = this.#context;
+    if (clockGuard.distrust() === undefined) producers.expire(clock.nowMs());
     const snapshot = control.snapshot((shardUid) => {
       const shard = slots.ofUid(shardUid);
       return shard === undefined ? 0 : core.position(shard.slot).nextIndex;

@@ -32,6 +32,8 @@ export interface ControlSnapshot {
   readonly lastCreatedSeconds: Readonly<Record<string, number>>;
   readonly streams: readonly Omit<StreamDefinition, "shards">[];
   readonly shards: readonly ShardState[];
+  /** Uids of deleted shards whose segments may still be in the store. */
+  readonly deletedShards: readonly number[];
 }
 
 /** Streams and shards as the committed control records describe them. */
@@ -39,6 +41,8 @@ export class ControlState {
   readonly #streams = new Map<number, StreamDefinition>();
   readonly #shards = new Map<number, ShardState>();
   readonly #lastCreatedSeconds = new Map<string, number>();
+  /** Shards of deleted streams, as long as segments of theirs may be in the store. */
+  readonly #deletedShards = new Set<number>();
   #nextStreamUid = 1;
   #nextShardUid = 1;
 
@@ -66,6 +70,22 @@ export class ControlState {
 
   get nextShardUid(): number {
     return this.#nextShardUid;
+  }
+
+  /** Whether the shard's stream was deleted, and its segments may still be in the store. */
+  wasDeleted(shardUid: number): boolean {
+    return this.#deletedShards.has(shardUid);
+  }
+
+  /** No segment of a deleted shard is in the store any more. */
+  forgetDeleted(): void {
+    this.#deletedShards.clear();
+  }
+
+  /** Never gives these uids to anyone new: the log holds something of theirs, whether known or not. */
+  reserve(streamUid: number, shardUid: number): void {
+    this.#nextStreamUid = Math.max(this.#nextStreamUid, streamUid + 1);
+    this.#nextShardUid = Math.max(this.#nextShardUid, shardUid + 1);
   }
 
   /** Seconds that a new stream of this name must be created after, so that sequence numbers never return. */
@@ -110,6 +130,7 @@ export class ControlState {
       nextShardUid: this.#nextShardUid,
       lastCreatedSeconds: Object.fromEntries(this.#lastCreatedSeconds),
       streams: [...this.#streams.values()].map(({ shards: _, ...stream }) => stream),
+      deletedShards: [...this.#deletedShards],
       shards: [...this.#shards.values()].map((shard) => ({
         ...shard,
         nextIndexFloor: Math.max(shard.nextIndexFloor, nextIndexOf(shard.uid)),
@@ -128,8 +149,8 @@ export class ControlState {
     this.#streams.clear();
     this.#shards.clear();
     this.#lastCreatedSeconds.clear();
-    this.#nextStreamUid = snapshot.nextStreamUid;
-    this.#nextShardUid = snapshot.nextShardUid;
+    for (const uid of snapshot.deletedShards) this.#deletedShards.add(uid);
+    this.reserve(snapshot.nextStreamUid - 1, snapshot.nextShardUid - 1);
     for (const [name, seconds] of Object.entries(snapshot.lastCreatedSeconds)) {
       this.#lastCreatedSeconds.set(name, seconds);
     }
@@ -142,7 +163,6 @@ export class ControlState {
 
   #createStream(stream: StreamDefinition): void {
     this.#streams.set(stream.uid, stream);
-    this.#nextStreamUid = Math.max(this.#nextStreamUid, stream.uid + 1);
     for (const shard of stream.shards) {
       this.#shards.set(shard.uid, {
         ...shard,
@@ -152,7 +172,7 @@ export class ControlState {
         trimmedBefore: 0,
         nextIndexFloor: 0,
       });
-      this.#nextShardUid = Math.max(this.#nextShardUid, shard.uid + 1);
+      this.reserve(stream.uid, shard.uid);
       const last = this.lastCreatedSeconds(stream.name);
       this.#lastCreatedSeconds.set(stream.name, Math.max(last, shard.createdSeconds));
     }
@@ -161,7 +181,9 @@ export class ControlState {
   #deleteStream(streamUid: number): void {
     this.#streams.delete(streamUid);
     for (const shard of [...this.#shards.values()]) {
-      if (shard.streamUid === streamUid) this.#shards.delete(shard.uid);
+      if (shard.streamUid !== streamUid) continue;
+      this.#shards.delete(shard.uid);
+      this.#deletedShards.add(shard.uid);
     }
   }
 

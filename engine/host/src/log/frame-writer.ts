@@ -18,7 +18,11 @@ import {
 import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
+import type { LogContext } from "./log-context.ts";
 import type { EncodedFrame } from "./wal-frame.ts";
+
+/** Where a frame goes. */
+export type FrameTarget = Pick<LogContext, "store" | "guard" | "clock">;
 
 /** Pauses before the store is opened anew, in ms. */
 const REOPEN_DELAYS_MS = [0, 50, 200, 1000] as const;
@@ -31,20 +35,20 @@ function pause(clock: Clock, delayMs: number): Promise<void> {
 
 /** Opens the store anew, a few times over, and reads a frame. */
 async function frameAfterReopen(
-  store: LogStore,
-  clock: Clock,
+  target: FrameTarget,
   frameNumber: number,
 ): Promise<Uint8Array | undefined> {
+  const { store, guard, clock } = target;
   let failure: unknown;
   for (const delayMs of REOPEN_DELAYS_MS) {
     if (delayMs > 0) await pause(clock, delayMs);
     try {
-      await store.reopen();
-      const newest = await store.lastFrameNumber();
-      if (newest < frameNumber - 1) throw lostFrames(frameNumber, newest);
-      return await store.readFrame(frameNumber);
+      await guard.reopen();
+      const stored = await store.readFrame(frameNumber);
+      if (stored === undefined) await refuseSuccessor(store, frameNumber);
+      return stored;
     } catch (error) {
-      if (error instanceof EngineFailedError) throw error;
+      if (error instanceof EngineFailedError || error instanceof DeposedError) throw error;
       failure = error;
     }
   }
@@ -54,12 +58,13 @@ async function frameAfterReopen(
   );
 }
 
-/** The store came back older than it was, or empty: to write on would hide it. */
-function lostFrames(frameNumber: number, newest: number): EngineFailedError {
-  return new EngineFailedError(
-    `the store came back with frame ${newest} as its newest, where it had frame ${frameNumber - 1}: ` +
-      "its data was cleared or replaced; open the engine again to go on with what is left",
-    { argument: "frameNumber", value: newest, limit: frameNumber - 1, indeterminate: true },
+/** A frame that is absent while later ones are there may have been written, and trimmed by a successor. */
+async function refuseSuccessor(store: LogStore, frameNumber: number): Promise<void> {
+  const newest = await store.lastFrameNumber();
+  if (newest <= frameNumber) return;
+  throw new DeposedError(
+    `another leader wrote frame ${newest}; nobody can tell what became of frame ${frameNumber}`,
+    { argument: "frameNumber", value: frameNumber, indeterminate: true },
   );
 }
 
@@ -79,11 +84,11 @@ function isOwn(stored: Uint8Array, frame: EncodedFrame): boolean {
  * @throws StoreFullError or StoreFailedError when the frame is certainly not in the store.
  */
 export async function writeFrame(
-  store: LogStore,
-  clock: Clock,
+  target: FrameTarget,
   frameNumber: number,
   frame: EncodedFrame,
 ): Promise<void> {
+  const { store } = target;
   let problem: MillraceError;
   try {
     await store.appendFrame(frameNumber, frame.bytes, "strict");
@@ -93,10 +98,7 @@ export async function writeFrame(
       throw error;
     problem = error;
   }
-  const stored =
-    problem instanceof FrameExistsError
-      ? await store.readFrame(frameNumber)
-      : await frameAfterReopen(store, clock, frameNumber);
+  const stored = await frameAfterReopen(target, frameNumber);
   if (stored === undefined) throw notWritten(frameNumber, problem);
   if (!isOwn(stored, frame)) {
     throw new DeposedError(

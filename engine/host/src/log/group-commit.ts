@@ -48,6 +48,8 @@ export interface GroupCommitListener {
    * store takes no more, when waiting has no prospect.
    */
   pressed(): MillraceError | undefined;
+  /** Nothing is written from now on. */
+  failed(): void;
 }
 
 /**
@@ -55,11 +57,15 @@ export interface GroupCommitListener {
  * may not be in the store.
  */
 export class CoreFailedError extends EngineFailedError {
-  constructor(cause: MillraceError) {
+  /** Whether it was this very call's own batch that the core trapped at. */
+  readonly ownBatch: boolean;
+
+  constructor(cause: MillraceError, ownBatch = false) {
     super(`the core failed (${cause.message}); what is in the store is safe`, {
       indeterminate: true,
       cause,
     });
+    this.ownBatch = ownBatch;
   }
 }
 
@@ -73,6 +79,8 @@ export class GroupCommit {
   #failure: MillraceError | undefined;
   #idle: (() => void)[] = [];
   #commits = 0;
+  /** The batch that the core trapped at. */
+  #trapped: WaitingPut | undefined;
 
   constructor(context: LogContext, listener: GroupCommitListener) {
     this.#context = context;
@@ -150,9 +158,15 @@ export class GroupCommit {
     this.#failure = error;
     const groups = [this.#inFlight, this.#growing];
     this.#growing = new FrameGroup();
+    // In the order in which they came, so that whoever makes the calls again keeps it.
     for (const group of groups) group?.reject(error);
-    for (const put of this.#waiting.splice(0)) put.reject(error);
+    for (const put of this.#waiting.splice(0)) {
+      put.reject(
+        put === this.#trapped && error instanceof CoreFailedError ? ownFault(error) : error,
+      );
+    }
     this.#tellIdle();
+    this.#listener.failed();
   }
 
   #fill(): void {
@@ -180,8 +194,13 @@ export class GroupCommit {
       this.#growing.puts.push(put);
       this.#growing.recordBytes += put.byteLength;
     } catch (error) {
+      if (error instanceof CoreTrapError) {
+        this.#trapped = next;
+        this.#waiting.unshift(next);
+        this.fail(new CoreFailedError(error));
+        return;
+      }
       next.reject(error instanceof Error ? error : new Error(String(error)));
-      if (error instanceof CoreTrapError) this.fail(new CoreFailedError(error));
     }
   }
 
@@ -192,13 +211,19 @@ export class GroupCommit {
 
   #commitInMemory(group: FrameGroup): void {
     const { core } = this.#context;
-    const runs = core.cut();
-    core.commit(this.#commits + 1);
+    let runs: readonly Run[];
+    try {
+      runs = core.cut();
+      core.commit(this.#commits + 1);
+    } catch (error) {
+      this.#takeBack(group, error);
+      return;
+    }
     this.#settle(group, runs, this.#commits + 1);
   }
 
   async #commit(group: FrameGroup): Promise<void> {
-    const { core, store, clock, wal } = this.#context;
+    const { core, clock, wal } = this.#context;
     const frameNumber = wal.nextFrameNumber;
     try {
       const runs = core.cut();
@@ -212,7 +237,7 @@ export class GroupCommit {
         },
         [...recordSections(runs), ...this.#groupSections(group)],
       );
-      await writeFrame(store, clock, frameNumber, frame);
+      await writeFrame(this.#context, frameNumber, frame);
       if (this.#failure !== undefined) return;
       core.commit(frameNumber);
       wal.add({ frameNumber, byteLength: frame.bytes.byteLength, fence: false }, frame.hash);
@@ -268,29 +293,30 @@ export class GroupCommit {
   #takeBack(group: FrameGroup, error: unknown): void {
     if (this.#failure !== undefined) return;
     if (error instanceof CoreTrapError) {
-      const failure = new CoreFailedError(error);
-      group.reject(failure);
-      this.fail(failure);
+      this.#failWith(group, new CoreFailedError(error));
       return;
     }
-    const reason =
-      error instanceof MillraceError
-        ? error
-        : new MillraceError("InternalFailureException", `a commit failed: ${String(error)}`, {
-            retryable: true,
-            cause: error,
-          });
+    const reason = asMillraceError(error);
     if (reason instanceof DeposedError || reason.indeterminate) {
-      group.reject(reason);
-      this.fail(reason);
+      this.#failWith(group, reason);
+      return;
+    }
+    try {
+      this.#context.core.rewind();
+    } catch (trap) {
+      this.#failWith(group, new CoreFailedError(asMillraceError(trap)));
       return;
     }
     const growing = this.#growing;
     this.#growing = new FrameGroup();
-    this.#context.core.rewind();
     group.reject(reason);
     growing.reject(reason);
     this.#tellIdle();
+  }
+
+  #failWith(group: FrameGroup, error: MillraceError): void {
+    group.reject(error);
+    this.fail(error);
   }
 
   #tellIdle(): void {
@@ -298,6 +324,18 @@ export class GroupCommit {
     if (busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+function asMillraceError(error: unknown): MillraceError {
+  if (error instanceof MillraceError) return error;
+  return new MillraceError("InternalFailureException", `a commit failed: ${String(error)}`, {
+    retryable: true,
+    cause: error,
+  });
+}
+
+function ownFault(error: CoreFailedError): CoreFailedError {
+  return new CoreFailedError(asMillraceError(error.cause), true);
 }
 
 /** The error for calls after the log was closed. */

@@ -2,10 +2,12 @@
 import type { ShardLogCore } from "../core/core-types.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import type { ClockGuard } from "./clock-guard.ts";
 import type { ControlState } from "./control-state.ts";
 import type { ProducerTable } from "./producer-table.ts";
 import type { SegmentDirectory } from "./segment-directory.ts";
 import type { ShardSlots } from "./shard-slots.ts";
+import type { StoreGuard } from "./store-guard.ts";
 import type { WalLedger } from "./wal-ledger.ts";
 
 /** A loss that recovery or a read found. */
@@ -40,4 +42,6 @@ export interface LogContext {
   /** This leader's term. */
   readonly epoch: number;
   readonly losses: DataLoss[];
+  readonly guard: StoreGuard;
+  readonly clockGuard: ClockGuard;
 }

@@ -5,7 +5,7 @@
  * the right moments and is what the layers above see.
  */
 import type { Run, ShardLogCore } from "../core/core-types.ts";
-import { BackpressureError, type MillraceError } from "../errors/index.ts";
+import { BackpressureError, EngineFailedError, type MillraceError } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { Checkpointer } from "./checkpoint.ts";
@@ -72,12 +72,12 @@ export class Log {
   readonly #name: string;
   readonly #onCommitted: (runs: readonly Run[]) => void;
   readonly #context: LogContext;
+  readonly #waiters = new CommitWaiters();
   readonly #commit: GroupCommit;
   readonly #sealer: Sealer;
   readonly #checkpointer: Checkpointer;
   readonly #retention: RetentionSweep;
   readonly #reader: Reader;
-  readonly #waiters = new CommitWaiters();
   #cancelSweep: () => void;
   #closed = false;
 
@@ -89,11 +89,14 @@ export class Log {
       committed: (runs) => this.#committed(runs),
       applied: (record) => this.#applied(record),
       pressed: () => this.#pressed(),
+      failed: () => this.#waiters.wakeAll(),
     });
     this.#sealer = new Sealer(context, this.#commit);
     this.#checkpointer = new Checkpointer(context, this.#commit, this.#sealer);
     this.#retention = new RetentionSweep(context, this.#commit);
     this.#reader = new Reader(context);
+    context.guard.onOlder = (error) => this.fail(error);
+    context.store.onLost((reason) => this.#lost(reason));
     this.#cancelSweep = context.clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
   }
 
@@ -190,15 +193,27 @@ export class Log {
     await this.#sealer.stop();
     await this.#checkpointer.settled();
     await this.#commit.idle();
+    this.#context.guard.stop();
     this.#commit.fail(closedError(this.#name));
-    this.#waiters.wakeAll();
   }
 
   /** Ends everything at once with an error; what was not acknowledged is indeterminate. */
   fail(error: MillraceError): void {
     this.#cancelSweep();
     this.#commit.fail(error);
-    this.#waiters.wakeAll();
+  }
+
+  /** The platform closed the store by itself: data was cleared, or another context wants it. */
+  #lost(reason: string): void {
+    if (this.#closed || this.failure !== undefined) return;
+    this.#context.guard.reopen().catch((cause: unknown) => {
+      this.fail(
+        new EngineFailedError(`the store was taken away (${reason}) and does not open again`, {
+          indeterminate: true,
+          cause,
+        }),
+      );
+    });
   }
 
   #committed(runs: readonly Run[]): void {

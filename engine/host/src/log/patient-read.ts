@@ -4,6 +4,7 @@
  */
 import { type MillraceError, OutcomeUnknownError, StoreFailedError } from "../errors/index.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import type { StoreGuard } from "./store-guard.ts";
 
 /** A value that cannot be read although the store can be reached. */
 export interface UnreadableValue {
@@ -16,6 +17,7 @@ export interface UnreadableValue {
  */
 export async function patientRead(
   store: LogStore,
+  guard: StoreGuard,
   read: () => Promise<Uint8Array | undefined>,
 ): Promise<Uint8Array | undefined | UnreadableValue> {
   try {
@@ -23,12 +25,12 @@ export async function patientRead(
   } catch (error) {
     if (!isReadFailure(error)) throw error;
   }
-  await store.reopen();
+  await guard.reopen();
   try {
     return await read();
   } catch (error) {
     if (!isReadFailure(error)) throw error;
-    await store.reopen();
+    await guard.reopen();
     // The keys tell whether it is the store that fails, or this one value.
     await store.lastFrameNumber();
     return { unreadable: `the store cannot read it: ${error.message}` };

@@ -82,14 +82,14 @@ export class ProducerTable {
   /** What to do with a batch. Numbers that a producer left out belong to batches that were refused. */
   judge(producerId: string, batchNumber: number): Verdict {
     const results = this.#rows.get(producerId);
-    const last = results?.at(-1);
-    if (results === undefined || last === undefined) {
+    if (results === undefined) {
       const fresh = batchNumber === 1 || this.#met.has(producerId);
       return fresh ? { kind: "new" } : { kind: "forgotten" };
     }
-    if (batchNumber > last.batchNumber) return { kind: "new" };
     const result = results.find((candidate) => candidate.batchNumber === batchNumber);
-    return result === undefined ? { kind: "forgotten" } : { kind: "repeat", result };
+    if (result !== undefined) return { kind: "repeat", result };
+    const newest = Math.max(...results.map((candidate) => candidate.batchNumber));
+    return batchNumber > newest ? { kind: "new" } : { kind: "forgotten" };
   }
 
   /** Notes that a producer's batches come to this leader. */

@@ -8,7 +8,8 @@
 import { PART_AT_END, PART_HOLE, PART_TRIMMED } from "@millrace/core/layout";
 import type { SegmentKey } from "../storage/log-store.ts";
 import type { LogContext } from "./log-context.ts";
-import { type SalvagedSegment, SegmentLoader } from "./segment-loader.ts";
+import { readSalvaged, type SalvagedFrames } from "./salvage.ts";
+import { SegmentLoader } from "./segment-loader.ts";
 import type { SlottedShard } from "./shard-slots.ts";
 import { byteLengthOf, packSlice, type SlicePart, type SliceSource } from "./slice-writer.ts";
 
@@ -60,9 +61,13 @@ export class Reader {
     this.#loader = new SegmentLoader(context);
   }
 
-  /** Reads what is there, empty when nothing is. @throws MillraceError when the store cannot be read. */
+  /**
+   * Reads what is there, empty when nothing is.
+   * @throws ResourceNotFoundError when a shard goes meanwhile; MillraceError when the store cannot be read.
+   */
   async read(positions: readonly ReadPosition[], limits: ReadLimits): Promise<ReadOutcome> {
     for (;;) {
+      for (const { shard } of positions) this.#context.slots.requireHeld(shard);
       const found = this.#pass(positions, limits);
       const absent = found.filter((one) => one.absent !== undefined).slice(0, LOADS_MAX);
       const loads = absent.map((one) => this.#load(positions, one.absent));
@@ -78,13 +83,16 @@ export class Reader {
 
   /** Index of the first durable record at or after a time; the end when there is none. */
   async indexAtTime(shard: SlottedShard, timeMs: number): Promise<number> {
-    const { core, directory } = this.#context;
-    const key = directory.reaching(shard.uid, timeMs);
-    if (key !== undefined) {
+    const { core, directory, slots } = this.#context;
+    let key = directory.reaching(shard.uid, timeMs);
+    while (key !== undefined) {
       await this.#loader.load(shard.slot, key);
+      slots.requireHeld(shard);
       const salvaged = this.#loader.salvaged(key);
-      const range = salvaged?.ranges.find((candidate) => candidate.lastMs >= timeMs);
+      if (salvaged === undefined) break;
+      const range = salvaged.ranges.find((candidate) => candidate.lastMs >= timeMs);
       if (range !== undefined) return range.firstIndex;
+      key = directory.after(shard.uid, key[2]);
     }
     return core.indexAtTime(shard.slot, timeMs) ?? core.position(shard.slot).durableIndex;
   }
@@ -101,9 +109,10 @@ export class Reader {
     let records = limits.recordsMax;
     let bytes = limits.bytesMax;
     return ordered.map((position, i) => {
-      const share = Math.max(SHARE_BYTES_MIN, Math.floor(bytes / (ordered.length - i)));
+      const left = ordered.length - i;
+      const share = Math.max(SHARE_BYTES_MIN, Math.floor(bytes / left));
       const one = this.#ofShard(position, {
-        recordsMax: records,
+        recordsMax: Math.min(records, Math.ceil(records / left)),
         bytesMax: Math.min(share, bytes),
       });
       records -= one.part.recordCount;
@@ -180,54 +189,54 @@ class ShardWalk {
     while (records > 0 && (bytes > 0 || (this.recordCount === 0 && limits.bytesMax > 0))) {
       const range = core.locate(this.#shard.slot, this.nextIndex, records, Math.max(1, bytes));
       if (range.kind === "end") return;
-      if (range.kind === "absent") {
-        if (!this.#skipOrStop(range.cachedFrom)) return;
-        continue;
-      }
+      const found =
+        range.kind === "absent" ? this.#absent(range.cachedFrom, records, bytes) : range;
+      if (found === "stop") return;
+      if (found === "moved") continue;
+      const source = "frames" in found ? found.frames : found;
       // The first record of a read comes whole, however large; later ones only if they fit.
-      if (this.recordCount > 0 && range.byteLength > bytes) return;
-      this.sources.push({ address: range.address, byteLength: range.byteLength });
-      this.recordCount += range.recordCount;
-      this.nextIndex = range.nextIndex;
-      this.lastMs = range.lastMs;
-      bytes -= range.byteLength;
-      records -= range.recordCount;
+      if (this.recordCount > 0 && source.byteLength > bytes) return;
+      this.#take(source, found);
+      bytes -= source.byteLength;
+      records -= found.recordCount;
     }
   }
 
-  /** Moves over what no segment holds. False when a segment must be loaded or taken in first. */
-  #skipOrStop(cachedFrom: number): boolean {
+  #take(
+    source: SliceSource,
+    found: Pick<SalvagedFrames, "recordCount" | "nextIndex" | "lastMs">,
+  ): void {
+    this.sources.push(source);
+    this.recordCount += found.recordCount;
+    this.nextIndex = found.nextIndex;
+    this.lastMs = found.lastMs;
+  }
+
+  /**
+   * What to do where the cache has nothing: stop until a segment is loaded, take the intact rest of a
+   * damaged one, or move over what no segment holds.
+   */
+  #absent(cachedFrom: number, records: number, bytes: number): SalvagedFrames | "stop" | "moved" {
     const { directory } = this.#context;
     const covering = directory.covering(this.#shard.uid, this.nextIndex);
     if (covering !== undefined && !this.#endsBefore(covering)) {
       const salvaged = this.#loader.salvaged(covering);
       if (salvaged === undefined) {
         this.absent = covering;
-        return false;
+        return "stop";
       }
-      if (this.#takeSalvaged(salvaged)) return true;
+      this.flags |= PART_HOLE;
+      const frames = readSalvaged(salvaged, this.nextIndex, records, Math.max(1, bytes));
+      if (frames !== undefined) return frames;
     }
     const following = directory.after(this.#shard.uid, this.nextIndex);
-    const next = Math.min(following?.[2] ?? cachedFrom, cachedFrom);
-    this.nextIndex = next;
-    return true;
+    this.nextIndex = Math.min(following?.[2] ?? cachedFrom, cachedFrom);
+    return "moved";
   }
 
   /** Whether the shard is known to have nothing between the position and the end of a segment. */
   #endsBefore(key: SegmentKey): boolean {
     const last = this.#context.directory.lastIndexOf(key);
     return last !== undefined && last < this.nextIndex;
-  }
-
-  /** Takes the intact rest of a damaged segment. False when nothing of it is left at or after the position. */
-  #takeSalvaged({ image, ranges }: SalvagedSegment): boolean {
-    this.flags |= PART_HOLE;
-    const range = ranges.find((candidate) => candidate.firstIndex >= this.nextIndex);
-    if (range === undefined) return false;
-    this.sources.push(image.subarray(range.byteOffset, range.byteOffset + range.byteLength));
-    this.recordCount += range.recordCount;
-    this.nextIndex = range.lastIndex + 1;
-    this.lastMs = range.lastMs;
-    return true;
   }
 }

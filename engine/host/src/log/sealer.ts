@@ -7,12 +7,13 @@
  * because some stores return damaged bytes without an error.
  */
 import { SEGMENT_HASH, SEGMENT_HEADER_BYTES } from "@millrace/core/layout";
+import { CoreTrapError } from "../core/core-errors.ts";
 import type { SealableSegment, ShardLogCore } from "../core/core-types.ts";
-import { MillraceError } from "../errors/index.ts";
+import { MillraceError, OutcomeUnknownError } from "../errors/index.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
 import type { SegmentManifest } from "./control-records.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import { CoreFailedError, type GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
 
 /** Segments that one transaction takes at most. */
@@ -49,6 +50,7 @@ export class Sealer {
   #running: Promise<void> | undefined;
   #failure: MillraceError | undefined;
   #stopped = false;
+  #cancelRetry: (() => void) | undefined;
 
   constructor(context: LogContext, commit: GroupCommit) {
     this.#context = context;
@@ -60,12 +62,9 @@ export class Sealer {
     return this.#failure;
   }
 
-  /** Begins to seal what is sealable, unless it is at it. */
+  /** Begins to seal what is sealable, unless it is at it or waits to try again. */
   kick(): void {
-    if (this.#running !== undefined || this.#stopped) return;
-    this.#running = this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    if (this.#cancelRetry === undefined) this.#start();
   }
 
   /**
@@ -75,9 +74,10 @@ export class Sealer {
    */
   async drain(): Promise<void> {
     do {
-      this.kick();
+      this.#start();
       await this.#running;
-      if (this.#failure !== undefined) throw this.#failure;
+      const failure = this.#commit.failure ?? this.#failure;
+      if (failure !== undefined) throw failure;
       if (this.#stopped) {
         throw new MillraceError("EngineClosedException", "the sealer was stopped while it drained");
       }
@@ -87,28 +87,50 @@ export class Sealer {
   /** Starts no further transaction; resolves when the current one has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancelRetry?.();
     await this.#running;
+  }
+
+  #start(): void {
+    if (this.#running !== undefined || this.#stopped) return;
+    this.#running = this.#run().finally(() => {
+      this.#running = undefined;
+    });
   }
 
   async #run(): Promise<void> {
     while (!this.#stopped && this.#commit.failure === undefined) {
-      const batch = this.#take();
-      if (batch.length === 0) return;
+      let batch: readonly Sealed[] = [];
       try {
+        batch = this.#take();
+        if (batch.length === 0) return;
         await this.#store(batch);
         this.#failure = undefined;
       } catch (error) {
-        this.#failure =
-          error instanceof MillraceError
-            ? error
-            : new MillraceError("InternalFailureException", `sealing failed: ${String(error)}`, {
-                cause: error,
-              });
-        this.#giveBack(batch);
-        this.#context.clock.after(RETRY_DELAY_MS, () => this.kick());
+        this.#failed(error, batch);
         return;
       }
     }
+  }
+
+  #failed(error: unknown, batch: readonly Sealed[]): void {
+    this.#failure =
+      error instanceof MillraceError
+        ? error
+        : new MillraceError("InternalFailureException", `sealing failed: ${String(error)}`, {
+            cause: error,
+          });
+    if (error instanceof CoreTrapError) {
+      this.#commit.fail(new CoreFailedError(error));
+      return;
+    }
+    this.#giveBack(batch);
+    this.#cancelRetry ??= this.#context.clock.after(RETRY_DELAY_MS, () => {
+      this.#cancelRetry = undefined;
+      this.kick();
+    });
+    // Whoever waits for room must learn that there will be none for now.
+    this.#commit.pump();
   }
 
   #take(): Sealed[] {
@@ -130,7 +152,7 @@ export class Sealer {
     const keys = batch.map((sealed) => sealed.key);
     if (this.#failure !== undefined) {
       // An earlier attempt may have left these keys behind, in whatever condition.
-      await store.reopen();
+      if (this.#failure instanceof OutcomeUnknownError) await this.#context.guard.reopen();
       await store.deleteSegments(keys);
     }
     await store.addSegments(batch.map(({ key, image }) => ({ key, image })));
@@ -140,7 +162,16 @@ export class Sealer {
     for (const { segment } of batch) {
       if (this.#exists(segment.shardUid)) this.#context.core.declare(segment.segment);
     }
+    this.#removeOrphans(keys);
     this.#commit.pump();
+  }
+
+  /** A stream that was deleted while its segments were sealed takes them along. */
+  #removeOrphans(keys: readonly SegmentKey[]): void {
+    const orphans = keys.filter(([shardUid]) => !this.#exists(shardUid));
+    if (orphans.length === 0) return;
+    // What stays behind because of an error is removed by the next leader, who knows of the deletion.
+    this.#context.store.deleteSegments(orphans).catch(() => undefined);
   }
 
   async #verify({ key, image }: Sealed): Promise<void> {
@@ -165,8 +196,13 @@ export class Sealer {
 
   #giveBack(batch: readonly Sealed[]): void {
     if (this.#commit.failure !== undefined) return;
-    for (const { segment } of batch) {
-      if (this.#exists(segment.shardUid)) this.#context.core.unseal(segment.segment);
+    try {
+      for (const { segment } of batch) {
+        if (this.#exists(segment.shardUid)) this.#context.core.unseal(segment.segment);
+      }
+    } catch (error) {
+      if (!(error instanceof CoreTrapError)) throw error;
+      this.#commit.fail(new CoreFailedError(error));
     }
   }
 }

@@ -22,6 +22,8 @@ export interface DirectoryScan {
   readonly directory: SegmentDirectory;
   /** Keys that no manifest declares: left by a leader that was deposed or died before declaring. */
   readonly garbage: readonly SegmentKey[];
+  /** Keys of shards that the control state does not know. */
+  readonly unknown: readonly SegmentKey[];
   /** Declared ordinals that no key stands for. */
   readonly missing: readonly { readonly shardUid: number; readonly ordinal: number }[];
 }
@@ -48,10 +50,15 @@ export class SegmentDirectory {
     const declared = new Map<number, Map<number, SegmentKey>>();
     const byUid = new Map([...shards].map((shard) => [shard.uid, shard]));
     const garbage: SegmentKey[] = [];
+    const unknown: SegmentKey[] = [];
     for (const key of keys) {
       const [uid, ordinal, , , , epoch] = key;
       const shard = byUid.get(uid);
-      if (shard === undefined || ordinal > shard.sealedThrough || ordinal <= shard.trimmedThrough) {
+      if (shard === undefined) {
+        unknown.push(key);
+        continue;
+      }
+      if (ordinal > shard.sealedThrough || ordinal <= shard.trimmedThrough) {
         garbage.push(key);
         continue;
       }
@@ -71,7 +78,7 @@ export class SegmentDirectory {
         else directory.add(key);
       }
     }
-    return { directory, garbage, missing };
+    return { directory, garbage, unknown, missing };
   }
 
   /** Number of segments. */

@@ -5,23 +5,21 @@
  */
 import { SEGMENT_LAST_INDEX } from "@millrace/core/layout";
 import { DamagedSegmentError } from "../core/core-errors.ts";
-import type { IntactRange } from "../core/core-types.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
 import { readUint64, viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
 import { patientRead } from "./patient-read.ts";
+import type { SalvagedSegment } from "./salvage.ts";
 
-/** What is left of a damaged segment. */
-export interface SalvagedSegment {
-  readonly image: Uint8Array;
-  readonly ranges: readonly IntactRange[];
-}
+/** Damaged segments whose rest is kept in memory; others are read again. */
+const SALVAGED_MAX = 8;
 
 /** Loads segments, each at most once at a time. */
 export class SegmentLoader {
   readonly #context: LogContext;
   readonly #loading = new Map<string, Promise<void>>();
   readonly #salvaged = new Map<string, SalvagedSegment>();
+  readonly #reported = new Set<string>();
 
   constructor(context: LogContext) {
     this.#context = context;
@@ -44,8 +42,8 @@ export class SegmentLoader {
   }
 
   async #load(slot: number, key: SegmentKey): Promise<void> {
-    const { store, core, slots } = this.#context;
-    const image = await patientRead(store, () => store.readSegment(key));
+    const { store, guard, core, slots } = this.#context;
+    const image = await patientRead(store, guard, () => store.readSegment(key));
     // The shard may have been deleted, and its slot given away, while the store was reading.
     if (slots.ofUid(key[0])?.slot !== slot) return;
     if (image === undefined || "unreadable" in image) {
@@ -65,7 +63,12 @@ export class SegmentLoader {
   #noteDamage(key: SegmentKey, reason: string, rest: SalvagedSegment): void {
     // Retention may have dropped the segment while the store was reading; then nothing is amiss.
     if (!this.#context.directory.of(key[0]).includes(key)) return;
-    this.#salvaged.set(key.join(), rest);
+    const name = key.join();
+    this.#salvaged.set(name, rest);
+    const [oldest] = this.#salvaged.keys();
+    if (this.#salvaged.size > SALVAGED_MAX && oldest !== undefined) this.#salvaged.delete(oldest);
+    if (this.#reported.has(name)) return;
+    this.#reported.add(name);
     this.#context.losses.push({
       kind: "segment",
       where: `shard uid ${key[0]}, segment ${key[1]}`,

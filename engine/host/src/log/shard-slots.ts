@@ -4,7 +4,7 @@
  */
 
 import type { ShardLogCore } from "../core/core-types.ts";
-import { LimitExceededError } from "../errors/index.ts";
+import { LimitExceededError, ResourceNotFoundError } from "../errors/index.ts";
 import type { StreamDefinition } from "./control-records.ts";
 import type { ShardState } from "./control-state.ts";
 
@@ -78,6 +78,11 @@ export class ShardSlots {
   /** Shard of a uid, or undefined when it is gone. */
   ofUid(uid: number): SlottedShard | undefined {
     return this.#byUid.get(uid);
+  }
+
+  /** Makes sure, after a wait, that a shard still has its slot. @throws ResourceNotFoundError when its stream was deleted. */
+  requireHeld(shard: SlottedShard): void {
+    if (this.#byUid.get(shard.uid) !== shard) throw ResourceNotFoundError.stream(shard.streamName);
   }
 
   /** Shard in a slot. @throws Error when the slot is empty, which is a defect of the engine. */

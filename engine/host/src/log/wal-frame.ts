@@ -62,6 +62,8 @@ export interface EncodedFrame {
 export interface DecodedFrame extends FrameHeader {
   readonly hash: bigint;
   readonly incompatibleFeatures: number;
+  /** Format version; the hash stands at the same place in all of them. */
+  readonly format: number;
   /** Length of the whole frame in bytes. */
   readonly byteLength: number;
   readonly sections: readonly Section[];
@@ -228,6 +230,7 @@ export function decodeFrame(core: ShardLogCore, bytes: Uint8Array): DecodedFrame
     previousHash: view.getBigUint64(32, true),
     timeMs: view.getFloat64(48, true),
     incompatibleFeatures: view.getUint32(12, true),
+    format: view.getUint16(4, true),
     byteLength: bytes.byteLength,
     hash,
     sections,

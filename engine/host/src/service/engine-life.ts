@@ -15,6 +15,8 @@ import type {
   EngineOptions,
   ShardMetrics,
   StorageReport,
+  StreamDescription,
+  StreamSpec,
 } from "./engine-service.ts";
 import { PutService } from "./put-service.ts";
 import { ReadService } from "./read-service.ts";
@@ -111,6 +113,37 @@ export class EngineLife {
     argument: Parameters<ControlOperations[Operation]>[0],
   ): Promise<ReturnType<ControlOperations[Operation]>> {
     return await this.#handlers[operation](argument);
+  }
+
+  /**
+   * Runs a control operation that may have taken effect in the life before: what it would have done and
+   * finds done is its own work.
+   */
+  async callAgain<Operation extends keyof ControlOperations>(
+    operation: Operation,
+    argument: Parameters<ControlOperations[Operation]>[0],
+  ): Promise<ReturnType<ControlOperations[Operation]>> {
+    const again: Handlers = {
+      ...this.#handlers,
+      createStream: (spec) => this.#createAgain(spec),
+      deleteStream: (name) => this.#deleteAgain(name),
+    };
+    return await again[operation](argument);
+  }
+
+  async #createAgain(spec: StreamSpec): Promise<StreamDescription> {
+    const found = this.#catalogue.list().find(({ name }) => name === spec.name);
+    const same =
+      found !== undefined &&
+      found.shards.length === spec.shards &&
+      found.retentionHours === spec.retentionHours &&
+      found.recordKibMax === spec.recordKibMax;
+    return same ? describeStream(found) : await this.#handlers.createStream(spec);
+  }
+
+  async #deleteAgain(argument: { name: string }): Promise<null> {
+    const found = this.#catalogue.list().some(({ name }) => name === argument.name);
+    return found ? await this.#handlers.deleteStream(argument) : null;
   }
 
   #makeHandlers(): Handlers {

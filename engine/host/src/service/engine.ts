@@ -13,6 +13,7 @@ import {
   EngineFailedError,
   EngineInUseError,
   InternalFailureError,
+  type MillraceError,
 } from "../errors/index.ts";
 import { CoreFailedError } from "../log/group-commit.ts";
 import { writerLockName } from "../platform/locks.ts";
@@ -82,6 +83,11 @@ async function takeLock(platform: Platform, options: EngineOptions): Promise<Hel
   return lock;
 }
 
+/** Calls that the core traps at by their own fault are made this often. */
+const FAULTS_PER_CALL_MAX = 2;
+/** Calls that suffer from others' faults are made in this many lives. */
+const LIVES_PER_CALL_MAX = 8;
+
 class Engine implements EngineService {
   readonly #name: string;
   readonly #store: LogStore;
@@ -108,7 +114,9 @@ class Engine implements EngineService {
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
   ): Promise<ReturnType<ControlOperations[Operation]>> {
-    return this.#attempt((life) => life.call(operation, argument));
+    return this.#attempt((life, again) =>
+      again ? life.callAgain(operation, argument) : life.call(operation, argument),
+    );
   }
 
   put(batch: ArrayBuffer): Promise<ArrayBuffer> {
@@ -135,32 +143,40 @@ class Engine implements EngineService {
     }
   }
 
-  /** Makes a call; once more in the next life when the core of this one trapped. */
-  async #attempt<Result>(call: (life: EngineLife) => Promise<Result>): Promise<Result> {
-    const life = await this.#openLife();
-    try {
-      return await call(life);
-    } catch (error) {
-      if (!(error instanceof CoreTrapError) && !(error instanceof CoreFailedError)) throw error;
-      this.#renew(life, error);
+  /**
+   * Makes a call, and makes it again in the next life when the core of this one trapped. A call that the
+   * core trapped at twice by its own fault is refused.
+   */
+  async #attempt<Result>(
+    call: (life: EngineLife, again: boolean) => Promise<Result>,
+  ): Promise<Result> {
+    let faults = 0;
+    let failure: MillraceError | undefined;
+    for (let lives = 0; lives < LIVES_PER_CALL_MAX && faults < FAULTS_PER_CALL_MAX; lives++) {
+      const life = await this.#openLife(lives > 0);
+      try {
+        return await call(life, lives > 0);
+      } catch (error) {
+        const trap = error instanceof CoreTrapError;
+        if (!trap && !(error instanceof CoreFailedError)) throw error;
+        this.#renew(life, error);
+        failure = error;
+        if (trap || error.ownBatch) faults++;
+      }
     }
-    const next = await this.#openLife();
-    try {
-      return await call(next);
-    } catch (error) {
-      if (!(error instanceof CoreTrapError) && !(error instanceof CoreFailedError)) throw error;
-      this.#renew(next, error);
-      throw new InternalFailureError(`the core failed twice in one call: ${error.message}`, {
-        cause: error,
-      });
-    }
+    throw new InternalFailureError(`the core failed again and again: ${failure?.message}`, {
+      indeterminate: faults < FAULTS_PER_CALL_MAX,
+      cause: failure,
+    });
   }
 
-  async #openLife(): Promise<EngineLife> {
+  /** `again` says that the call may have taken effect already. */
+  async #openLife(again: boolean): Promise<EngineLife> {
     if (this.#closing !== undefined) {
       throw new EngineClosedError(`the engine "${this.#name}" is closed`, {
         argument: "name",
         value: this.#name,
+        indeterminate: again,
       });
     }
     return await this.#life;
@@ -170,6 +186,7 @@ class Engine implements EngineService {
   #renew(life: EngineLife, error: CoreTrapError | CoreFailedError): void {
     if (life.ended) return;
     life.end(error);
+    if (this.#closing !== undefined) return;
     if (!this.#store.recoverable) {
       // Nothing of an engine in memory is in a store, and an empty life would pass for a whole one.
       this.#life = Promise.reject(

@@ -1,12 +1,6 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
 import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
-import {
-  ACCOUNT_ID,
-  EngineClosedError,
-  ResourceNotFoundError,
-  ThroughputExceededError,
-} from "../errors/index.ts";
-import { CoreFailedError } from "../log/group-commit.ts";
+import { ACCOUNT_ID, ResourceNotFoundError, ThroughputExceededError } from "../errors/index.ts";
 import type { Log } from "../log/log.ts";
 import type { ReadOutcome, ReadPosition } from "../log/reader.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
@@ -75,9 +69,7 @@ export class ReadService {
   }
 
   #checkOpen(): void {
-    const failure = this.#log.failure;
-    const over = failure instanceof EngineClosedError || failure instanceof CoreFailedError;
-    if (over) throw failure;
+    if (this.#log.failure !== undefined) throw this.#log.failure;
   }
 
   #positions(request: ReadRequest): ReadPosition[] {

@@ -69,10 +69,11 @@ export async function resolvePosition(
 ): Promise<ResolvedPosition[]> {
   const shards = shardsFor(log, stream, position, shardId);
   return await Promise.all(
-    shards.map(async (shard) => ({
-      shardIndex: shard.shardIndex,
-      nextIndex: await indexFor(log, shard, position),
-      endIndex: log.core.position(shard.slot).durableIndex,
-    })),
+    shards.map(async (shard) => {
+      const nextIndex = await indexFor(log, shard, position);
+      log.slots.requireHeld(shard);
+      const endIndex = log.core.position(shard.slot).durableIndex;
+      return { shardIndex: shard.shardIndex, nextIndex, endIndex };
+    }),
   );
 }

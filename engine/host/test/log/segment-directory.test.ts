@@ -9,11 +9,12 @@ function key(ordinal: number, firstIndex: number, epoch = 1, uid = 1): SegmentKe
 const SHARD = { uid: 1, sealedThrough: 3, trimmedThrough: 0 };
 
 describe("the segment directory", () => {
-  it("counts as declared what the control state says, and calls the rest garbage", () => {
+  it("counts as declared what the control state says, and tells garbage from what nobody knows", () => {
     const keys = [key(1, 0), key(2, 10), key(3, 20), key(4, 30), key(1, 0, 1, 9)];
     const scan = SegmentDirectory.scan(keys, [SHARD]);
     expect(scan.directory.of(1)).toEqual(keys.slice(0, 3));
-    expect(scan.garbage).toEqual([keys[3], keys[4]]);
+    expect(scan.garbage).toEqual([keys[3]]);
+    expect(scan.unknown).toEqual([keys[4]]);
     expect(scan.missing).toEqual([]);
   });
 

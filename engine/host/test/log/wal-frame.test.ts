@@ -98,6 +98,7 @@ describe("a WAL frame", () => {
       lastCreatedSeconds: { a: 5 },
       streams: [],
       shards: [],
+      deletedShards: [],
     } as const;
     const { bytes } = encodeFrame(core, HEADER, [
       fenceSection(fence),

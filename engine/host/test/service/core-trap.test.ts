@@ -71,6 +71,27 @@ describe("a core that traps", () => {
     });
   }
 
+  it("keeps the order of batches that were under way", async () => {
+    const { engine, service } = await openTrapping("append", [3]);
+    const stream = await engine.createStream();
+    const one = (i: number): Promise<unknown> =>
+      engine.put(stream, [
+        { key: "k", data: someRecords(1, 100, i)[0]?.data ?? new Uint8Array(4) },
+      ]);
+    await Promise.all([1, 2, 3, 4, 5].map(one));
+    expect((await engine.readAll(stream)).map(numberOf)).toEqual([1, 2, 3, 4, 5]);
+    await service.close();
+  });
+
+  it("once a stream is in the log answers with that stream, and not that it exists", async () => {
+    const { engine, service } = await openTrapping("commit", [2]);
+    await engine.put(await engine.createStream("a"), someRecords(1));
+    const b = engine.createStream("b", 2);
+    await expect(b).resolves.toMatchObject({ name: "b", shards: 2 });
+    expect(await service.call("deleteStream", { name: "a" })).toBeNull();
+    await service.close();
+  });
+
   it("twice for one batch refuses that batch and goes on with the next", async () => {
     const { engine, service } = await openTrapping("append", [2, 3]);
     const stream = await engine.createStream();
