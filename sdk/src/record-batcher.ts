@@ -9,6 +9,7 @@ import {
   checkRecord,
   type EngineClient,
   InternalFailureError,
+  type Named,
   type PutRecord,
   ResourceNotFoundError,
   type StreamDescription,
@@ -106,9 +107,12 @@ export class RecordBatcher {
     const mark = current?.encoder.mark();
     const runs: Run[] = [];
     try {
-      for (const [i, record] of records.entries()) {
-        const argument = nameOf(i);
-        this.#add(runs, checkRecord(argument, record), argument, records.length - i);
+      let i = 0;
+      // One name for all: it is spelled out for the record that is refused, if any.
+      const name: Named = { toString: () => nameOf(i) };
+      for (const record of records) {
+        this.#add(runs, checkRecord(name, record), name, records.length - i);
+        i++;
       }
     } catch (error) {
       for (const { encoder } of this.#open.splice(batchesBefore)) encoder.discard();
@@ -118,18 +122,20 @@ export class RecordBatcher {
     return runs;
   }
 
-  #add(runs: Run[], record: CheckedRecord, argument: string, left: number): void {
+  #add(runs: Run[], record: CheckedRecord, name: Named, left: number): void {
     const recordBytesMax = this.#stream.recordKibMax * 1024;
     const open = this.#open.at(-1);
     const batch = open === undefined || open.closed ? this.#begin(record, left) : open;
     const firstRow = batch.encoder.count;
-    if (batch.encoder.add(record, argument, recordBytesMax)) {
+    if (batch.encoder.add(record, name, recordBytesMax)) {
       if (runs.at(-1)?.batch !== batch) runs.push({ batch, firstRow });
       return;
     }
     const next = this.#begin(record, left);
-    if (!next.encoder.add(record, argument, recordBytesMax)) {
-      throw new InternalFailureError(`${argument} does not fit into an empty batch`, { argument });
+    if (!next.encoder.add(record, name, recordBytesMax)) {
+      throw new InternalFailureError(`${name} does not fit into an empty batch`, {
+        argument: String(name),
+      });
     }
     runs.push({ batch: next, firstRow: 0 });
   }

@@ -36,19 +36,28 @@ export class WorkerCalls<Request, Answer> {
   }
 }
 
-/** Runs `count` tasks with at most `depth` of them under way. */
-export async function pipelined(
-  count: number,
+/** Runs tasks, numbered from 0, while `more` says so for the next number, at most `depth` at once. */
+export async function pipelinedWhile(
+  more: (next: number) => boolean,
   depth: number,
   task: (i: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < count) {
+    while (more(next)) {
       const i = next;
       next += 1;
       await task(i);
     }
   };
   await Promise.all(Array.from({ length: depth }, lane));
+}
+
+/** Runs `count` tasks with at most `depth` of them under way. */
+export function pipelined(
+  count: number,
+  depth: number,
+  task: (i: number) => Promise<unknown>,
+): Promise<void> {
+  return pipelinedWhile((next) => next < count, depth, task);
 }

@@ -40,6 +40,7 @@ export {
   type CheckedRecord,
   checkRecord,
   type JsonValue,
+  type Named,
   type PutRecord,
   type RecordData,
 } from "./rpc/record-input.ts";

@@ -2,7 +2,7 @@
 import type { Millrace, Stream } from "millrace";
 import { compare, type Row, type Sample } from "../measure.ts";
 import { type BenchRecord, randomRecords } from "../payloads.ts";
-import { pipelined, WorkerCalls } from "../worker-calls.ts";
+import { pipelinedWhile, WorkerCalls } from "../worker-calls.ts";
 import type { RawWriteAnswer, RawWriteRequest } from "../workers/raw-store-worker.ts";
 import { openStream, putAll } from "./engines.ts";
 
@@ -25,10 +25,10 @@ async function putFor(
   elapsedMsMax: number,
 ): Promise<Sample> {
   const start = performance.now();
+  const more = (next: number): boolean =>
+    next * BATCH_BYTES < bytesMax && performance.now() - start < elapsedMsMax;
   let put = 0;
-  const count = Math.ceil(bytesMax / BATCH_BYTES);
-  await pipelined(count, DEPTH, async (i) => {
-    if (performance.now() - start > elapsedMsMax) return;
+  await pipelinedWhile(more, DEPTH, async (i) => {
     await putAll(stream, batches[i % batches.length] ?? []);
     put += BATCH_BYTES;
   });

@@ -52,11 +52,13 @@ async function sendPacked(client: Client, records: readonly BenchRecord[]): Prom
   const [first] = records;
   const rowBytes = (first?.data.byteLength ?? 0) + (first?.partitionKey.length ?? 0) + ROW_BYTES;
   const encoder = new BatchEncoder(client.pool, rowBytes * (records.length + 1));
-  for (const [i, record] of records.entries()) {
-    const argument = `records[${i}]`;
-    if (!encoder.add(checkRecord(argument, record), argument, RECORD_BYTES_MAX)) {
+  let i = 0;
+  const name = { toString: (): string => `records[${i}]` };
+  for (const record of records) {
+    if (!encoder.add(checkRecord(name, record), name, RECORD_BYTES_MAX)) {
       throw new RangeError("the records do not fit one batch");
     }
+    i++;
   }
   const result = await client.put(encoder.finish(STREAM_UID));
   return result === undefined ? Number.NaN : (new Float64Array(result)[0] ?? Number.NaN);

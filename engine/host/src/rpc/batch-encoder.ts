@@ -9,7 +9,7 @@ import {
   ROW_HEADER_BYTES,
 } from "@millrace/core/layout";
 import type { BufferPool } from "./buffer-pool.ts";
-import { type CheckedRecord, recordTooLarge } from "./record-input.ts";
+import { type CheckedRecord, type Named, recordTooLarge } from "./record-input.ts";
 import { textBytesMax, writeText } from "./text.ts";
 
 /** A batch is closed before it grows over this, unless one record alone is larger: 1 MiB. */
@@ -74,9 +74,9 @@ export class BatchEncoder {
   /**
    * Adds a record. Returns false, and adds nothing, when the batch has no room for it.
    *
-   * @throws RecordTooLargeError, naming `argument`, when data and key are over `recordBytesMax`.
+   * @throws RecordTooLargeError, calling the record by `name`, when data and key are over `recordBytesMax`.
    */
-  add(record: CheckedRecord, argument: string, recordBytesMax: number): boolean {
+  add(record: CheckedRecord, name: Named, recordBytesMax: number): boolean {
     if (this.#count === RECORDS_PER_CALL_MAX) return false;
     const { key, data, hashKey } = record;
     const dataBytesMax = typeof data === "string" ? textBytesMax(data) : data.byteLength;
@@ -86,12 +86,12 @@ export class BatchEncoder {
     const keyBytes = writeText(this.#bytes, keyAt, key);
     const dataBytes = this.#writeData(keyAt + keyBytes, data);
     if (keyBytes + dataBytes > recordBytesMax) {
-      throw recordTooLarge(argument, keyBytes + dataBytes, recordBytesMax);
+      throw recordTooLarge(name, keyBytes + dataBytes, recordBytesMax);
     }
     const dataEnd = keyAt + keyBytes + dataBytes;
     const end = padTo8(dataEnd);
     if (this.#count > 0 && end > BATCH_BYTES_TARGET) return false;
-    this.#bytes.fill(0, dataEnd, end);
+    for (let at = dataEnd; at < end; at++) this.#bytes[at] = 0;
     this.#view.setUint16(start, keyBytes, true);
     this.#view.setUint16(start + 2, hashKey === undefined ? 0 : ROW_EXPLICIT_HASH_KEY, true);
     this.#view.setUint32(start + 4, dataBytes, true);

@@ -3,7 +3,7 @@
 /** Buffers outside this range are not kept: too small to matter, or too large to hold on to. */
 const KEPT_BYTES = { min: 4096, max: 4_194_304 } as const;
 /** Bytes that the pool keeps at most. */
-const POOL_BYTES_MAX = 8_388_608;
+const POOL_BYTES_MAX = 16_777_216;
 
 /** Free buffers of one page. What they hold is rubbish: takers write every byte that they use. */
 export class BufferPool {

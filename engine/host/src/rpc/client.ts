@@ -187,17 +187,19 @@ export class Client implements EngineClient {
     }
   }
 
-  /** Sends a copy: the original is what can be sent again. */
+  /**
+   * Sends a copy: the original is what can be sent again. The copy's buffer is one that came back from
+   * the engine when there is one, since memory that is touched for the first time costs more than the
+   * copy; it may be longer than the batch, which knows its own length.
+   */
   async #exchange(
     { buffer, byteLength }: PackedBatch,
     deadlineMs: number,
     late: Error,
   ): Promise<ArrayBuffer> {
-    const { result, recycled } = await this.#data.put(
-      buffer.slice(0, byteLength),
-      deadlineMs,
-      () => late,
-    );
+    const copy = this.pool.take(byteLength);
+    new Uint8Array(copy).set(new Uint8Array(buffer, 0, byteLength));
+    const { result, recycled } = await this.#data.put(copy, deadlineMs, () => late);
     if (recycled !== undefined) this.pool.give(recycled);
     if (result === undefined) throw new InternalFailureError("a put was answered without a result");
     return result;

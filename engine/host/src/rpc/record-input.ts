@@ -25,6 +25,11 @@ export interface PutRecord {
   readonly explicitHashKey?: string;
 }
 
+/** What an argument is called; only spelled out when something is wrong with it. */
+export interface Named {
+  toString(): string;
+}
+
 /** What of a record is written into a batch. */
 export interface CheckedRecord {
   readonly key: string;
@@ -43,8 +48,9 @@ function describe(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(shorten(value)) : String(value);
 }
 
-function checkKey(argument: string, key: unknown): string {
+function checkKey(name: Named, key: unknown): string {
   if (typeof key !== "string") {
+    const argument = `${name}.partitionKey`;
     throw new InvalidArgumentError(`${argument} must be a string, but it is ${describe(key)}`, {
       argument,
       value: describe(key),
@@ -53,6 +59,7 @@ function checkKey(argument: string, key: unknown): string {
   }
   const characters = key.length <= PARTITION_KEY_CHARACTERS_MAX ? key.length : countCharacters(key);
   if (characters < 1 || characters > PARTITION_KEY_CHARACTERS_MAX) {
+    const argument = `${name}.partitionKey`;
     throw new InvalidArgumentError(
       `${argument} must have 1 to ${PARTITION_KEY_CHARACTERS_MAX} Unicode characters, but it has ` +
         `${characters}`,
@@ -60,6 +67,7 @@ function checkKey(argument: string, key: unknown): string {
     );
   }
   if (!key.isWellFormed()) {
+    const argument = `${name}.partitionKey`;
     throw new InvalidArgumentError(
       `${argument} must be well-formed Unicode, but it holds half of a surrogate pair`,
       { argument, value: shorten(key.toWellFormed()), limit: "well-formed Unicode" },
@@ -83,7 +91,7 @@ function checkHashKey(argument: string, value: unknown): bigint {
   );
 }
 
-function toJson(argument: string, value: unknown): string {
+function toJson(name: Named, value: unknown): string {
   let json: string | undefined;
   let cause: unknown;
   try {
@@ -92,6 +100,7 @@ function toJson(argument: string, value: unknown): string {
     cause = error;
   }
   if (json !== undefined) return json;
+  const argument = `${name}.data`;
   const why = cause === undefined ? `JSON has no ${typeof value}` : String(cause);
   throw new InvalidArgumentError(
     `${argument} must be bytes, a string or a value that JSON can hold: ${shorten(why)}`,
@@ -103,53 +112,56 @@ function isTagged(value: object, tag: string): boolean {
   return Object.prototype.toString.call(value) === `[object ${tag}]`;
 }
 
-function checkData(argument: string, data: unknown): Uint8Array | string {
+function checkData(name: Named, data: unknown): Uint8Array | string {
   if (typeof data === "string") return data;
   if (data instanceof Uint8Array) return data;
-  if (typeof data !== "object" || data === null) return toJson(argument, data);
+  if (typeof data !== "object" || data === null) return toJson(name, data);
   // By tag, not by instance: bytes may come from another realm, such as a frame.
   if (ArrayBuffer.isView(data)) {
     const { buffer, byteOffset, byteLength } = data;
     if (isTagged(data, "Uint8Array")) return new Uint8Array(buffer, byteOffset, byteLength);
+    const argument = `${name}.data`;
     throw new InvalidArgumentError(
       `${argument} must be a Uint8Array when it is a view of a buffer, but it is another kind of view`,
       { argument, value: Object.prototype.toString.call(data), limit: "Uint8Array" },
     );
   }
   if (isTagged(data, "ArrayBuffer")) return new Uint8Array(data as ArrayBuffer);
-  return toJson(argument, data);
+  return toJson(name, data);
 }
 
 /**
- * Checks one record. `argument` is what the caller calls it, as in `records[3]`; bytes of the result
- * are the caller's own still.
+ * Checks one record. `name` is what the caller calls it, as in `records[3]`; bytes of the result are the
+ * caller's own still.
  *
  * @throws InvalidArgumentError, RecordTooLargeError.
  */
-export function checkRecord(argument: string, record: PutRecord): CheckedRecord {
+export function checkRecord(name: Named, record: PutRecord): CheckedRecord {
   if (typeof record !== "object" || record === null) {
+    const argument = String(name);
     throw new InvalidArgumentError(
       `${argument} must be an object with partitionKey and data, but it is ${describe(record)}`,
       { argument, value: describe(record), limit: "{partitionKey, data}" },
     );
   }
-  const key = checkKey(`${argument}.partitionKey`, record.partitionKey);
+  const key = checkKey(name, record.partitionKey);
   const hashKey =
     record.explicitHashKey === undefined
       ? undefined
-      : checkHashKey(`${argument}.explicitHashKey`, record.explicitHashKey);
-  const data = checkData(`${argument}.data`, record.data);
+      : checkHashKey(`${name}.explicitHashKey`, record.explicitHashKey);
+  const data = checkData(name, record.data);
   // Long before it is measured in bytes, so that no giant string is encoded only to be refused.
-  if (data.length > RECORD_BYTES_MAX) throw recordTooLarge(argument, data.length, RECORD_BYTES_MAX);
+  if (data.length > RECORD_BYTES_MAX) throw recordTooLarge(name, data.length, RECORD_BYTES_MAX);
   return { key, data: typeof data === "string" ? prepareText(data) : data, hashKey };
 }
 
 /** The error for a record whose data and key are over the limit of its stream. */
 export function recordTooLarge(
-  argument: string,
+  name: Named,
   recordBytes: number,
   recordBytesMax: number,
 ): RecordTooLargeError {
+  const argument = String(name);
   return new RecordTooLargeError(
     `${argument}: data and partition key together may hold ${recordBytesMax} bytes, but they hold ` +
       `${recordBytes}`,

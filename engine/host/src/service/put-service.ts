@@ -29,6 +29,8 @@ const CLOCK_STEP_BACK_MS = 300_000;
 /** The header of a request batch. */
 export interface BatchHeader {
   readonly recordCount: number;
+  /** Length of the batch; its buffer may be longer. */
+  readonly byteLength: number;
   /** 32 hexadecimal digits. */
   readonly producerId: string;
   readonly batchNumber: number;
@@ -55,6 +57,13 @@ export function readBatchHeader(bytes: Uint8Array): BatchHeader {
       limit: `format ${BATCH_FORMAT}`,
     });
   }
+  const byteLength = view.getUint32(12, true);
+  if (byteLength < BATCH_HEADER_BYTES || byteLength > bytes.byteLength) {
+    throw new InvalidArgumentError(
+      `a request batch of ${byteLength} bytes does not fit its buffer of ${bytes.byteLength}`,
+      { argument: "batch.byteLength", value: byteLength, limit: bytes.byteLength },
+    );
+  }
   const recordCount = view.getUint32(8, true);
   if (recordCount < 1 || recordCount > RECORDS_PER_CALL_MAX) {
     throw new InvalidArgumentError(
@@ -64,6 +73,7 @@ export function readBatchHeader(bytes: Uint8Array): BatchHeader {
   }
   return {
     recordCount,
+    byteLength,
     producerId: idOfBytes(bytes.subarray(16, 32)),
     batchNumber: readUint64(view, 32),
     streamUid: view.getUint32(40, true),
@@ -89,8 +99,9 @@ export class PutService {
 
   /** Appends a batch; resolves with its packed result when its records are durable. */
   async put(batch: ArrayBuffer): Promise<ArrayBuffer> {
-    const bytes = new Uint8Array(batch);
-    const header = readBatchHeader(bytes);
+    const whole = new Uint8Array(batch);
+    const header = readBatchHeader(whole);
+    const bytes = whole.subarray(0, header.byteLength);
     const stream = this.#catalogue.getByUid(header.streamUid);
     const name = `${header.producerId}/${header.batchNumber}`;
     const pending = this.#pending.get(name);

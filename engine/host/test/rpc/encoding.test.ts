@@ -251,6 +251,6 @@ describe("BufferPool", () => {
     pool.give(new ArrayBuffer(16 * MIB));
     expect(pool.freeBytes).toBe(0);
     for (let i = 0; i < 20; i++) pool.give(new ArrayBuffer(MIB));
-    expect(pool.freeBytes).toBe(8 * MIB);
+    expect(pool.freeBytes).toBe(16 * MIB);
   });
 });
