@@ -24,7 +24,7 @@ import { controlSection, producerSection, recordSections } from "./sections.ts";
 import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
 
 /** Bytes of records at which a growing frame takes no further batch. */
-const FRAME_SOFT_BYTES = 1_048_576;
+const FRAME_SOFT_BYTES = 4_194_304;
 /** Bytes of records that a frame of several batches does not exceed; a larger batch goes alone. */
 const FRAME_HARD_BYTES = 12_582_912;
 
@@ -101,6 +101,11 @@ export class GroupCommit {
   /** Why the log takes no more writes, if it does not. */
   get failure(): MillraceError | undefined {
     return this.#failure;
+  }
+
+  /** Whether anything waits to be committed. */
+  get busy(): boolean {
+    return this.#inFlight !== undefined || !this.#growing.empty || this.#waiting.length > 0;
   }
 
   /** Takes a batch; its own promise tells the rest. */
@@ -320,8 +325,7 @@ export class GroupCommit {
   }
 
   #tellIdle(): void {
-    const busy = this.#inFlight !== undefined || !this.#growing.empty || this.#waiting.length > 0;
-    if (busy && this.#failure === undefined) return;
+    if (this.busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

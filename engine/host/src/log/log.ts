@@ -59,11 +59,19 @@ export interface LogStatus {
   readonly retentionPausedBecause: string | undefined;
 }
 
-/** Chooses limits that leave the cache at least half of the arena. */
-function limitsFor(arenaBytesMax: number): LogLimits {
+/** Part of a limit from which on sealing no longer waits for a quiet moment. */
+const SEAL_AT_PART = 0.75;
+
+/**
+ * Chooses limits that leave the cache at least half of the arena. Where nothing survives the process,
+ * the store takes only what memory has no room for.
+ */
+function limitsFor(arenaBytesMax: number, recoverable: boolean): LogLimits {
   return {
     walBytesMax: Math.min(WAL_BYTES_MAX, Math.floor(arenaBytesMax / 4)),
-    dirtyBytesMax: Math.min(DIRTY_BYTES_MAX, Math.floor(arenaBytesMax / 2)),
+    dirtyBytesMax: recoverable
+      ? Math.min(DIRTY_BYTES_MAX, Math.floor(arenaBytesMax / 2))
+      : Math.floor(arenaBytesMax * SEAL_AT_PART),
   };
 }
 
@@ -102,7 +110,10 @@ export class Log {
 
   /** Takes the lead of a store and recovers what it holds. @throws MillraceError when that is not possible. */
   static async open(settings: LogSettings): Promise<Log> {
-    const context = await recover({ ...settings, limits: limitsFor(settings.arenaBytesMax) });
+    const context = await recover({
+      ...settings,
+      limits: limitsFor(settings.arenaBytesMax, settings.store.recoverable),
+    });
     const log = new Log(settings, context);
     log.#sealer.kick();
     log.#checkpointer.consider();
@@ -223,10 +234,12 @@ export class Log {
     this.#checkpointer.consider();
   }
 
-  /** A store that does not survive the process only takes what memory has no room for. */
+  /** Sealing writes everything a second time, so that it keeps out of the way of a burst while it can. */
   #worthSealing(): boolean {
-    const { store, core, limits } = this.#context;
-    return store.recoverable || core.memory().dirtyBytes > limits.dirtyBytesMax / 2;
+    const { store, core, limits, wal } = this.#context;
+    if (core.memory().dirtyBytes > limits.dirtyBytesMax * SEAL_AT_PART) return true;
+    if (!store.recoverable) return false;
+    return !this.#commit.busy || wal.byteLength > limits.walBytesMax * SEAL_AT_PART;
   }
 
   /** Follows the control state with the core, the directory and the store. */
