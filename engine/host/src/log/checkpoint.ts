@@ -53,7 +53,7 @@ export class Checkpointer {
     core.rollOlderThan(Number.POSITIVE_INFINITY);
     // What was appended and not committed when the segments were rolled holds them back until it is.
     await this.#commit.change([]);
-    await this.#sealer.drain();
+    await this.#sealer.drain(throughFrame);
     const snapshotFrame = await this.#commit.change([], () => this.#snapshot());
     await this.#verify(snapshotFrame);
     const frameNumbers = wal.trimmable(throughFrame);

@@ -8,6 +8,7 @@
  */
 import { CoreTrapError } from "../core/core-errors.ts";
 import type { Run } from "../core/core-types.ts";
+import { releaseBuffer } from "../core/release-buffer.ts";
 import {
   DeposedError,
   EngineClosedError,
@@ -23,8 +24,6 @@ import { encodeResults } from "./producer-table.ts";
 import { controlSection, producerSection, recordSections } from "./sections.ts";
 import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
 
-/** Bytes of records at which a growing frame takes no further batch. */
-const FRAME_SOFT_BYTES = 4_194_304;
 /** Bytes of records that a frame of several batches does not exceed; a larger batch goes alone. */
 const FRAME_HARD_BYTES = 12_582_912;
 
@@ -175,7 +174,7 @@ export class GroupCommit {
   }
 
   #fill(): void {
-    while (this.#growing.recordBytes < FRAME_SOFT_BYTES) {
+    while (this.#growing.recordBytes < this.#context.limits.frameBytesSoft) {
       const next = this.#waiting[0];
       if (next === undefined) return;
       const { recordBytes } = this.#growing;
@@ -242,10 +241,12 @@ export class GroupCommit {
         },
         [...recordSections(runs), ...this.#groupSections(group)],
       );
+      const { byteLength } = frame.bytes;
       await writeFrame(this.#context, frameNumber, frame);
+      releaseBuffer(frame.bytes);
       if (this.#failure !== undefined) return;
       core.commit(frameNumber);
-      wal.add({ frameNumber, byteLength: frame.bytes.byteLength, fence: false }, frame.hash);
+      wal.add({ frameNumber, byteLength, fence: false }, frame.hash);
       this.#inFlight = undefined;
       this.#settle(group, runs, frameNumber);
     } catch (error) {

@@ -22,6 +22,8 @@ export interface DataLoss {
 
 /** Sizes by which the log decides when to write what. */
 export interface LogLimits {
+  /** Bytes of records at which a growing frame takes no further batch. */
+  readonly frameBytesSoft: number;
   /** WAL size in bytes at which a checkpoint trims it. */
   readonly walBytesMax: number;
   /** Bytes in segments that are not in the store yet, beyond which appends wait. */

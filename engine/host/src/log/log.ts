@@ -21,6 +21,8 @@ import { RetentionSweep, SWEEP_INTERVAL_MS } from "./retention.ts";
 import { Sealer } from "./sealer.ts";
 import type { ShardSlots, SlottedShard } from "./shard-slots.ts";
 
+/** A frame takes no further batch from here on: 1 MiB, and up to 4 MiB where memory allows. */
+const FRAME_BYTES_SOFT = { min: 1_048_576, max: 4_194_304 } as const;
 /** Largest WAL before a checkpoint trims it: 32 MiB. */
 const WAL_BYTES_MAX = 33_554_432;
 /** Largest amount of memory that the store does not have yet: 64 MiB. */
@@ -68,6 +70,10 @@ const SEAL_AT_PART = 0.75;
  */
 function limitsFor(arenaBytesMax: number, recoverable: boolean): LogLimits {
   return {
+    frameBytesSoft: Math.min(
+      FRAME_BYTES_SOFT.max,
+      Math.max(FRAME_BYTES_SOFT.min, arenaBytesMax / 32),
+    ),
     walBytesMax: Math.min(WAL_BYTES_MAX, Math.floor(arenaBytesMax / 4)),
     dirtyBytesMax: recoverable
       ? Math.min(DIRTY_BYTES_MAX, Math.floor(arenaBytesMax / 2))

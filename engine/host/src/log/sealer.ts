@@ -9,6 +9,7 @@
 import { SEGMENT_HASH, SEGMENT_HEADER_BYTES } from "@millrace/core/layout";
 import { CoreTrapError } from "../core/core-errors.ts";
 import type { SealableSegment, ShardLogCore } from "../core/core-types.ts";
+import { releaseBuffer } from "../core/release-buffer.ts";
 import { MillraceError, OutcomeUnknownError } from "../errors/index.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
@@ -20,6 +21,8 @@ import type { LogContext } from "./log-context.ts";
 const SEGMENTS_PER_TRANSACTION_MAX = 16;
 /** Bytes after which a transaction takes no further segment. */
 const TRANSACTION_SOFT_BYTES = 4_194_304;
+/** Segments that the core can hold at most; more than any arena has. */
+const SEALABLE_MAX = 65_536;
 /** Pause after a failed attempt, in ms. */
 const RETRY_DELAY_MS = 1000;
 
@@ -51,6 +54,8 @@ export class Sealer {
   #failure: MillraceError | undefined;
   #stopped = false;
   #cancelRetry: (() => void) | undefined;
+  /** The transaction under way, or the last one. */
+  #round: Promise<boolean> = Promise.resolve(false);
 
   constructor(context: LogContext, commit: GroupCommit) {
     this.#context = context;
@@ -68,20 +73,21 @@ export class Sealer {
   }
 
   /**
-   * Seals until nothing is sealable.
+   * Seals until no sealable segment holds records of a WAL frame up to `throughFrame`; later ones may
+   * come and go meanwhile.
    * @throws MillraceError of the first failed attempt, or because the sealer was stopped before the end:
    * whoever goes on to delete WAL frames must know.
    */
-  async drain(): Promise<void> {
+  async drain(throughFrame: number): Promise<void> {
     do {
       this.#start();
-      await this.#running;
+      await this.#round;
       const failure = this.#commit.failure ?? this.#failure;
       if (failure !== undefined) throw failure;
       if (this.#stopped) {
         throw new MillraceError("EngineClosedException", "the sealer was stopped while it drained");
       }
-    } while (this.#context.core.sealable(1).length > 0);
+    } while (this.#holdsBack(throughFrame));
   }
 
   /** Starts no further transaction; resolves when the current one has ended. */
@@ -89,6 +95,11 @@ export class Sealer {
     this.#stopped = true;
     this.#cancelRetry?.();
     await this.#running;
+  }
+
+  #holdsBack(throughFrame: number): boolean {
+    const sealable = this.#context.core.sealable(SEALABLE_MAX);
+    return sealable.some((segment) => segment.firstFrame <= throughFrame);
   }
 
   #start(): void {
@@ -99,17 +110,25 @@ export class Sealer {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopped && this.#commit.failure === undefined) {
-      let batch: readonly Sealed[] = [];
-      try {
-        batch = this.#take();
-        if (batch.length === 0) return;
-        await this.#store(batch);
-        this.#failure = undefined;
-      } catch (error) {
-        this.#failed(error, batch);
-        return;
-      }
+    let more = true;
+    while (more && !this.#stopped && this.#commit.failure === undefined) {
+      this.#round = this.#sealBatch();
+      more = await this.#round;
+    }
+  }
+
+  /** One transaction's worth, oldest first; whether there may be more. Never rejects. */
+  async #sealBatch(): Promise<boolean> {
+    let batch: readonly Sealed[] = [];
+    try {
+      batch = this.#take();
+      if (batch.length === 0) return false;
+      await this.#store(batch);
+      this.#failure = undefined;
+      return true;
+    } catch (error) {
+      this.#failed(error, batch);
+      return false;
     }
   }
 
@@ -174,12 +193,13 @@ export class Sealer {
     this.#context.store.deleteSegments(orphans).catch(() => undefined);
   }
 
-  async #verify({ key, image }: Sealed): Promise<void> {
+  async #verify({ key, segment }: Sealed): Promise<void> {
     const stored = await this.#context.store.readSegment(key);
     const intact =
       stored !== undefined &&
-      stored.byteLength === image.byteLength &&
+      stored.byteLength === segment.byteLength &&
       segmentIntact(this.#context.core, stored);
+    if (stored !== undefined) releaseBuffer(stored);
     if (!intact) {
       throw new MillraceError(
         "InternalFailureException",
@@ -207,11 +227,11 @@ export class Sealer {
   }
 }
 
-function manifestOf({ segment, key, image }: Sealed): SegmentManifest {
+function manifestOf({ segment, key }: Sealed): SegmentManifest {
   return {
     key,
     lastIndex: segment.lastIndex,
     recordCount: segment.recordCount,
-    byteLength: image.byteLength,
+    byteLength: segment.byteLength,
   };
 }

@@ -5,6 +5,7 @@
  */
 import { SEGMENT_LAST_INDEX } from "@millrace/core/layout";
 import { DamagedSegmentError } from "../core/core-errors.ts";
+import { releaseBuffer } from "../core/release-buffer.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
 import { readUint64, viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
@@ -54,6 +55,7 @@ export class SegmentLoader {
     try {
       core.load(slot, image);
       this.#context.directory.noteLast(key, readUint64(viewOf(image), SEGMENT_LAST_INDEX));
+      releaseBuffer(image);
     } catch (error) {
       if (!(error instanceof DamagedSegmentError)) throw error;
       this.#noteDamage(key, error.message, { image, ranges: core.intactFrames(image) });

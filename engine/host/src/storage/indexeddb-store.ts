@@ -6,6 +6,7 @@
  * as Blobs they are files too. Blobs are not the choice for all, because a Blob that was read keeps its
  * file, deleted or not, until the garbage collector finds it.
  */
+import { releaseBuffer } from "../core/release-buffer.ts";
 import { OutcomeUnknownError, StoreFailedError } from "../errors/store-errors.ts";
 import { IndexedDbConnection } from "./indexeddb-connection.ts";
 import { classifyStoreError } from "./indexeddb-errors.ts";
@@ -75,9 +76,13 @@ export class IndexedDbLogStore implements LogStore {
   async addSegments(writes: readonly SegmentWrite[]): Promise<void> {
     if (writes.length === 0) return;
     const texts = writes.map(({ key }) => segmentKeyText(key)).join(", ");
-    await this.#write(`addSegments ${texts}`, "segments", "strict", (segments) => {
-      for (const { key, image } of writes) segments.add(storedForm(image), [...key]);
-    });
+    try {
+      await this.#write(`addSegments ${texts}`, "segments", "strict", (segments) => {
+        for (const { key, image } of writes) segments.add(storedForm(image), [...key]);
+      });
+    } finally {
+      for (const { image } of writes) releaseBuffer(image);
+    }
   }
 
   async segmentKeys(): Promise<SegmentKey[]> {

@@ -19,7 +19,7 @@ export type SegmentKey = readonly [
 /** A segment on its way into the store. */
 export interface SegmentWrite {
   readonly key: SegmentKey;
-  /** Header and body. The store's from the call on: the caller may read it but not change it. */
+  /** Header and body. The store's from the call on, to keep or to let go: the caller must not use it again. */
   readonly image: ArrayBuffer;
 }
 
