@@ -56,7 +56,10 @@ export class Checkpointer {
     await this.#sealer.drain(throughFrame);
     const snapshotFrame = await this.#commit.change([], () => this.#snapshot());
     await this.#verify(snapshotFrame);
-    const frameNumbers = wal.trimmable(throughFrame);
+    const frameNumbers = wal.trimmable(throughFrame, ({ shardUid, ordinal }) => {
+      const shard = this.#context.control.shard(shardUid);
+      return shard === undefined || ordinal <= shard.sealedThrough;
+    });
     await store.deleteFrames(frameNumbers);
     wal.remove(frameNumbers);
   }

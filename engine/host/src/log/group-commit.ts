@@ -23,6 +23,7 @@ import type { LogContext } from "./log-context.ts";
 import { encodeResults } from "./producer-table.ts";
 import { controlSection, producerSection, recordSections } from "./sections.ts";
 import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
+import type { HeldSegment } from "./wal-ledger.ts";
 
 /** Bytes of records that a frame of several batches does not exceed; a larger batch goes alone. */
 const FRAME_HARD_BYTES = 12_582_912;
@@ -246,7 +247,7 @@ export class GroupCommit {
       releaseBuffer(frame.bytes);
       if (this.#failure !== undefined) return;
       core.commit(frameNumber);
-      wal.add({ frameNumber, byteLength, fence: false }, frame.hash);
+      wal.add({ frameNumber, byteLength, fence: false, holds: runs.map(heldBy) }, frame.hash);
       this.#inFlight = undefined;
       this.#settle(group, runs, frameNumber);
     } catch (error) {
@@ -329,6 +330,10 @@ export class GroupCommit {
     if (this.busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+function heldBy({ shardUid, ordinal }: Run): HeldSegment {
+  return { shardUid, ordinal };
 }
 
 function asMillraceError(error: unknown): MillraceError {

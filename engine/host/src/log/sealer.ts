@@ -56,6 +56,8 @@ export class Sealer {
   #cancelRetry: (() => void) | undefined;
   /** The transaction under way, or the last one. */
   #round: Promise<boolean> = Promise.resolve(false);
+  /** What it has taken and not declared. */
+  #batch: readonly Sealed[] = [];
 
   constructor(context: LogContext, commit: GroupCommit) {
     this.#context = context;
@@ -98,8 +100,10 @@ export class Sealer {
   }
 
   #holdsBack(throughFrame: number): boolean {
+    // What the transaction under way has taken is not declared yet either.
+    const taken = this.#batch.map(({ segment }) => segment);
     const sealable = this.#context.core.sealable(SEALABLE_MAX);
-    return sealable.some((segment) => segment.firstFrame <= throughFrame);
+    return [...taken, ...sealable].some((segment) => segment.firstFrame <= throughFrame);
   }
 
   #start(): void {
@@ -119,14 +123,16 @@ export class Sealer {
 
   /** One transaction's worth, oldest first; whether there may be more. Never rejects. */
   async #sealBatch(): Promise<boolean> {
-    let batch: readonly Sealed[] = [];
     try {
-      batch = this.#take();
-      if (batch.length === 0) return false;
-      await this.#store(batch);
+      this.#batch = this.#take();
+      if (this.#batch.length === 0) return false;
+      await this.#store(this.#batch);
+      this.#batch = [];
       this.#failure = undefined;
       return true;
     } catch (error) {
+      const batch = this.#batch;
+      this.#batch = [];
       this.#failed(error, batch);
       return false;
     }

@@ -6,6 +6,14 @@ export interface LedgerFrame {
   readonly byteLength: number;
   /** Fence frames are never trimmed. */
   readonly fence: boolean;
+  /** Segments that its records belong to. */
+  readonly holds: readonly HeldSegment[];
+}
+
+/** A segment by its shard's uid and its ordinal. */
+export interface HeldSegment {
+  readonly shardUid: number;
+  readonly ordinal: number;
 }
 
 /** Frames in ascending order, and the end of the hash chain. */
@@ -36,13 +44,16 @@ export class WalLedger {
     this.previousHash = hash;
   }
 
-  /** Numbers of the frames up to one that may be deleted: neither fences nor the newest. */
-  trimmable(throughFrame: number): number[] {
+  /**
+   * Numbers of the frames up to one that may be deleted: neither fences, nor the newest, nor any with
+   * records of a segment that is not declared.
+   */
+  trimmable(throughFrame: number, declared: (segment: HeldSegment) => boolean): number[] {
     const newest = this.nextFrameNumber - 1;
     return this.#frames
-      .filter((frame) => !frame.fence && frame.frameNumber <= throughFrame)
-      .map((frame) => frame.frameNumber)
-      .filter((frameNumber) => frameNumber !== newest);
+      .filter(({ fence, frameNumber }) => !fence && frameNumber <= throughFrame)
+      .filter(({ frameNumber, holds }) => frameNumber !== newest && holds.every(declared))
+      .map(({ frameNumber }) => frameNumber);
   }
 
   /** Forgets frames that were deleted. */

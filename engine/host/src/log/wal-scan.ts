@@ -139,7 +139,11 @@ export class WalScan {
     const fence = frame.sections.find((section) => section.type === SECTION_FENCE);
     if (fence !== undefined) this.#incarnation ??= readFence(fence).incarnation;
     const { frameNumber, byteLength } = frame;
-    this.#wal.add({ frameNumber, byteLength, fence: fence !== undefined }, frame.hash);
+    const holds = frame.sections
+      .filter((section) => section.type === SECTION_RECORDS)
+      .flatMap((section) => readRuns(section))
+      .map(({ shardUid, ordinal }) => ({ shardUid, ordinal }));
+    this.#wal.add({ frameNumber, byteLength, fence: fence !== undefined, holds }, frame.hash);
     this.#newestEpoch = Math.max(this.#newestEpoch, frame.epoch);
     this.#newestTimeMs = Math.max(this.#newestTimeMs, frame.timeMs);
     this.#damagedAtEnd = 0;
@@ -170,7 +174,7 @@ export class WalScan {
 
   #noteDamage(frameNumber: number, reason: string): void {
     this.#damagedAtEnd++;
-    this.#wal.add({ frameNumber, byteLength: 0, fence: false }, 0n);
+    this.#wal.add({ frameNumber, byteLength: 0, fence: false, holds: [] }, 0n);
     this.#noteLoss(`WAL frame ${frameNumber}`, reason);
   }
 
