@@ -10,6 +10,8 @@ export interface NotedTransaction {
   readonly stores: readonly string[];
   /** Names of the methods that made the requests, such as "add" or "get". */
   readonly requests: string[];
+  /** Other transactions of the same database that could write and were not finished when this one began. */
+  readonly unfinishedWrites: number;
 }
 
 /** Asks for what was noted since the last question, over a port that comes with it. */
@@ -33,6 +35,8 @@ const WRITE_METHODS = ["add", "put", "delete", "clear"];
 
 let noted: NotedTransaction[] = [];
 const byTransaction = new WeakMap<IDBTransaction, NotedTransaction>();
+/** By name of the database. */
+const unfinishedWrites = new Map<string, number>();
 
 /** Puts `around` in the place of a method; it gets the method bound to its object. */
 function wrap<Target extends object>(
@@ -51,6 +55,20 @@ function noteRequest(transaction: IDBTransaction, method: string): void {
   byTransaction.get(transaction)?.requests.push(method);
 }
 
+/** Counts a transaction that can write until it has ended; returns how many others there were. */
+function countWrite(transaction: IDBTransaction): number {
+  const { name } = transaction.db;
+  const others = unfinishedWrites.get(name) ?? 0;
+  if (transaction.mode === "readonly") return others;
+  unfinishedWrites.set(name, others + 1);
+  for (const end of ["complete", "abort"]) {
+    transaction.addEventListener(end, () => {
+      unfinishedWrites.set(name, (unfinishedWrites.get(name) ?? 0) - 1);
+    });
+  }
+  return others;
+}
+
 function isQuestion(data: unknown): data is StoreLogQuestion {
   return typeof data === "object" && data !== null && "storeLog" in data;
 }
@@ -61,7 +79,11 @@ export function noteStores(): void {
     const transaction = call();
     if (!(transaction instanceof IDBTransaction)) throw new TypeError("this is no transaction");
     const { mode, durability, objectStoreNames } = transaction;
-    const entry = { mode, durability, stores: [...objectStoreNames], requests: [] };
+    const stores = [...objectStoreNames];
+    const entry: NotedTransaction = {
+      ...{ mode, durability, stores, requests: [] },
+      unfinishedWrites: countWrite(transaction),
+    };
     byTransaction.set(transaction, entry);
     noted.push(entry);
     return transaction;

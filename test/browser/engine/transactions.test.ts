@@ -9,6 +9,7 @@ const SINGLE_PUTS = 500;
 const SMALL_BUDGET_BYTES = 16_777_216;
 const RANDOM_CALL_BYTES = 65_536;
 const BATCHES = 12;
+const BUSY_BATCHES = 40;
 const BATCH_RECORDS = 100;
 const RECORD_BYTES = 10_000;
 
@@ -85,5 +86,35 @@ describe("the engine's transactions", () => {
     assert.isTrue(has("segments", "get"), "segments were read");
     assert.isTrue(has("wal", "get"), "the WAL was recovered");
     assert.deepEqual(writing(all).flatMap(readsIn), []);
+  });
+
+  // Chromium with LevelDB, killed while two are unfinished, takes the locks that they left on the disk
+  // for corruption and deletes all that the origin has stored.
+  it("never write to one database while another one still does", async () => {
+    const { millrace, notedSince } = await openNoting({
+      name,
+      memoryBudgetBytes: SMALL_BUDGET_BYTES,
+    });
+    const stream = await millrace.streams.ensure("busy", { shards: 4 });
+    const records = Array.from({ length: BATCH_RECORDS }, (_, i) => ({
+      partitionKey: `key-${i}`,
+      data: noise(RECORD_BYTES),
+    }));
+    let left = BUSY_BATCHES;
+    const lane = async (): Promise<void> => {
+      for (; left > 0; left--) await stream.putRecords(records);
+    };
+    await Promise.all(Array.from({ length: 4 }, lane));
+    const noted = writing(await notedSince());
+    await millrace.close();
+    assert.isTrue(
+      noted.some(({ stores }) => stores.includes("segments")),
+      "segments were sealed",
+    );
+    assert.isAbove(noted.length, 20);
+    assert.lengthOf(
+      noted.filter((transaction) => transaction.unfinishedWrites > 0),
+      0,
+    );
   });
 });

@@ -4,7 +4,7 @@
  */
 export function releaseBuffer(bytes: Uint8Array | ArrayBuffer): void {
   const buffer = bytes instanceof Uint8Array ? bytes.buffer : bytes;
-  if (!(buffer instanceof ArrayBuffer)) return;
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength === 0) return;
   // Node 20 has no transfer(); there the collector does it in its time.
   const transfer: unknown = Reflect.get(buffer, "transfer");
   if (typeof transfer === "function") Reflect.apply(transfer, buffer, [0]);
