@@ -27,6 +27,8 @@ export class IndexedDbLogStore implements LogStore {
   readonly recoverable = true;
   readonly #databaseName: string;
   readonly #listeners: ((reason: string) => void)[] = [];
+  /** Settles, never with an error, when all writes asked for so far have. */
+  #lastWrite: Promise<unknown> = Promise.resolve();
   #connection: IndexedDbConnection | undefined;
 
   private constructor(databaseName: string) {
@@ -128,13 +130,21 @@ export class IndexedDbLogStore implements LogStore {
     this.#connection = undefined;
   }
 
-  async #write(
+  /**
+   * One writing transaction at a time: Chromium on LevelDB that is killed while two are unfinished takes
+   * the locks they left on the disk for corruption, and deletes all that the origin has stored.
+   */
+  #write(
     what: string,
     storeName: "wal" | "segments",
     durability: Durability,
     issue: (objectStore: IDBObjectStore) => void,
   ): Promise<void> {
-    await this.#open(what).write(what, storeName, durability, issue);
+    const write = this.#lastWrite.then(() =>
+      this.#open(what).write(what, storeName, durability, issue),
+    );
+    this.#lastWrite = write.catch(() => undefined);
+    return write;
   }
 
   async #read<Result>(
