@@ -8,7 +8,8 @@ import {
 import { assert } from "chai";
 import type fc from "fast-check";
 import type { Core } from "../../../src/core/core.ts";
-import type { ReadRange, SealableSegment } from "../../../src/core/core-types.ts";
+import { CoreMemoryError } from "../../../src/core/core-errors.ts";
+import type { AppendSettings, ReadRange, SealableSegment } from "../../../src/core/core-types.ts";
 import { frameBytesOf, type LogModel, type ModelRecord, type ModelShard } from "./model.ts";
 import { copyOf, packBatch, readFrames, type TestRecord, uniformRanges } from "./support.ts";
 
@@ -76,7 +77,7 @@ export function appendCommand(
   return command(`append(${sizes}, ${ordered}, ${elapsedMs} ms)`, (model, { core, hashKeyOf }) => {
     model.nowMs += elapsedMs;
     const settings = { route: 0, nowMs: model.nowMs, recordBytesMax: 1_048_576 };
-    core.append(packBatch(records, ordered), settings);
+    if (!appended(model, core, packBatch(records, ordered), settings)) return;
     const ranges = uniformRanges(model.shards.length);
     const refused = new Set<number>();
     for (const [i, record] of records.entries()) {
@@ -91,6 +92,22 @@ export function appendCommand(
       if (status !== STATUS_OK) refused.add(slot);
     }
   });
+}
+
+/** Appends. False when memory is short and there was no room for the batch itself: then nothing changes. */
+function appended(
+  model: LogModel,
+  core: Core,
+  batch: Uint8Array,
+  settings: AppendSettings,
+): boolean {
+  try {
+    core.append(batch, settings);
+    return true;
+  } catch (error) {
+    if (!model.tight || !(error instanceof CoreMemoryError)) throw error;
+    return false;
+  }
 }
 
 function expectedStatus(
