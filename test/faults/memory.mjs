@@ -6,8 +6,11 @@ const MIB = 2 ** 20;
 const BUDGET_BYTES = 64 * MIB;
 /** What the worker may hold in all: Wasm memory, other buffers and the heap of its JavaScript. */
 const LIMIT_BYTES = 128 * MIB;
-/** A checkpoint is due at a quarter of the arena; while it is made the WAL goes on growing. */
-const WAL_LIMIT_BYTES = BUDGET_BYTES;
+/**
+ * A checkpoint is due at a quarter of the arena; while it is made the WAL goes on growing, on a slow disk
+ * by more. One that never ends would leave all that was written.
+ */
+const WAL_LIMIT_BYTES = 2 * BUDGET_BYTES;
 const RECORD_BYTES = 4096;
 const RECORDS = (1024 * MIB) / RECORD_BYTES;
 const SAMPLE_INTERVAL_MS = 50;
