@@ -74,11 +74,11 @@ module.exports = {
     },
     {
       name: "browser-sources-are-not-node",
-      comment: "Only the entry for Node may load Node's modules.",
+      comment: "Only what is named after Node, and the server, may load Node's modules.",
       severity: "error",
       from: {
         path: "^(engine/host|sdk|plugins/[^/]+|site)/src/",
-        pathNot: `${HOST}/(local\\.ts$|platform/node-)`,
+        pathNot: [`${HOST}/(local\\.ts$|(platform|storage)/node-)`, "^sdk/src/serve/"],
       },
       to: { dependencyTypes: ["core"] },
     },

@@ -21,6 +21,7 @@ export default defineConfig({
           environment: "node",
           include: [
             "{engine/*,sdk,plugins/*,site}/test/**/*.test.ts",
+            "test/conformance/**/*.test.ts",
             "test/tools/**/*.test.{ts,mjs}",
           ],
           globals: true,

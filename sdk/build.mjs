@@ -9,13 +9,13 @@ import { rolldown } from "rolldown";
 const here = dirname(fileURLToPath(import.meta.url));
 const source = join(here, "src");
 
-async function build(input, external, output) {
+async function build(input, external, output, platform = "browser") {
   const bundle = await rolldown({
     cwd: here,
     input,
     external,
-    platform: "browser",
-    resolve: { conditionNames: ["@millrace/source", "browser", "import"] },
+    platform,
+    resolve: { conditionNames: ["@millrace/source", platform, "import"] },
   });
   try {
     await bundle.write({ format: "esm", sourcemap: true, ...output });
@@ -25,12 +25,28 @@ async function build(input, external, output) {
 }
 
 await build(
-  { index: join(source, "index.ts"), plugin: join(source, "plugin", "index.ts") },
+  {
+    index: join(source, "index.ts"),
+    plugin: join(source, "plugin", "index.ts"),
+    aws: join(source, "aws", "index.ts"),
+  },
   [/^@millrace\/engine/],
-  { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "shared.js" },
+  { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
 );
-// The engine for Node is loaded there only, on demand.
-await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local"], {
+/** What a page loads only when it uses it. */
+const onDemand = /\/(aws\/request-handler|stream-control|consumer-reader)\.ts$/;
+// The engine for Node is loaded there only, on demand, too.
+await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local", onDemand], {
   file: join(here, "..", "build", "size", "page.js"),
   minify: true,
 });
+// The server and its command are for Node, where the engine's files are beside them.
+await build(
+  {
+    serve: join(source, "serve", "index.ts"),
+    cli: join(source, "serve", "cli.ts"),
+  },
+  [/^node:/, /^@millrace\/engine/],
+  { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "server.js" },
+  "node",
+);

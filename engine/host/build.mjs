@@ -1,5 +1,5 @@
 /**
- * Builds dist/: index.js and local.js for bundlers, readable and with their shared code in one chunk,
+ * Builds dist/: index.js, local.js and model.js for bundlers, readable and with their shared code in one chunk,
  * and worker.js, minified with everything it needs, for a browser to load as it is.
  */
 import { createHash } from "node:crypto";
@@ -63,7 +63,11 @@ async function build(input, output) {
 
 const dist = join(here, "dist");
 await build(
-  { index: join(source, "index.ts"), local: join(source, "local.ts") },
+  {
+    index: join(source, "index.ts"),
+    local: join(source, "local.ts"),
+    model: join(source, "model.ts"),
+  },
   { dir: dist, entryFileNames: "[name].js", chunkFileNames: "shared.js" },
 );
 await build(join(source, "worker.ts"), { file: join(dist, "worker.js"), minify: true });

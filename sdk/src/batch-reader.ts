@@ -1,16 +1,19 @@
-/** Reads a stream batch by batch: one read of the engine under way at a time, cancelled when left. */
+/**
+ * Reads a stream batch by batch: one read of the engine under way at a time, cancelled when left. Shards
+ * that were split or merged are read to their end before their children are begun.
+ */
 import {
   decodeSlice,
   type EngineClient,
   pause,
   type RecordBatch,
-  type ResolvedPosition,
   type SlicePart,
   type StreamDescription,
   ThroughputExceededError,
   withSignal,
 } from "@millrace/engine";
 import type { CheckedReadOptions } from "./read-options.ts";
+import { ShardTurns } from "./shard-turns.ts";
 
 const RECORDS_PER_READ_MAX = 10_000;
 /** Small enough that a record that is held pins little, large enough that a read costs little: 2 MiB. */
@@ -26,13 +29,15 @@ const LEFT = Symbol("left");
 /** The batches of one read. Can be iterated once. */
 export class BatchReader implements AsyncIterableIterator<RecordBatch> {
   readonly #client: EngineClient;
+  readonly #name: string;
   readonly #streamUid: number;
   readonly #live: boolean;
+  /** Whether the reading goes on with the children of the shards that it began with. */
+  readonly #follows: boolean;
   readonly #ending = new AbortController();
   readonly #stopListening: () => void;
   readonly #started: Promise<void>;
-  /** Where each shard's next read begins, by shard index; shards that are done are not in it. */
-  readonly #cursors = new Map<number, number>();
+  readonly #turns = new ShardTurns();
   /** Where each shard's reading ends, unless it is live. */
   readonly #ends = new Map<number, number>();
   #stalled = false;
@@ -45,14 +50,16 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     options: CheckedReadOptions,
   ) {
     this.#client = client;
+    this.#name = stream.name;
     this.#streamUid = stream.uid;
     this.#live = options.live;
-    const { signal } = options;
+    const { signal, shardId, position } = options;
+    this.#follows = options.live && shardId === undefined && !("sequenceNumber" in position);
     const abort = (): void => this.#ending.abort(signal?.reason);
     if (signal?.aborted === true) abort();
     signal?.addEventListener("abort", abort, { once: true });
     this.#stopListening = () => signal?.removeEventListener("abort", abort);
-    this.#started = this.#start(stream.name, options);
+    this.#started = this.#start(options);
     // The first call of next() tells; until then nobody listens.
     this.#started.catch(() => undefined);
   }
@@ -84,7 +91,7 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     try {
       signal.throwIfAborted();
       await withSignal(signal, this.#started);
-      while (this.#cursors.size > 0) {
+      while (this.#turns.cursors.size > 0) {
         const batch = await this.#read(signal);
         if (batch.length > 0) return { done: false, value: batch };
       }
@@ -98,24 +105,29 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     }
   }
 
-  async #start(name: string, { position, shardId }: CheckedReadOptions): Promise<void> {
+  async #start({ position, shardId }: CheckedReadOptions): Promise<void> {
+    const name = this.#name;
     const argument = shardId === undefined ? { name, position } : { name, position, shardId };
     const resolved = await this.#client.call("resolvePosition", argument);
-    for (const shard of resolved) this.#begin(shard);
+    const begun = this.#live
+      ? resolved
+      : resolved.filter(({ nextIndex, endIndex }) => nextIndex < endIndex);
+    if (!this.#live)
+      for (const { shardIndex, endIndex } of begun) this.#ends.set(shardIndex, endIndex);
+    this.#turns.begin(begun, await this.#describe());
   }
 
-  #begin({ shardIndex, nextIndex, endIndex }: ResolvedPosition): void {
-    if (!this.#live) {
-      if (nextIndex >= endIndex) return;
-      this.#ends.set(shardIndex, endIndex);
-    }
-    this.#cursors.set(shardIndex, nextIndex);
+  #describe(): Promise<StreamDescription> {
+    return this.#client.call("describeStream", { name: this.#name });
   }
 
   async #read(signal: AbortSignal): Promise<RecordBatch> {
     const request = {
       streamUid: this.#streamUid,
-      cursors: Array.from(this.#cursors, ([shardIndex, nextIndex]) => ({ shardIndex, nextIndex })),
+      cursors: Array.from(this.#turns.cursors, ([shardIndex, nextIndex]) => ({
+        shardIndex,
+        nextIndex,
+      })),
       recordsMax: RECORDS_PER_READ_MAX,
       bytesMax: BYTES_PER_READ_MAX,
       waitMs: this.#waitMs(),
@@ -123,7 +135,8 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     for (;;) {
       try {
         const batch = decodeSlice(await this.#client.read(request, signal), this.#ends);
-        this.#advance(batch.parts);
+        const closed = this.#advance(batch.parts);
+        if (closed && this.#follows) this.#turns.adopt(await this.#describe());
         return batch;
       } catch (error) {
         if (!(error instanceof ThroughputExceededError)) throw error;
@@ -137,14 +150,20 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     return this.#stalled ? STALLED_WAIT_MS : 0;
   }
 
-  #advance(parts: readonly SlicePart[]): void {
+  /** Moves the cursors on; says whether a closed shard was read to its end. */
+  #advance(parts: readonly SlicePart[]): boolean {
+    const { cursors } = this.#turns;
+    let anyClosed = false;
     this.#stalled = true;
     for (const { shardIndex, nextIndex, atEnd, shardClosed } of parts) {
-      if (nextIndex !== this.#cursors.get(shardIndex)) this.#stalled = false;
+      if (nextIndex !== cursors.get(shardIndex)) this.#stalled = false;
       const end = this.#ends.get(shardIndex);
       const done = end === undefined ? shardClosed : nextIndex >= end || atEnd;
-      if (done) this.#cursors.delete(shardIndex);
-      else this.#cursors.set(shardIndex, nextIndex);
+      if (done) this.#turns.finish(shardIndex);
+      else cursors.set(shardIndex, nextIndex);
+      anyClosed ||= done;
     }
+    if (anyClosed) this.#stalled = false;
+    return anyClosed;
   }
 }

@@ -33,6 +33,11 @@ export function checkInteger(argument: string, value: unknown, min: number, max:
   return refuse(argument, `an integer from ${limit}`, value, limit);
 }
 
+/** @throws InvalidArgumentError unless the value is true or false. */
+export function checkBoolean(argument: string, value: unknown): boolean {
+  return typeof value === "boolean" ? value : refuse(argument, "true or false", value, "boolean");
+}
+
 /** @throws InvalidArgumentError unless the value is one of the list. */
 export function checkOneOf<Value extends string>(
   argument: string,

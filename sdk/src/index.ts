@@ -1,19 +1,26 @@
 /** Millrace: a Kinesis that lives in the browser. Everything an application imports. */
 export {
+  AccessDeniedError,
   BackpressureError,
   type BatchShard,
+  ConnectionDroppedError,
   type DataLossReport,
   DeadlineError,
   DeposedError,
+  DryRunError,
   EngineClosedError,
   EngineFailedError,
   EngineInUseError,
+  ExpiredIteratorError,
+  ExpiredNextTokenError,
+  type FaultRule,
   IndeterminateError,
   InternalFailureError,
   InvalidArgumentError,
   type JsonValue,
   LimitExceededError,
   MillraceError,
+  NotSupportedError,
   type PutFailure,
   type PutOutcome,
   type PutRecord,
@@ -43,10 +50,15 @@ export {
   WorkerLoadError,
   type WorkerSource,
 } from "@millrace/engine";
+export type { AwsClientConfig, AwsOptions } from "./aws/client-config.ts";
+export type { Faults } from "./faults.ts";
 export type { Millrace } from "./millrace.ts";
 export { type OpenOptions, open } from "./open.ts";
 export type { PutRecordsResult } from "./put-records-result.ts";
 export type { ReadFrom, ReadOptions } from "./read-options.ts";
-export type { PutOptions, Stream } from "./stream.ts";
+export type { PutOptions, Stream, SubscribeOptions } from "./stream.ts";
+export type { MetricDatapoint, MetricOptions, StreamConsumer } from "./stream-control.ts";
 export type { StreamOptions } from "./stream-spec.ts";
 export type { Streams } from "./streams.ts";
+export type { EngineTime } from "./time.ts";
+export type { Trail } from "./trail.ts";

@@ -7,7 +7,15 @@ import {
   StorageUnavailableError,
   type WorkerSource,
 } from "@millrace/engine";
-import { checkInteger, checkMembers, checkName, checkOneOf, checkSignal, show } from "./check.ts";
+import {
+  checkBoolean,
+  checkInteger,
+  checkMembers,
+  checkName,
+  checkOneOf,
+  checkSignal,
+  show,
+} from "./check.ts";
 import { Millrace } from "./millrace.ts";
 
 /** What an engine is opened with. */
@@ -24,12 +32,30 @@ export interface OpenOptions {
   readonly quotas?: "unlimited" | "aws";
   /** Wasm memory that the engine may use, in bytes: 16 MiB to 2 GiB; 256 MiB when absent. */
   readonly memoryBudgetBytes?: number;
+  /** "virtual": time stands still until `millrace.time.advance()`; "system" when absent. */
+  readonly time?: "system" | "virtual";
+  /** How long streams and consumers are CREATING, UPDATING or DELETING, in ms, 0 to 60,000; 0 when absent. */
+  readonly transitionMs?: number;
+  /** Enforces AWS's rates of control operations, too; false when absent. */
+  readonly controlQuotas?: boolean;
   /** Gives up opening. */
   readonly signal?: AbortSignal;
 }
 
 const MIB = 1_048_576;
-const MEMBERS = ["name", "storage", "worker", "wasm", "quotas", "memoryBudgetBytes", "signal"];
+const TRANSITION_MS_MAX = 60_000;
+const MEMBERS = [
+  "name",
+  "storage",
+  "worker",
+  "wasm",
+  "quotas",
+  "memoryBudgetBytes",
+  "time",
+  "transitionMs",
+  "controlQuotas",
+  "signal",
+];
 
 function checkWorker(worker: unknown): void {
   const fits = worker === undefined || typeof worker === "string" || worker instanceof URL;
@@ -55,11 +81,15 @@ function checkOptions(options: OpenOptions): EngineOptions {
   checkWasm(options.wasm);
   checkSignal("signal", options.signal);
   const { storage = "indexeddb", quotas = "unlimited", memoryBudgetBytes = 256 * MIB } = options;
+  const { time = "system", transitionMs = 0, controlQuotas = false } = options;
   return {
     name: checkName("name", options.name),
     storage: checkOneOf("storage", storage, ["indexeddb", "memory"]),
     quotas: checkOneOf("quotas", quotas, ["unlimited", "aws"]),
     memoryBudgetBytes: checkInteger("memoryBudgetBytes", memoryBudgetBytes, 16 * MIB, 2048 * MIB),
+    time: checkOneOf("time", time, ["system", "virtual"]),
+    transitionMs: checkInteger("transitionMs", transitionMs, 0, TRANSITION_MS_MAX),
+    controlQuotas: checkBoolean("controlQuotas", controlQuotas),
   };
 }
 

@@ -6,17 +6,20 @@ import {
   type PutRecord,
   type PutSuccess,
   type RecordBatch,
+  type ShardDescription,
   type ShardMetrics,
   type StreamDescription,
   type StreamRecord,
   ThroughputExceededError,
 } from "@millrace/engine";
 import { BatchReader } from "./batch-reader.ts";
-import { checkMembers, checkSignal, show } from "./check.ts";
+import { checkMembers, checkName, checkSignal, show } from "./check.ts";
+import { LateIterator } from "./late-iterator.ts";
 import { PutRecordsResult } from "./put-records-result.ts";
-import { checkReadOptions, type ReadOptions } from "./read-options.ts";
+import { checkReadOptions, type ReadFrom, type ReadOptions } from "./read-options.ts";
 import type { RecordBatcher } from "./record-batcher.ts";
 import { RecordReader } from "./record-reader.ts";
+import type { MetricDatapoint, MetricOptions, StreamConsumer } from "./stream-control.ts";
 
 /** How a put is made. */
 export interface PutOptions {
@@ -26,6 +29,19 @@ export interface PutOptions {
    */
   readonly signal?: AbortSignal;
 }
+
+/** How a registered consumer reads a stream. */
+export interface SubscribeOptions {
+  /** Name of a consumer that was registered. */
+  readonly consumer: string;
+  readonly from: ReadFrom;
+  /** Only this shard, as in `shardId-000000000000`; the reading then ends when it is closed. */
+  readonly shard?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Not part of what every page loads. */
+const loadControl = () => import("./stream-control.ts");
 
 function checkPutOptions(options: PutOptions | undefined): AbortSignal | undefined {
   if (options === undefined) return undefined;
@@ -130,9 +146,82 @@ export class Stream {
     return this.#reader(options);
   }
 
+  /**
+   * Reads as a registered consumer: batches are pushed, and every shard has 2 MiB/s for this consumer
+   * alone. Goes on for ever and over reshards: parents are read to their end before their children.
+   *
+   * @throws InvalidArgumentError at once; ResourceNotFoundError, ResourceInUseError when somebody else
+   * reads as this consumer, and what {@link read} throws, from the loop.
+   */
+  subscribe(options: SubscribeOptions): AsyncIterableIterator<RecordBatch> {
+    checkMembers("options", options, ["consumer", "from", "shard", "signal"]);
+    const { consumer, ...read } = options;
+    const checked = checkReadOptions({ ...read, until: "live" });
+    checkName("options.consumer", consumer);
+    const reader = import("./consumer-reader.ts").then(
+      ({ ConsumerReader }) =>
+        new ConsumerReader(this.#client, this.#description, consumer, checked),
+    );
+    return new LateIterator(reader);
+  }
+
+  /** All shards, also closed ones that retention keeps, by index, with their parents. */
+  async shards(): Promise<ShardDescription[]> {
+    return await (await loadControl()).listShards(this.#client, this.name);
+  }
+
+  /**
+   * Splits a shard in two, at the middle of its hash keys when no key is given. Resolves with the two,
+   * lower hash keys first. Records that are put from then on go to them.
+   *
+   * @throws InvalidArgumentError, ResourceInUseError, ResourceNotFoundError, LimitExceededError.
+   */
+  async split(shardId: string, newStartingHashKey?: string): Promise<ShardDescription[]> {
+    return await (await loadControl()).split(this.#client, this.name, shardId, newStartingHashKey);
+  }
+
+  /** Merges two shards whose hash keys are adjacent; resolves with the new one. @throws as {@link split}. */
+  async merge(shardId: string, adjacentShardId: string): Promise<ShardDescription | undefined> {
+    return await (await loadControl()).merge(this.#client, this.name, shardId, adjacentShardId);
+  }
+
+  /** Changes the number of open shards, each with the same part of the hash keys. @throws as {@link split}. */
+  async scale(shards: number): Promise<StreamDescription> {
+    this.#description = await (await loadControl()).scale(this.#client, this.name, shards);
+    return this.#description;
+  }
+
+  /** Keeps records for this long: 24 to 8,760 hours. @throws InvalidArgumentError, ResourceInUseError. */
+  async retain(hours: number): Promise<StreamDescription> {
+    this.#description = await (await loadControl()).retain(this.#client, this.name, hours);
+    return this.#description;
+  }
+
+  /** Registers a consumer for {@link subscribe}. @throws ResourceInUseError, LimitExceededError. */
+  async registerConsumer(name: string): Promise<StreamConsumer> {
+    return await (await loadControl()).registerConsumer(this.#client, this.#description, name);
+  }
+
+  /** The registered consumers. */
+  async consumers(): Promise<StreamConsumer[]> {
+    return await (await loadControl()).listConsumers(this.#client, this.#description);
+  }
+
+  /** Ends a consumer's registration and its subscriptions. @throws ResourceNotFoundError. */
+  async deregisterConsumer(name: string): Promise<void> {
+    await (await loadControl()).deregisterConsumer(this.#client, this.#description, name);
+  }
+
   /** Counters of each shard since the engine was opened. */
-  async metrics(): Promise<ShardMetrics[]> {
-    return await this.#client.call("shardMetrics", { name: this.name });
+  metrics(): Promise<ShardMetrics[]>;
+  /** One of CloudWatch's metrics, as `IncomingBytes`: a datapoint per minute, of the last three hours. @throws InvalidArgumentError. */
+  metrics(name: string, options?: MetricOptions): Promise<MetricDatapoint[]>;
+  async metrics(
+    name?: string,
+    options?: MetricOptions,
+  ): Promise<ShardMetrics[] | MetricDatapoint[]> {
+    if (name === undefined) return await this.#client.call("shardMetrics", { name: this.name });
+    return await (await loadControl()).metric(this.#client, this.name, name, options);
   }
 
   #reader(options: ReadOptions): BatchReader {

@@ -1,5 +1,6 @@
 /** The benchmarks that run in a browser, by name, for the script that drives the page. */
 import { appendRows } from "./cases/append.ts";
+import { awsRows, lengthRows, shardRows } from "./cases/aws.ts";
 import { burstRows, sustainedRows } from "./cases/durable.ts";
 import { CORE_URL } from "./cases/engines.ts";
 import { latencyRows } from "./cases/latency.ts";
@@ -15,6 +16,7 @@ export interface BenchSizes {
   readonly memoryBatches: number;
   readonly sustainedSeconds: number;
   readonly latencyPuts: number;
+  readonly streamRecordsMax: number;
 }
 
 async function bytesOf(url: string): Promise<ArrayBuffer> {
@@ -37,6 +39,9 @@ const benchmarks: Readonly<Record<string, (sizes: BenchSizes) => Promise<Row[]>>
   burst: ({ rounds }) => burstRows(rounds),
   sustained: ({ sustainedSeconds }) => sustainedRows(sustainedSeconds),
   latency: ({ latencyPuts }) => latencyRows(latencyPuts),
+  aws: ({ rounds }) => awsRows(rounds),
+  length: ({ streamRecordsMax }) => lengthRows(streamRecordsMax),
+  shards: ({ rounds }) => shardRows(rounds),
 };
 
 Object.assign(globalThis, {

@@ -1,10 +1,11 @@
 /**
- * Faults that need a whole browser: `node test/faults/run.mjs [crash] [memory]`. The last line is
- * `N passed, N failed`.
+ * Faults that need a whole browser or process: `node test/faults/run.mjs [crash] [memory] [file]`. The
+ * last line is `N passed, N failed`.
  */
 import { bundle } from "../harness/bundle.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 import { crashTests } from "./crash.mjs";
+import { fileTests } from "./file.mjs";
 import { memoryTests } from "./memory.mjs";
 
 /** Runs tests one after the other, prints each, and counts. */
@@ -31,18 +32,23 @@ class Suite {
   }
 }
 
+const WORKER = "engine/host/src/worker.ts";
 const SUITES = {
-  crash: { tests: crashTests, page: "test/faults/crash-page.ts" },
-  memory: { tests: memoryTests, page: "test/faults/memory-page.ts" },
+  crash: { tests: crashTests, entries: { page: "test/faults/crash-page.ts", worker: WORKER } },
+  memory: { tests: memoryTests, entries: { page: "test/faults/memory-page.ts", worker: WORKER } },
+  file: {
+    tests: fileTests,
+    entries: { writer: "test/faults/file-writer.ts" },
+    platform: "node",
+  },
 };
 
 const wanted = process.argv.slice(2);
 const suite = new Suite();
-for (const [name, { tests, page }] of Object.entries(SUITES)) {
+for (const [name, { tests, entries, platform }] of Object.entries(SUITES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   try {
-    const entries = { page, worker: "engine/host/src/worker.ts" };
-    await tests(suite, [await bundle(`faults-${name}`, entries)]);
+    await tests(suite, [await bundle(`faults-${name}`, entries, { platform })]);
   } catch (error) {
     suite.failed += 1;
     process.stdout.write(`FAILED ${name} could not be run\n  ${error.stack ?? error}\n`);

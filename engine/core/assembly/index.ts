@@ -46,6 +46,7 @@ import { scratchAddress, scratchBytes, setField } from "./memory/scratch";
 import { closeTables, openTables, takeTable } from "./memory/tables";
 import * as sequence from "./sequence/sequence-words";
 import { admitRead as admit, chargeRead as charge } from "./throttle/read-tanks";
+import { openRouteTanks, routeTanks, setRouteQuota } from "./throttle/route-tanks";
 
 export { inputResidentBytes, releaseInput, reserveInput, reserveRun, scratchAddress };
 
@@ -61,6 +62,7 @@ export function init(shardSlotsMax: u32, routesMax: u32, arenaBlocks: u32): u32 
     append.openAppends() &&
     openShards(shardSlotsMax) &&
     openRoutes(routesMax, shardSlotsMax) &&
+    openRouteTanks(routesMax) &&
     openSegments(arenaBlocks) &&
     durability.openDurability(shardSlotsMax, arenaBlocks) &&
     sealing.openSealing(arenaBlocks) &&
@@ -120,6 +122,23 @@ export function routePresent(route: u32): u32 {
   return routeIsSet(route) ? 1 : 0;
 }
 
+/** Sets how a route that has shards takes records; a quota of 0 and 0 is none. */
+export function setRouteSettings(
+  route: u32,
+  recordsPerSecond: f64,
+  bytesPerSecond: f64,
+  spread: u32,
+): void {
+  const tanks = routeTanks(route);
+  setRouteQuota(tanks, recordsPerSecond, bytesPerSecond);
+  tanks.spread = spread;
+}
+
+/** Enforces the write quotas of a shard from now on, or no more. */
+export function setWriteQuotas(slot: u32, enforced: u32): void {
+  shardAt(slot).writeQuotas = enforced;
+}
+
 /** Slot of the shard that takes a key. */
 export function routeKey(route: u32, key: usize, length: u32): u32 {
   const hash = scratchBytes();
@@ -132,13 +151,14 @@ export function raiseNextIndex(slot: u32, nextIndex: f64): void {
   lifecycle.raiseNextIndex(shardAt(slot), <u64>nextIndex);
 }
 
-/** Fields: next index, durable index, next ordinal, last durable arrival. */
+/** Fields: next index, durable index, next ordinal, last durable arrival, whether it has provisional records. */
 export function describeShard(slot: u32): void {
   const shard = shardAt(slot);
   setField(0, <f64>nextIndexOf(shard));
   setField(1, <f64>shard.durableNextIndex);
   setField(2, <f64>shard.nextOrdinal);
   setField(3, shard.durableLastMs);
+  setField(4, shard.touched);
 }
 
 // ── The life of a record ─────────────────────────────────────────────────────────────────────────

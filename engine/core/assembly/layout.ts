@@ -196,6 +196,8 @@ export const BATCH_ORDERED: u32 = 1;
 export const ROW_HEADER_BYTES: u32 = 8;
 /** The row carries an explicit hash key of 16 bytes. */
 export const ROW_EXPLICIT_HASH_KEY: u32 = 1;
+/** The record is to be refused with STATUS_FAULT. Set by the engine when a fault is injected. */
+export const ROW_FAULT: u32 = 2;
 
 // ── Result of a request batch ────────────────────────────────────────────────────────────────────
 //   0  u32  magic "MRA1"
@@ -207,7 +209,8 @@ export const ROW_EXPLICIT_HASH_KEY: u32 = 1;
 //  24  u32  shard count
 //  28  u32  total length in bytes
 //  32       shards: {u32 shard index, u32 retry after in ms, f64 creation in seconds since the Unix epoch}
-//           rows:   {u32 position in the shard list, u32 status, u64 sequence index}
+//           rows:   {u32 position in the shard list, u32 status, u64 sequence index; with the status of
+//                    a stream's rate instead the limit per second, with other refusals 0}
 
 /** "MRA1" read as a little-endian u32. */
 export const RESULT_MAGIC: u32 = 0x3141524d;
@@ -230,6 +233,12 @@ export const STATUS_BYTE_RATE: u32 = 2;
 export const STATUS_ORDER: u32 = 3;
 /** The arena holds no free memory that may be recycled. */
 export const STATUS_NO_MEMORY: u32 = 4;
+/** Refused because a fault was injected. */
+export const STATUS_FAULT: u32 = 5;
+/** Over the stream's records per second: its capacity as a whole, as in on-demand mode. */
+export const STATUS_STREAM_RECORD_RATE: u32 = 6;
+/** Over the stream's bytes per second. */
+export const STATUS_STREAM_BYTE_RATE: u32 = 7;
 
 // ── Read slice: committed records on their way from the engine to a page ─────────────────────────
 //   0  u32  magic "MRR1"

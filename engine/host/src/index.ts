@@ -1,17 +1,24 @@
 /** What a page imports of the engine: the client, errors, types and records; none of the engine itself. */
+export { ROOT_PRINCIPAL } from "./access/principals.ts";
 export {
+  AccessDeniedError,
   BackpressureError,
+  ConnectionDroppedError,
   DeadlineError,
   DeposedError,
+  DryRunError,
   EngineClosedError,
   EngineFailedError,
   EngineInUseError,
   type ErrorDetails,
+  ExpiredIteratorError,
+  ExpiredNextTokenError,
   IndeterminateError,
   InternalFailureError,
   InvalidArgumentError,
   LimitExceededError,
   MillraceError,
+  NotSupportedError,
   RecordTooLargeError,
   RequestTooLargeError,
   ResourceInUseError,
@@ -31,7 +38,12 @@ export {
   WorkerLoadError,
 } from "./errors/index.ts";
 export { systemClock } from "./platform/system-clock.ts";
-export { BatchEncoder, type EncoderMark, type PackedBatch } from "./rpc/batch-encoder.ts";
+export {
+  BatchEncoder,
+  type BatchSettings,
+  type EncoderMark,
+  type PackedBatch,
+} from "./rpc/batch-encoder.ts";
 export type { EngineClient, PutSettings } from "./rpc/client.ts";
 export type { ConnectOptions } from "./rpc/connect.ts";
 export { pause, withSignal } from "./rpc/deadline.ts";
@@ -59,14 +71,28 @@ export {
 } from "./rpc/slice-decoder.ts";
 export { BUILD_ID, VERSION } from "./rpc/version.ts";
 export type { WorkerSource } from "./rpc/worker-thread.ts";
+export {
+  formatSequenceNumber,
+  parseSequenceNumber,
+} from "./sequence/sequence-number.ts";
 export type {
+  ApiCall,
+  CallContext,
+  Caller,
+  ControlOperations,
   DataLossReport,
+  DataOperationName,
   EngineOptions,
+  FaultRule,
+  IteratorStamp,
+  ReadRequest,
   ResolvedPosition,
+  ShardCursor,
   ShardDescription,
   ShardMetrics,
   StartingPosition,
   StorageReport,
   StreamDescription,
   StreamSpec,
+  Subscription,
 } from "./service/engine-service.ts";

@@ -13,6 +13,8 @@ import { createEngine } from "./service/engine.ts";
 export interface OpenLocalOptions extends ConnectOptions {
   /** Path or file URL of the core; the package's own when absent. */
   readonly wasm?: string | URL | undefined;
+  /** Where storage "file" keeps its files; made when it is not there. */
+  readonly directory?: string | undefined;
 }
 
 async function readCore(wasm: WasmLocation): Promise<WebAssembly.Module> {
@@ -41,6 +43,9 @@ function locateCore(wasm: string | URL | undefined): WasmLocation {
  */
 export async function openLocal(options: OpenLocalOptions): Promise<EngineClient> {
   options.signal?.throwIfAborted();
-  const thread = localThread({ platform: nodePlatform(), loadCore: readCore, createEngine });
+  // An engine in memory leaves no trace, so that it needs no lock between processes.
+  const dataDirectory = options.storage === "file" ? options.directory : undefined;
+  const platform = nodePlatform({ dataDirectory });
+  const thread = localThread({ platform, loadCore: readCore, createEngine });
   return await connect(thread, locateCore(options.wasm), options);
 }

@@ -17,6 +17,7 @@
 import { ROUTE_OK, ROUTE_RING, ROUTE_SLOT, ROUTE_TAKEN } from "../border";
 import { takeTable } from "../memory/tables";
 import { NO_ROUTE, Shard, shardAt, shardIsPresent } from "../log/shard";
+import { clearRouteTanks, RouteTanks } from "../throttle/route-tanks";
 
 const ROUTE_BYTES: u32 = 16;
 const ENTRY_BYTES: u32 = 24;
@@ -68,6 +69,15 @@ export function slotOfHashKey(route: u32, high: u64, low: u64): u32 {
   return load<u32>(found, 16);
 }
 
+/** Slot of the shard whose turn it is on a route that spreads records; the next one's turn comes then. */
+export function slotOfTurn(route: u32, tanks: RouteTanks): u32 {
+  const entry = routes + route * ROUTE_BYTES;
+  // A reshard may have left fewer shards than there were.
+  const turn = tanks.turn < load<u32>(entry, 4) ? tanks.turn : 0;
+  tanks.turn = turn + 1;
+  return load<u32>(pool + (load<u32>(entry) + turn) * ENTRY_BYTES, 16);
+}
+
 /** Checks that the slots hold shards which no other route has. */
 function checkSlots(route: u32, slots: usize, count: u32): u32 {
   for (let i: u32 = 0; i < count; i++) {
@@ -80,7 +90,7 @@ function checkSlots(route: u32, slots: usize, count: u32): u32 {
 }
 
 /** Removes the route's entries from the pool and moves the later ones down. */
-export function clearRoute(route: u32): void {
+function clearRoute(route: u32): void {
   const entry = routes + route * ROUTE_BYTES;
   const first = load<u32>(entry);
   const count = load<u32>(entry, 4);
@@ -98,6 +108,12 @@ export function clearRoute(route: u32): void {
       store<u32>(shifted, load<u32>(shifted) - count);
     }
   }
+}
+
+/** Takes a route away, with its settings. */
+export function removeRoute(route: u32): void {
+  clearRoute(route);
+  clearRouteTanks(route);
 }
 
 function startsAfter(entry: usize, shard: Shard): bool {
@@ -152,22 +168,24 @@ function fillJumps(route: u32, first: usize, count: u32): void {
 
 /**
  * Sets the shards of a route; none takes the route away. `slots` are u32, at most as many as there are
- * slots. When the shards do not form a route nothing changes.
+ * slots. When the shards do not form a route nothing changes. Shards that leave the route keep their
+ * records, provisional ones included, and the route keeps its settings.
  */
 export function setRoute(route: u32, slots: usize, count: u32): u32 {
   const problem = checkSlots(route, slots, count);
   if (problem != ROUTE_OK) return problem;
-  if (count != 0) {
-    const used = poolUsed;
-    const sorted = pool + used * ENTRY_BYTES;
-    for (let i: u32 = 0; i < count; i++) insertEntry(sorted, load<u32>(slots + (i << 2)));
-    if (!coversRing(sorted, count)) {
-      poolUsed = used;
-      return ROUTE_RING;
-    }
+  if (count == 0) {
+    removeRoute(route);
+    return ROUTE_OK;
+  }
+  const used = poolUsed;
+  const sorted = pool + used * ENTRY_BYTES;
+  for (let i: u32 = 0; i < count; i++) insertEntry(sorted, load<u32>(slots + (i << 2)));
+  if (!coversRing(sorted, count)) {
+    poolUsed = used;
+    return ROUTE_RING;
   }
   clearRoute(route);
-  if (count == 0) return ROUTE_OK;
   const firstEntry = poolUsed - count;
   for (let i: u32 = 0; i < count; i++) shardAt(load<u32>(slots + (i << 2))).route = route;
   store<u32>(routes + route * ROUTE_BYTES, firstEntry);

@@ -10,22 +10,26 @@
  * Rows of the last batch: as the rows of a result (layout.ts), so that the host copies them at once.
  */
 import { BATCH_OK } from "../border";
-import { slotOfHashKey } from "../hash/routes";
+import { slotOfHashKey, slotOfTurn } from "../hash/routes";
 import {
   RECORDS_PER_CALL_MAX,
   RESULT_ROW_BYTES,
-  STATUS_BYTE_RATE,
+  STATUS_FAULT,
   STATUS_NO_MEMORY,
   STATUS_OK,
   STATUS_ORDER,
-  STATUS_RECORD_RATE,
-  WRITE_BYTES_PER_SECOND,
-  WRITE_RECORDS_PER_SECOND,
-  WRITE_TANK_BYTES,
 } from "../layout";
 import { setField } from "../memory/scratch";
 import { takeTable } from "../memory/tables";
-import { holds, refilled, waitFor } from "../throttle/tank";
+import {
+  routeLimit,
+  routeRetryAfterMs,
+  routeStatus,
+  RouteTanks,
+  routeTanks,
+  takeFromRoute,
+} from "../throttle/route-tanks";
+import { shardRetryAfterMs, shardStatus, takeFromShard } from "../throttle/write-tanks";
 import {
   batchCount,
   batchIsOrdered,
@@ -34,13 +38,14 @@ import {
   rowDataLength,
   rowHashHigh,
   rowHashLow,
+  rowHasFault,
   rowKey,
   rowKeyLength,
 } from "./batch";
 import { touchShard } from "./durability";
 import { frameBytes, writeFrame } from "./frame";
 import { segmentOf } from "./segment";
-import { nextIndexOf, Shard, shardAt } from "./shard";
+import { NO_ROUTE, nextIndexOf, Shard, shardAt } from "./shard";
 import { segmentWithRoom } from "./space";
 
 const LISTED_BYTES: u32 = 16;
@@ -81,38 +86,20 @@ function listShard(shard: Shard): u32 {
   return shard.listPosition;
 }
 
-function refillWriteTanks(shard: Shard, nowMs: f64): void {
-  const elapsedMs = nowMs - shard.refillMs;
-  if (elapsedMs == 0) return;
-  const perSecond: f64 = WRITE_RECORDS_PER_SECOND;
-  shard.recordTokens = refilled(shard.recordTokens, perSecond, perSecond, elapsedMs);
-  shard.byteTokens = refilled(shard.byteTokens, WRITE_TANK_BYTES, WRITE_BYTES_PER_SECOND, elapsedMs);
-  shard.refillMs = nowMs;
-}
-
-/** STATUS_OK when the quotas of the shard allow one record of `bytes`. */
-function quotaStatus(shard: Shard, bytes: u32): u32 {
-  if (!holds(shard.recordTokens, 1)) return STATUS_RECORD_RATE;
-  return holds(shard.byteTokens, bytes) ? STATUS_OK : STATUS_BYTE_RATE;
-}
-
-/** Appends one record to a shard; its status. */
-function appendRecord(shard: Shard, row: u32, nowMs: f64): u32 {
+/** Appends one record to a shard of the route with these tanks; its status. */
+function appendRecord(shard: Shard, tanks: RouteTanks, row: u32, nowMs: f64): u32 {
   const keyLength = rowKeyLength(row);
   const dataLength = rowDataLength(row);
   const payload = keyLength + dataLength;
-  if (shard.writeQuotas != 0) {
-    refillWriteTanks(shard, nowMs);
-    const status = quotaStatus(shard, payload);
-    if (status != STATUS_OK) return status;
-  }
+  const ofShard = shardStatus(shard, payload, nowMs);
+  if (ofShard != STATUS_OK) return ofShard;
+  const ofRoute = routeStatus(tanks, payload, nowMs);
+  if (ofRoute != STATUS_OK) return ofRoute;
   const length = frameBytes(payload);
   const address = segmentWithRoom(shard, length, nowMs);
   if (address == 0) return STATUS_NO_MEMORY;
-  if (shard.writeQuotas != 0) {
-    shard.recordTokens -= 1;
-    shard.byteTokens -= payload;
-  }
+  takeFromShard(shard, payload);
+  takeFromRoute(tanks, payload);
   const segment = segmentOf(address);
   const index = nextIndexOf(shard);
   writeFrame(segment.base + segment.used, index, nowMs, rowKey(row), keyLength, dataLength);
@@ -130,13 +117,24 @@ function appendRecord(shard: Shard, row: u32, nowMs: f64): u32 {
 /** Bytes of frames that the batch appended so far. */
 let bytesAppended: u32 = 0;
 
+/**
+ * Notes a refusal. What a retry waits for is a quota, so that an injected fault gives way to the first
+ * record that is refused for a reason of its own.
+ */
 function refuseRow(shard: Shard, row: u32, position: u32, status: u32): void {
   const entry = listed + position * LISTED_BYTES;
-  if (load<u32>(entry, 4) == STATUS_OK) {
+  const noted = load<u32>(entry, 4);
+  if (noted == STATUS_OK || (noted == STATUS_FAULT && status != STATUS_ORDER)) {
     store<u32>(entry, status, 4);
     store<u32>(entry, rowKeyLength(row) + rowDataLength(row), 8);
   }
   shard.refusedBatch = batchNumber;
+}
+
+/** Slot of the shard that takes a row of the batch. */
+function slotOfRow(route: u32, tanks: RouteTanks, row: u32): u32 {
+  if (tanks.spread == 0) return slotOfHashKey(route, rowHashHigh(row), rowHashLow(row));
+  return slotOfTurn(route, tanks);
 }
 
 /**
@@ -150,21 +148,25 @@ export function appendBatch(
   nowMs: f64,
   recordBytesMax: u32,
 ): u32 {
-  const problem = checkBatch(batch, byteLength, recordBytesMax);
+  const tanks = routeTanks(route);
+  const keyBytesMin: u32 = tanks.spread == 0 ? 1 : 0;
+  const problem = checkBatch(batch, byteLength, recordBytesMax, keyBytesMin);
   if (problem != BATCH_OK) return problem;
   const count = batchCount(batch);
   const ordered = batchIsOrdered(batch);
-  hashBatch(count);
+  if (tanks.spread == 0) hashBatch(count);
   batchNumber = max(1, batchNumber + 1);
   listedCount = 0;
   bytesAppended = 0;
   let refused: u32 = 0;
   for (let row: u32 = 0; row < count; row++) {
-    const shard = shardAt(slotOfHashKey(route, rowHashHigh(row), rowHashLow(row)));
+    const shard = shardAt(slotOfRow(route, tanks, row));
     const position = listShard(shard);
     const index = nextIndexOf(shard);
-    const status =
-      ordered && shard.refusedBatch == batchNumber ? STATUS_ORDER : appendRecord(shard, row, nowMs);
+    let status = STATUS_OK;
+    if (ordered && shard.refusedBatch == batchNumber) status = STATUS_ORDER;
+    else if (rowHasFault(row)) status = STATUS_FAULT;
+    else status = appendRecord(shard, tanks, row, nowMs);
     if (status != STATUS_OK) {
       refuseRow(shard, row, position, status);
       refused++;
@@ -172,7 +174,7 @@ export function appendBatch(
     const result = results + row * RESULT_ROW_BYTES;
     store<u32>(result, position);
     store<u32>(result, status, 4);
-    store<u64>(result, status == STATUS_OK ? index : 0, 8);
+    store<u64>(result, status == STATUS_OK ? index : <u64>routeLimit(tanks, status), 8);
   }
   setField(0, count);
   setField(1, refused);
@@ -181,12 +183,9 @@ export function appendBatch(
   return BATCH_OK;
 }
 
-/** Ms until the shard's quotas allow one record of `bytes`; 0 when they do now. */
+/** Ms until the quotas of the shard and of its route allow one record of `bytes`; 0 when they do now. */
 export function writeRetryAfterMs(shard: Shard, bytes: u32, nowMs: f64): f64 {
-  if (shard.writeQuotas == 0) return 0;
-  const elapsedMs = nowMs - shard.refillMs;
-  const perSecond: f64 = WRITE_RECORDS_PER_SECOND;
-  const records = refilled(shard.recordTokens, perSecond, perSecond, elapsedMs);
-  const level = refilled(shard.byteTokens, WRITE_TANK_BYTES, WRITE_BYTES_PER_SECOND, elapsedMs);
-  return max(waitFor(records, 1, perSecond), waitFor(level, bytes, WRITE_BYTES_PER_SECOND));
+  const ofShard = shardRetryAfterMs(shard, bytes, nowMs);
+  if (shard.route == NO_ROUTE) return ofShard;
+  return max(ofShard, routeRetryAfterMs(routeTanks(shard.route), bytes, nowMs));
 }

@@ -31,6 +31,7 @@ import {
   PARTITION_KEY_CHARACTERS_MAX,
   RECORDS_PER_CALL_MAX,
   ROW_EXPLICIT_HASH_KEY,
+  ROW_FAULT,
   ROW_HEADER_BYTES,
 } from "../layout";
 import { setField } from "../memory/scratch";
@@ -38,6 +39,7 @@ import { takeTable } from "../memory/tables";
 
 const ROW_ENTRY_BYTES: u32 = 24;
 const EXPLICIT_HASH_KEY_BYTES: u32 = 16;
+const ROW_FLAGS: u32 = ROW_EXPLICIT_HASH_KEY | ROW_FAULT;
 /** Bytes of one character of UTF-8, at most. */
 const CHARACTER_BYTES_MAX: u32 = 4;
 
@@ -79,6 +81,11 @@ export function rowKeyLength(row: u32): u32 {
   return load<u16>(load<u32>(rows + row * ROW_ENTRY_BYTES, 20));
 }
 
+/** Whether a row is to be refused, because a fault was injected. */
+export function rowHasFault(row: u32): bool {
+  return (load<u16>(load<u32>(rows + row * ROW_ENTRY_BYTES, 20), 2) & ROW_FAULT) != 0;
+}
+
 /** Length of a row's data. */
 export function rowDataLength(row: u32): u32 {
   return load<u32>(load<u32>(rows + row * ROW_ENTRY_BYTES, 20), 4);
@@ -117,14 +124,18 @@ function characters(key: usize, length: u32): u32 {
 }
 
 /** Checks a row whose header lies before `end`, and notes where it is. */
-function checkRow(row: u32, at: usize, end: usize, recordBytesMax: u32): u32 {
+function checkRow(
+  row: u32,
+  at: usize,
+  end: usize,
+  recordBytesMax: u32,
+  keyBytesMin: u32,
+): u32 {
   const keyLength = <u32>load<u16>(at);
   const flags = <u32>load<u16>(at, 2);
   const dataLength = load<u32>(at, 4);
-  if ((flags & ~ROW_EXPLICIT_HASH_KEY) != 0) {
-    return refuse(BATCH_ROW_FLAGS, row, flags, ROW_EXPLICIT_HASH_KEY);
-  }
-  if (keyLength == 0) return refuse(BATCH_KEY_EMPTY, row, 0, 1);
+  if ((flags & ~ROW_FLAGS) != 0) return refuse(BATCH_ROW_FLAGS, row, flags, ROW_FLAGS);
+  if (keyLength < keyBytesMin) return refuse(BATCH_KEY_EMPTY, row, keyLength, keyBytesMin);
   const payload = <u64>keyLength + <u64>dataLength;
   if (payload > <u64>recordBytesMax) {
     return refuse(BATCH_RECORD_BYTES, row, <f64>payload, recordBytesMax);
@@ -154,7 +165,12 @@ function rowBytes(body: u32): u32 {
 }
 
 /** Checks the whole batch and notes its rows; BATCH_OK, or a code with details in the scratch area. */
-export function checkBatch(batch: usize, byteLength: u32, recordBytesMax: u32): u32 {
+export function checkBatch(
+  batch: usize,
+  byteLength: u32,
+  recordBytesMax: u32,
+  keyBytesMin: u32,
+): u32 {
   const problem = checkHeader(batch, byteLength);
   if (problem != BATCH_OK) return problem;
   const count = batchCount(batch);
@@ -164,7 +180,7 @@ export function checkBatch(batch: usize, byteLength: u32, recordBytesMax: u32): 
     if (end - at < ROW_HEADER_BYTES) {
       return refuse(BATCH_ROW_BOUNDS, row, ROW_HEADER_BYTES, <f64>(end - at));
     }
-    const code = checkRow(row, at, end, recordBytesMax);
+    const code = checkRow(row, at, end, recordBytesMax, keyBytesMin);
     if (code != BATCH_OK) return code;
     at = (rowKey(row) + rowKeyLength(row) + rowDataLength(row) + 7) & ~7;
   }

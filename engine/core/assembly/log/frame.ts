@@ -15,8 +15,8 @@ import {
 const FUSED_BYTES_MAX: u32 = 4096;
 /** Longest key in bytes: 256 characters of four bytes. */
 const KEY_BYTES_MAX: u32 = 1024;
-/** Smallest frame: a key of one byte, no data. */
-const FRAME_BYTES_MIN: u32 = 48;
+/** Smallest frame: no key, as records that are spread may have none, and no data. */
+const FRAME_BYTES_MIN: u32 = FRAME_HEADER_BYTES;
 /** Bytes of the header that the hash covers: one stripe. */
 const HASHED_HEADER_BYTES: u32 = 32;
 
@@ -76,7 +76,6 @@ export function frameIsPlausible(frame: usize, end: usize): bool {
   return (
     <usize>length <= end - frame &&
     dataLength < length &&
-    keyLength >= 1 &&
     keyLength <= KEY_BYTES_MAX &&
     length == frameBytes(keyLength + dataLength)
   );

@@ -2,7 +2,7 @@
  * Shards and segments outside of the append path: closing segments by hand, raising an index,
  * removing a shard.
  */
-import { clearRoute } from "../hash/routes";
+import { removeRoute } from "../hash/routes";
 import { forgetShard } from "./durability";
 import { closeSegment, dropSegment, segmentOf } from "./segment";
 import { NO_ROUTE, nextIndexOf, Shard, shardAt, shardSlots } from "./shard";
@@ -40,7 +40,7 @@ export function raiseNextIndex(shard: Shard, nextIndex: u64): void {
 /** Drops a shard with all its segments. A route that it was on is gone. */
 export function removeShard(shard: Shard): void {
   forgetShard(shard);
-  if (shard.route != NO_ROUTE) clearRoute(shard.route);
+  if (shard.route != NO_ROUTE) removeRoute(shard.route);
   while (shard.head != 0) dropSegment(segmentOf(shard.head));
   shard.present = 0;
 }

@@ -21,6 +21,13 @@ interface CoreFunctions {
   ): void;
   removeShard(slot: number): void;
   setRoutes(route: number, slots: number, count: number): number;
+  setRouteSettings(
+    route: number,
+    recordsPerSecond: number,
+    bytesPerSecond: number,
+    spread: number,
+  ): void;
+  setWriteQuotas(slot: number, enforced: number): void;
   routePresent(route: number): number;
   routeKey(route: number, key: number, length: number): number;
   raiseNextIndex(slot: number, nextIndex: number): void;
@@ -100,6 +107,8 @@ const NAMES: Record<keyof CoreFunctions, true> = {
   addShard: true,
   removeShard: true,
   setRoutes: true,
+  setRouteSettings: true,
+  setWriteQuotas: true,
   routePresent: true,
   routeKey: true,
   raiseNextIndex: true,

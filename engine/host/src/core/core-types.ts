@@ -34,6 +34,14 @@ export interface ShardPlacement {
   readonly writeQuotas: boolean;
 }
 
+/** How a route takes records. */
+export interface RouteSettings {
+  /** Quota of all the route's shards together, with a tank of one second (bytes: at least 10 MiB); null for none. */
+  readonly quota: { readonly recordsPerSecond: number; readonly bytesPerSecond: number } | null;
+  /** Spreads records evenly over the shards, whatever their keys; keys may then be empty. */
+  readonly spread: boolean;
+}
+
 /** Settings of one append. */
 export interface AppendSettings {
   readonly route: number;
@@ -56,7 +64,10 @@ export interface AppendRow {
   readonly slot: number;
   /** One of the STATUS_* constants of the layout. */
   readonly status: number;
-  /** Sequence index; 0 when the record was refused. */
+  /**
+   * Sequence index. When the record was refused 0, or with the status of a stream's rate that rate per
+   * second.
+   */
   readonly index: number;
 }
 
@@ -124,6 +135,8 @@ export interface ShardPosition {
   readonly nextIndex: number;
   /** Index after the last durable record. */
   readonly durableIndex: number;
+  /** Whether records were appended that are not durable yet. */
+  readonly provisional: boolean;
   /** Ordinal of the next segment. */
   readonly nextOrdinal: number;
   /** Arrival of the last durable record in ms, 0 when there is none. */
@@ -168,7 +181,14 @@ export interface ShardLogCore {
   removeShard(slot: number): void;
   /** Sets the open shards of a stream; any order; together they must cover the ring exactly once. */
   setRoutes(route: number, slots: readonly number[]): void;
-  /** Slot of the shard that takes a partition key (UTF-8) on a route. */
+  /**
+   * Sets how a route takes records; a route begins with no quota and without spreading. The tank of a
+   * new quota is full. Capacity that a rewound append took is not given back.
+   */
+  setRouteSettings(route: number, settings: RouteSettings): void;
+  /** Whether the write quotas of a shard are enforced from now on. */
+  setWriteQuotas(slot: number, enforced: boolean): void;
+  /** Slot of the shard that takes a partition key (UTF-8) on a route, when it does not spread. */
   routeKey(route: number, key: Uint8Array): number;
   /** Raises the shard's next sequence index; lower values are ignored. Closes the open segment when it raises. */
   raiseNextIndex(slot: number, nextIndex: number): void;
@@ -187,7 +207,10 @@ export interface ShardLogCore {
     nowMs: number,
     describe: (slot: number) => { shardIndex: number; createdSeconds: number },
   ): ArrayBuffer;
-  /** Milliseconds until the shard's write tanks take `bytes` more in one record; 0 when they do now. */
+  /**
+   * Milliseconds until the write tanks of the shard, and those of the route that it is on, take `bytes`
+   * more in one record; 0 when they do now.
+   */
   writeRetryAfterMs(slot: number, bytes: number, nowMs: number): number;
   /** Whether anything was appended since the last cut. */
   hasProvisional(): boolean;

@@ -10,8 +10,6 @@ import {
   READ_ABSENT,
   READ_END,
   ROUTE_OK,
-  ROUTE_RING,
-  ROUTE_TAKEN,
   STATE_CLOSED,
   STATE_SEALING,
 } from "@millrace/core/border";
@@ -35,6 +33,7 @@ import {
   intactRanges,
   olderFirst,
 } from "./core-segments.ts";
+import { checkPlacement, checkRouteSettings, refusedRoute, writeRange } from "./core-shards.ts";
 import type {
   AppendOutcome,
   AppendRow,
@@ -43,6 +42,7 @@ import type {
   CoreOptions,
   IntactRange,
   ReadRange,
+  RouteSettings,
   Run,
   SealableSegment,
   SealFields,
@@ -54,8 +54,6 @@ import type {
 const SHARD_SLOTS_MAX = 65_535;
 const ROUTES_MAX = 65_535;
 const ARENA_BYTES_LIMIT = 0xc000_0000;
-const HASH_KEY_MAX = (1n << 128n) - 1n;
-const LOW_HALF = (1n << 64n) - 1n;
 const NO_BATCH: BatchCounts = { recordCount: 0, refusedCount: 0, shardCount: 0 };
 
 /** The shard log over one instance of the core's Wasm module. */
@@ -99,33 +97,12 @@ export class Core implements ShardLogCore {
 
   /** {@inheritDoc ShardLogCore.addShard} */
   addShard(placement: ShardPlacement): void {
-    const { slot, startingHashKey, endingHashKey } = placement;
-    checkInteger("slot", slot, 0, this.#options.shardSlotsMax - 1);
-    checkInteger("streamUid", placement.streamUid, 0, U32_MAX);
-    checkInteger("shardUid", placement.shardUid, 0, U32_MAX);
-    checkCounter("nextIndex", placement.nextIndex);
-    checkCounter("nextOrdinal", placement.nextOrdinal, 1);
-    if (startingHashKey < 0n || endingHashKey > HASH_KEY_MAX || startingHashKey > endingHashKey) {
-      throw new InvalidArgumentError(
-        `The hash key range ${startingHashKey}-${endingHashKey} does not lie in 0-${HASH_KEY_MAX}.`,
-        {
-          argument: "startingHashKey",
-          value: String(startingHashKey),
-          limit: String(HASH_KEY_MAX),
-        },
-      );
-    }
+    const { slot } = placement;
+    checkPlacement(placement, this.#options.shardSlotsMax);
     if (this.#core.exports.shardPresent(slot) !== 0) {
       throw new InvalidArgumentError(`Slot ${slot} is taken.`, { argument: "slot", value: slot });
     }
-    const { view, scratchBytes } = this.#core;
-    const words = [
-      startingHashKey >> 64n,
-      startingHashKey & LOW_HALF,
-      endingHashKey >> 64n,
-      endingHashKey & LOW_HALF,
-    ];
-    for (const [i, word] of words.entries()) view.setBigUint64(scratchBytes + i * 8, word, true);
+    writeRange(this.#core, placement);
     this.#core.exports.addShard(
       slot,
       placement.streamUid,
@@ -149,16 +126,28 @@ export class Core implements ShardLogCore {
     const list = new Uint8Array(Uint32Array.from(slots).buffer);
     const code = this.#core.exports.setRoutes(route, this.#core.writeInput(list), slots.length);
     if (code === ROUTE_OK) return;
-    const problem =
-      code === ROUTE_RING
-        ? "do not cover the ring of hash keys exactly once"
-        : code === ROUTE_TAKEN
-          ? "are in part on another route"
-          : "are in part not there";
-    throw new InvalidArgumentError(`The ${slots.length} shards of route ${route} ${problem}.`, {
-      argument: "slots",
-      value: slots.length,
-    });
+    throw refusedRoute(route, slots.length, code);
+  }
+
+  /**
+   * {@inheritDoc ShardLogCore.setRouteSettings} The tank of another quota keeps its level as far as it
+   * fits. The settings outlive a change of the route's shards, and go with the last of them.
+   */
+  setRouteSettings(route: number, settings: RouteSettings): void {
+    this.#routed(route);
+    const { quota, spread } = settings;
+    checkRouteSettings(settings);
+    this.#core.exports.setRouteSettings(
+      route,
+      quota?.recordsPerSecond ?? 0,
+      quota?.bytesPerSecond ?? 0,
+      spread ? 1 : 0,
+    );
+  }
+
+  /** {@inheritDoc ShardLogCore.setWriteQuotas} */
+  setWriteQuotas(slot: number, enforced: boolean): void {
+    this.#core.exports.setWriteQuotas(this.#present(slot), enforced ? 1 : 0);
   }
 
   /** {@inheritDoc ShardLogCore.routeKey} */
@@ -185,6 +174,7 @@ export class Core implements ShardLogCore {
       durableIndex: core.field(1),
       nextOrdinal: core.field(2),
       durableMs: core.field(3),
+      provisional: core.field(4) !== 0,
     };
   }
 

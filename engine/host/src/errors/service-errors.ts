@@ -18,6 +18,13 @@ export class ValidationError extends MillraceError {
   }
 }
 
+/** A call's input is not of the types that the service model states, or its bytes cannot be read. */
+export class SerializationError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("SerializationException", message, details);
+  }
+}
+
 /** What the call names does not exist. */
 export class ResourceNotFoundError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
@@ -101,5 +108,47 @@ export class RequestTooLargeError extends MillraceError {
 export class RecordTooLargeError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
     super("ValidationException", message, details);
+  }
+}
+
+/** A resource policy denies the call, or a stranger has no policy that allows it. */
+export class AccessDeniedError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("AccessDeniedException", message, details);
+  }
+}
+
+/** A shard iterator is older than five minutes. */
+export class ExpiredIteratorError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ExpiredIteratorException", message, details);
+  }
+}
+
+/** A pagination token is older than five minutes. */
+export class ExpiredNextTokenError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ExpiredNextTokenException", message, details);
+  }
+}
+
+/** The call would have been made, had it not been a dry run. */
+export class DryRunError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("DryRunOperationException", message, details);
+  }
+}
+
+/** The operation is known and its input is right, but this build cannot do it; the message says what is missing. */
+export class NotSupportedError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("NotSupportedException", message, details);
+  }
+}
+
+/** An injected fault ended the connection; the call may have taken effect. */
+export class ConnectionDroppedError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("ConnectionDroppedException", message, { retryable: true, ...details });
   }
 }

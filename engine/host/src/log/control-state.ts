@@ -2,47 +2,42 @@
  * The control state: what all control records so far come to. Pure and deterministic: the same
  * records in the same order give the same state on every leader, and a snapshot of it stands for them.
  */
-import { UnsupportedFormatError } from "../errors/index.ts";
+import {
+  InternalFailureError,
+  ResourceNotFoundError,
+  UnsupportedFormatError,
+} from "../errors/index.ts";
 import {
   type ControlRecord,
+  type DocumentValue,
   KNOWN_KINDS,
   type ShardDefinition,
   type StreamDefinition,
+  type StreamSettings,
 } from "./control-records.ts";
+import {
+  type ControlSnapshot,
+  type ShardState,
+  type StoredSnapshot,
+  upgradeSnapshot,
+  upgradeStream,
+} from "./control-snapshot.ts";
+import { DocumentMap } from "./document-map.ts";
+import { ringProblem } from "./shard-ring.ts";
+import { UidRanges } from "./uid-ranges.ts";
 
-/** A shard with its place in the log. */
-export interface ShardState extends ShardDefinition {
-  readonly streamUid: number;
-  /** Ordinal of the last segment that is in the store; all before it are too, or were trimmed. */
-  readonly sealedThrough: number;
-  /** Ordinal of the last segment that retention dropped. */
-  readonly trimmedThrough: number;
-  /** Sequence index before which retention dropped everything. */
-  readonly trimmedBefore: number;
-  /** No record of the shard can have this index or a later one unless the WAL still holds it. */
-  readonly nextIndexFloor: number;
-}
+export type { ControlSnapshot, ShardState } from "./control-snapshot.ts";
 
-/** Snapshot as JSON; `version` guards against older builds. */
-export interface ControlSnapshot {
-  readonly version: 1;
-  readonly nextStreamUid: number;
-  readonly nextShardUid: number;
-  /** Creation seconds of the newest stream that had each name, deleted ones included. */
-  readonly lastCreatedSeconds: Readonly<Record<string, number>>;
-  readonly streams: readonly Omit<StreamDefinition, "shards">[];
-  readonly shards: readonly ShardState[];
-  /** Uids of deleted shards whose segments may still be in the store. */
-  readonly deletedShards: readonly number[];
-}
+type Reshard = Extract<ControlRecord, { kind: "stream-resharded" }>;
 
-/** Streams and shards as the committed control records describe them. */
+/** Streams, shards and documents as the committed control records describe them. */
 export class ControlState {
-  readonly #streams = new Map<number, StreamDefinition>();
-  readonly #shards = new Map<number, ShardState>();
-  readonly #lastCreatedSeconds = new Map<string, number>();
-  /** Shards of deleted streams, as long as segments of theirs may be in the store. */
-  readonly #deletedShards = new Set<number>();
+  #streams = new Map<number, StreamDefinition>();
+  #shards = new Map<number, ShardState>();
+  #lastCreatedSeconds = new Map<string, number>();
+  /** Shards of deleted streams and expired ones: a segment of theirs in the store is nobody's loss. */
+  #deletedShards = new UidRanges();
+  #documents = new DocumentMap();
   #nextStreamUid = 1;
   #nextShardUid = 1;
 
@@ -51,7 +46,7 @@ export class ControlState {
     return this.#streams.values();
   }
 
-  /** All shards, in the order of their creation. */
+  /** All shards that are not expired, closed ones included, in the order of their creation. */
   shards(): IterableIterator<ShardState> {
     return this.#shards.values();
   }
@@ -64,6 +59,26 @@ export class ControlState {
     return this.#shards.get(uid);
   }
 
+  /** Number of streams. */
+  get streamCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Number of shards that are not expired, closed ones included. */
+  get shardCount(): number {
+    return this.#shards.size;
+  }
+
+  /** The value under a key. */
+  document(key: string): DocumentValue | undefined {
+    return this.#documents.get(key);
+  }
+
+  /** Keys of documents that begin with a prefix, in ascending order. */
+  documentKeys(prefix: string): string[] {
+    return this.#documents.keys(prefix);
+  }
+
   get nextStreamUid(): number {
     return this.#nextStreamUid;
   }
@@ -72,14 +87,9 @@ export class ControlState {
     return this.#nextShardUid;
   }
 
-  /** Whether the shard's stream was deleted, and its segments may still be in the store. */
+  /** Whether the shard is expired or its stream was deleted. */
   wasDeleted(shardUid: number): boolean {
     return this.#deletedShards.has(shardUid);
-  }
-
-  /** No segment of a deleted shard is in the store any more. */
-  forgetDeleted(): void {
-    this.#deletedShards.clear();
   }
 
   /** Never gives these uids to anyone new: the log holds something of theirs, whether known or not. */
@@ -88,19 +98,50 @@ export class ControlState {
     this.#nextShardUid = Math.max(this.#nextShardUid, shardUid + 1);
   }
 
-  /** Seconds that a new stream of this name must be created after, so that sequence numbers never return. */
+  /**
+   * Seconds that a new shard of a stream of this name must be created after, so that sequence numbers
+   * never return.
+   */
   lastCreatedSeconds(name: string): number {
     return this.#lastCreatedSeconds.get(name) ?? 0;
   }
 
-  /** Applies one committed record. @throws UnsupportedFormatError for a kind that this build does not know. */
+  /** A state of its own that is equal to this one. */
+  copy(): ControlState {
+    const copy = new ControlState();
+    copy.#streams = new Map(this.#streams);
+    copy.#shards = new Map(this.#shards);
+    copy.#lastCreatedSeconds = new Map(this.#lastCreatedSeconds);
+    copy.#deletedShards = new UidRanges(this.#deletedShards.ranges());
+    copy.#documents = new DocumentMap(this.#documents.entries());
+    copy.#nextStreamUid = this.#nextStreamUid;
+    copy.#nextShardUid = this.#nextShardUid;
+    return copy;
+  }
+
+  /**
+   * Applies one record.
+   *
+   * @throws UnsupportedFormatError for a kind that this build does not know.
+   * @throws ResourceNotFoundError, InternalFailureError for a record that contradicts the state, which
+   * then stays as it was.
+   */
   apply(record: ControlRecord): void {
     switch (record.kind) {
       case "stream-created":
-        this.#createStream(record.stream);
+        this.#createStream(upgradeStream(record.stream));
         return;
       case "stream-deleted":
         this.#deleteStream(record.streamUid);
+        return;
+      case "stream-updated":
+        this.#updateStream(record.streamUid, record.settings);
+        return;
+      case "stream-resharded":
+        this.#reshard(record);
+        return;
+      case "shards-expired":
+        this.#expire(record.shardUids);
         return;
       case "segments-sealed":
         for (const { key, lastIndex } of record.segments) {
@@ -117,6 +158,12 @@ export class ControlState {
           trimmedThrough: Math.max(shard.trimmedThrough, record.throughOrdinal),
         }));
         return;
+      case "document-put":
+        this.#documents.put(record.key, record.value);
+        return;
+      case "document-deleted":
+        this.#documents.delete(record.key);
+        return;
       default:
         throw unknownKind(record);
     }
@@ -125,57 +172,42 @@ export class ControlState {
   /** The state as JSON. `nextIndexOf` gives each shard's next sequence index as of now. */
   snapshot(nextIndexOf: (shardUid: number) => number): ControlSnapshot {
     return {
-      version: 1,
+      version: 2,
       nextStreamUid: this.#nextStreamUid,
       nextShardUid: this.#nextShardUid,
       lastCreatedSeconds: Object.fromEntries(this.#lastCreatedSeconds),
       streams: [...this.#streams.values()].map(({ shards: _, ...stream }) => stream),
-      deletedShards: [...this.#deletedShards],
+      deletedShards: this.#deletedShards.ranges(),
       shards: [...this.#shards.values()].map((shard) => ({
         ...shard,
         nextIndexFloor: Math.max(shard.nextIndexFloor, nextIndexOf(shard.uid)),
       })),
+      documents: Object.fromEntries(this.#documents.entries()),
     };
   }
 
-  /** Replaces the state by a snapshot. @throws UnsupportedFormatError for a snapshot of a newer build. */
-  restore(snapshot: ControlSnapshot): void {
-    if (snapshot.version !== 1) {
-      throw new UnsupportedFormatError(
-        `the log holds a snapshot of version ${String(snapshot.version)}; this build knows version 1`,
-        { argument: "snapshot.version", value: snapshot.version, limit: 1 },
-      );
-    }
-    this.#streams.clear();
-    this.#shards.clear();
-    this.#lastCreatedSeconds.clear();
-    for (const uid of snapshot.deletedShards) this.#deletedShards.add(uid);
+  /** Replaces the state by a snapshot of any version. @throws UnsupportedFormatError for one of a newer build. */
+  restore(stored: StoredSnapshot): void {
+    const snapshot = upgradeSnapshot(stored);
+    this.#deletedShards = new UidRanges(snapshot.deletedShards);
     this.reserve(snapshot.nextStreamUid - 1, snapshot.nextShardUid - 1);
-    for (const [name, seconds] of Object.entries(snapshot.lastCreatedSeconds)) {
-      this.#lastCreatedSeconds.set(name, seconds);
-    }
-    for (const shard of snapshot.shards) this.#shards.set(shard.uid, shard);
+    this.#lastCreatedSeconds = new Map(Object.entries(snapshot.lastCreatedSeconds));
+    this.#documents = new DocumentMap(Object.entries(snapshot.documents));
+    this.#shards = new Map(snapshot.shards.map((shard) => [shard.uid, shard]));
+    this.#streams = new Map();
     for (const stream of snapshot.streams) {
       const shards = snapshot.shards.filter((shard) => shard.streamUid === stream.uid);
-      this.#streams.set(stream.uid, { ...stream, shards });
+      this.#streams.set(stream.uid, { ...stream, shards: byIndex(shards.map(definitionOf)) });
     }
   }
 
   #createStream(stream: StreamDefinition): void {
+    if (this.#streams.has(stream.uid)) throw contradiction(`stream uid ${stream.uid} exists`);
+    this.#checkNew(stream.shards);
+    checkRing(stream);
     this.#streams.set(stream.uid, stream);
-    for (const shard of stream.shards) {
-      this.#shards.set(shard.uid, {
-        ...shard,
-        streamUid: stream.uid,
-        sealedThrough: 0,
-        trimmedThrough: 0,
-        trimmedBefore: 0,
-        nextIndexFloor: 0,
-      });
-      this.reserve(stream.uid, shard.uid);
-      const last = this.lastCreatedSeconds(stream.name);
-      this.#lastCreatedSeconds.set(stream.name, Math.max(last, shard.createdSeconds));
-    }
+    this.reserve(stream.uid, 0);
+    for (const shard of stream.shards) this.#addShard(stream, shard);
   }
 
   #deleteStream(streamUid: number): void {
@@ -187,11 +219,112 @@ export class ControlState {
     }
   }
 
+  #updateStream(streamUid: number, settings: Partial<StreamSettings>): void {
+    this.#streams.set(streamUid, { ...this.#require(streamUid), ...settings });
+  }
+
+  #reshard({ streamUid, atMs, closed, opened }: Reshard): void {
+    const stream = this.#require(streamUid);
+    for (const uid of closed) {
+      const open = stream.shards.some((shard) => shard.uid === uid && !isClosed(shard));
+      if (!open) throw contradiction(`shard uid ${uid} of stream ${stream.name} is not open`);
+    }
+    this.#checkNew(opened);
+    const reused = opened.find(({ shardIndex }) => shardIndex < stream.nextShardIndex);
+    if (reused !== undefined) {
+      throw contradiction(
+        `shard index ${reused.shardIndex} of stream ${stream.name} was given out`,
+      );
+    }
+    const kept = stream.shards.map((shard) =>
+      closed.includes(shard.uid) ? { ...shard, closedMs: atMs } : shard,
+    );
+    const resharded = {
+      ...stream,
+      shards: byIndex([...kept, ...opened]),
+      nextShardIndex: Math.max(
+        ...opened.map(({ shardIndex }) => shardIndex + 1),
+        stream.nextShardIndex,
+      ),
+    };
+    checkRing(resharded);
+    this.#streams.set(streamUid, resharded);
+    for (const uid of closed) this.#update(uid, () => ({ closedMs: atMs }));
+    for (const shard of opened) this.#addShard(resharded, shard);
+  }
+
+  #expire(shardUids: readonly number[]): void {
+    // Shards whose stream was deleted meanwhile have nothing left to expire.
+    const known = shardUids.flatMap((uid) => this.#shards.get(uid) ?? []);
+    const open = known.find((shard) => !isClosed(shard));
+    if (open !== undefined)
+      throw contradiction(`shard uid ${open.uid} expires although it is open`);
+    for (const { uid, streamUid } of known) {
+      const stream = this.#require(streamUid);
+      const shards = stream.shards.filter((shard) => shard.uid !== uid);
+      this.#streams.set(streamUid, { ...stream, shards });
+      this.#shards.delete(uid);
+      this.#deletedShards.add(uid);
+    }
+  }
+
+  #addShard(stream: StreamDefinition, shard: ShardDefinition): void {
+    this.#shards.set(shard.uid, {
+      ...shard,
+      streamUid: stream.uid,
+      sealedThrough: 0,
+      trimmedThrough: 0,
+      trimmedBefore: 0,
+      nextIndexFloor: 0,
+    });
+    this.reserve(0, shard.uid);
+    const last = this.lastCreatedSeconds(stream.name);
+    this.#lastCreatedSeconds.set(stream.name, Math.max(last, shard.createdSeconds));
+  }
+
+  #checkNew(shards: readonly ShardDefinition[]): void {
+    const taken = shards.find(({ uid }) => this.#shards.has(uid) || this.#deletedShards.has(uid));
+    if (taken !== undefined) throw contradiction(`shard uid ${taken.uid} was given out`);
+  }
+
+  #require(streamUid: number): StreamDefinition {
+    const stream = this.#streams.get(streamUid);
+    if (stream === undefined) throw ResourceNotFoundError.stream(`uid ${streamUid}`);
+    return stream;
+  }
+
   /** Changes a shard; one that was deleted in the meantime has nothing left to change. */
   #update(uid: number, change: (shard: ShardState) => Partial<ShardState>): void {
     const shard = this.#shards.get(uid);
     if (shard !== undefined) this.#shards.set(uid, { ...shard, ...change(shard) });
   }
+}
+
+function isClosed(shard: ShardDefinition): boolean {
+  return shard.closedMs !== undefined;
+}
+
+/** A shard without its place in the log. */
+function definitionOf(shard: ShardState): ShardDefinition {
+  const { streamUid, sealedThrough, trimmedThrough, trimmedBefore, nextIndexFloor, ...definition } =
+    shard;
+  return definition;
+}
+
+function byIndex<Shard extends ShardDefinition>(shards: readonly Shard[]): Shard[] {
+  return [...shards].sort((a, b) => a.shardIndex - b.shardIndex);
+}
+
+/** Every hash key belongs to exactly one open shard, whatever happens to a stream. */
+function checkRing(stream: StreamDefinition): void {
+  const problem = ringProblem(stream.shards);
+  if (problem !== undefined) throw contradiction(`stream ${stream.name}: ${problem}`);
+}
+
+function contradiction(what: string): InternalFailureError {
+  return new InternalFailureError(`a control record contradicts the state of the log: ${what}`, {
+    argument: "record",
+  });
 }
 
 function unknownKind(record: never): UnsupportedFormatError {

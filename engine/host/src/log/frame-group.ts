@@ -28,12 +28,17 @@ export interface PendingChange {
 /** The contents of one frame. */
 export class FrameGroup {
   readonly puts: AppendedPut[] = [];
-  readonly changes: PendingChange[] = [];
+  #changes: PendingChange[] = [];
   /** Bytes of the appended frames. */
   recordBytes = 0;
 
+  /** In the order in which they came. */
+  get changes(): readonly PendingChange[] {
+    return this.#changes;
+  }
+
   get empty(): boolean {
-    return this.puts.length === 0 && this.changes.length === 0;
+    return this.puts.length === 0 && this.#changes.length === 0;
   }
 
   /** Bytes of the requests that wait. */
@@ -41,10 +46,19 @@ export class FrameGroup {
     return this.puts.reduce((sum, put) => sum + put.byteLength, 0);
   }
 
+  addChange(change: PendingChange): void {
+    this.#changes.push(change);
+  }
+
+  /** Leaves changes out that are settled otherwise. */
+  dropChanges(dropped: ReadonlySet<PendingChange>): void {
+    this.#changes = this.#changes.filter((change) => !dropped.has(change));
+  }
+
   /** Rejects everyone who waits. */
   reject(error: Error): void {
     for (const put of this.puts) put.reject(error);
-    for (const change of this.changes) change.reject(error);
+    for (const change of this.#changes) change.reject(error);
   }
 
   /** Takes the puts of a stream out and returns them. */

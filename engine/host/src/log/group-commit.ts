@@ -16,6 +16,7 @@ import {
   MillraceError,
   ResourceNotFoundError,
 } from "../errors/index.ts";
+import { refuseContradictions } from "./change-check.ts";
 import type { ControlRecord } from "./control-records.ts";
 import { type AppendedPut, FrameGroup, type PendingChange } from "./frame-group.ts";
 import { writeFrame } from "./frame-writer.ts";
@@ -48,6 +49,8 @@ export interface GroupCommitListener {
    * store takes no more, when waiting has no prospect.
    */
   pressed(): MillraceError | undefined;
+  /** What was appended and not durable was taken back. */
+  rewound(): void;
   /** Nothing is written from now on. */
   failed(): void;
 }
@@ -128,7 +131,7 @@ export class GroupCommit {
         reject(this.#failure);
         return;
       }
-      this.#growing.changes.push({ records, sections, resolve, reject });
+      this.#growing.addChange({ records, sections, resolve, reject });
       this.pump();
     });
   }
@@ -146,6 +149,11 @@ export class GroupCommit {
     while (this.#failure === undefined) {
       this.#fill();
       if (this.#inFlight !== undefined || this.#growing.empty) return;
+      refuseContradictions(this.#context.control, this.#growing);
+      if (this.#growing.empty) {
+        this.#tellIdle();
+        continue;
+      }
       const group = this.#growing;
       this.#growing = new FrameGroup();
       if (this.#context.store.recoverable) {
@@ -318,6 +326,7 @@ export class GroupCommit {
     this.#growing = new FrameGroup();
     group.reject(reason);
     growing.reject(reason);
+    this.#listener.rewound();
     this.#tellIdle();
   }
 

@@ -12,8 +12,8 @@ import type { WalLedger } from "./wal-ledger.ts";
 
 /** A loss that recovery or a read found. */
 export interface DataLoss {
-  readonly kind: "wal-frame" | "segment";
-  /** Which frame or segment. */
+  readonly kind: "wal-frame" | "segment" | "log";
+  /** Which frame or segment, or the whole log. */
   readonly where: string;
   readonly reason: string;
   /** Number of records that are gone, when it can be told. */

@@ -103,6 +103,7 @@ export class Log {
       committed: (runs) => this.#committed(runs),
       applied: (record) => this.#applied(record),
       pressed: () => this.#pressed(),
+      rewound: () => this.#wakeClosed(),
       failed: () => this.#waiters.wakeAll(),
     });
     this.#sealer = new Sealer(context, this.#commit);
@@ -167,7 +168,12 @@ export class Log {
     return this.#reader.read(positions, limits);
   }
 
-  /** Index of the first durable record at or after a time (ms since the Unix epoch). */
+  /** Index of the first record that is durable and within the retention period; the end when there is none. */
+  trimHorizon(shard: SlottedShard): Promise<number> {
+    return this.#reader.trimHorizon(shard);
+  }
+
+  /** Index of the first durable record at or after a time (ms since the Unix epoch) that retention keeps. */
   indexAtTime(shard: SlottedShard, timeMs: number): Promise<number> {
     return this.#reader.indexAtTime(shard, timeMs);
   }
@@ -258,6 +264,15 @@ export class Log {
       case "stream-deleted":
         this.#removeStream(record.streamUid);
         return;
+      case "stream-updated":
+        this.#updateSettings(record.streamUid);
+        return;
+      case "stream-resharded":
+        this.#reshard(record);
+        return;
+      case "shards-expired":
+        this.#dropSegments(slots.removeClosed(record.shardUids));
+        return;
       case "segments-sealed":
         for (const { key, lastIndex } of record.segments) {
           if (control.shard(key[0]) === undefined) continue;
@@ -270,6 +285,9 @@ export class Log {
         if (shard !== undefined) core.trim(shard.slot, record.beforeIndex);
         return;
       }
+      case "document-put":
+      case "document-deleted":
+        return;
     }
   }
 
@@ -277,9 +295,41 @@ export class Log {
     this.#context.slots.addStream(stream, (uid) => requireShard(this.#context.control, uid));
   }
 
+  #updateSettings(streamUid: number): void {
+    const { slots, control } = this.#context;
+    const stream = control.stream(streamUid);
+    if (stream !== undefined) slots.updateSettings(stream);
+  }
+
+  /** Children take over from here on; whoever waits at the end of a parent learns that nothing follows. */
+  #reshard({
+    streamUid,
+    closed,
+    opened,
+  }: Extract<ControlRecord, { kind: "stream-resharded" }>): void {
+    const { slots, control, core } = this.#context;
+    const stream = control.stream(streamUid);
+    if (stream === undefined) return;
+    slots.reshard(stream, opened, (uid) => requireShard(control, uid));
+    const parents = closed.flatMap((uid) => slots.ofUid(uid)?.slot ?? []);
+    for (const slot of parents) core.roll(slot);
+    this.#waiters.wake(parents);
+    this.#sealer.kick();
+  }
+
+  /** The last records of a closed shard are gone: its end may be nearer than its readers know. */
+  #wakeClosed(): void {
+    const { slots, control } = this.#context;
+    const closed = [...control.shards()].filter(({ closedMs }) => closedMs !== undefined);
+    this.#waiters.wake(closed.flatMap(({ uid }) => slots.ofUid(uid)?.slot ?? []));
+  }
+
   #removeStream(streamUid: number): void {
-    const { slots, directory, store } = this.#context;
-    const shards = slots.removeStream(streamUid);
+    this.#dropSegments(this.#context.slots.removeStream(streamUid));
+  }
+
+  #dropSegments(shards: readonly SlottedShard[]): void {
+    const { directory, store } = this.#context;
     this.#waiters.wake(shards.map((shard) => shard.slot));
     const keys = shards.flatMap((shard) => directory.drop(shard.uid));
     // Segments that stay behind because of an error are garbage to the next leader.

@@ -3,7 +3,7 @@
  * twice is appended once and answered alike both times.
  *
  * A row keeps the last 32 results in a compact form: the first sequence index per shard and one bit
- * per record. The routes of the resent batch's own keys give the rest.
+ * per record. The resent batch's own keys give the rest, or the turns that the shards took.
  *
  * Entry in a WAL section:
  *    0  16B  producer id
@@ -11,7 +11,7 @@
  *   24  f64  time of the batch, ms
  *   32  u32  record count
  *   36  u32  shard count
- *   40       shards: {u32 shard uid, u32 zero, u64 first sequence index}
+ *   40       shards: {u32 shard uid, u32 place in the turn from 1 or zero, u64 first sequence index}
  *            bitmap: bit i of byte i / 8 is set when record i was accepted; padded to a multiple of 8
  */
 import { STATUS_OK } from "@millrace/core/layout";
@@ -19,6 +19,8 @@ import { padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 
 const ENTRY_HEADER_BYTES = 40;
 const ENTRY_SHARD_BYTES = 16;
+/** Stands for the first sequence index of a shard that had its turns and accepted nothing. */
+const NOTHING_ACCEPTED = Number.MAX_SAFE_INTEGER;
 /** Results that are kept per producer; also the number of batches a client may have in flight. */
 export const RESULTS_PER_PRODUCER = 32;
 /** A producer that sent nothing for this long is forgotten: 24 hours. */
@@ -34,6 +36,11 @@ export interface BatchResult {
   readonly recordCount: number;
   /** Sequence index of the first accepted record, by shard uid. */
   readonly firstIndexes: ReadonlyMap<number, number>;
+  /**
+   * Uids of the shards that took the records in turn, over and over; empty when the keys tell which
+   * record went where.
+   */
+  readonly turns: readonly number[];
   /** One bit per record. */
   readonly accepted: Uint8Array;
 }
@@ -49,6 +56,8 @@ export type Verdict =
 export class BatchResultBuilder {
   readonly #firstIndexes = new Map<number, number>();
   readonly #accepted: Uint8Array;
+  /** Shard uid by record. */
+  readonly #shardUids: number[] = [];
 
   constructor(recordCount: number) {
     this.#accepted = new Uint8Array((recordCount + 7) >> 3);
@@ -56,6 +65,7 @@ export class BatchResultBuilder {
 
   /** Notes record `i`: its shard, status and sequence index. */
   add(i: number, shardUid: number, status: number, index: number): void {
+    this.#shardUids[i] = shardUid;
     if (status !== STATUS_OK) return;
     this.#accepted[i >> 3] = (this.#accepted[i >> 3] ?? 0) | (1 << (i & 7));
     if (!this.#firstIndexes.has(shardUid)) this.#firstIndexes.set(shardUid, index);
@@ -68,8 +78,16 @@ export class BatchResultBuilder {
       timeMs,
       recordCount,
       firstIndexes: this.#firstIndexes,
+      turns: this.#turns(),
       accepted: this.#accepted,
     };
+  }
+
+  /** Where records are spread whatever their keys, shards take them in turn. */
+  #turns(): number[] {
+    const distinct = [...new Set(this.#shardUids)];
+    const inTurn = this.#shardUids.every((uid, i) => uid === distinct[i % distinct.length]);
+    return inTurn && distinct.length > 1 ? distinct : [];
   }
 }
 
@@ -133,10 +151,15 @@ export class ProducerTable {
   }
 }
 
+/** Uids of the shards that an entry lists, in the order in which it lists them. */
+function listedShards({ turns, firstIndexes }: BatchResult): readonly number[] {
+  return turns.length > 0 ? turns : [...firstIndexes.keys()];
+}
+
 function entryLength(result: BatchResult): number {
   return (
     ENTRY_HEADER_BYTES +
-    result.firstIndexes.size * ENTRY_SHARD_BYTES +
+    listedShards(result).length * ENTRY_SHARD_BYTES +
     padTo8(result.accepted.byteLength)
   );
 }
@@ -151,11 +174,13 @@ export function encodeResults(results: readonly BatchResult[]): Uint8Array {
     writeUint64(view, at + 16, result.batchNumber);
     view.setFloat64(at + 24, result.timeMs, true);
     view.setUint32(at + 32, result.recordCount, true);
-    view.setUint32(at + 36, result.firstIndexes.size, true);
+    const listed = listedShards(result);
+    view.setUint32(at + 36, listed.length, true);
     let shardAt = at + ENTRY_HEADER_BYTES;
-    for (const [shardUid, firstIndex] of result.firstIndexes) {
+    for (const [i, shardUid] of listed.entries()) {
       view.setUint32(shardAt, shardUid, true);
-      writeUint64(view, shardAt + 8, firstIndex);
+      view.setUint32(shardAt + 4, result.turns.length > 0 ? i + 1 : 0, true);
+      writeUint64(view, shardAt + 8, result.firstIndexes.get(shardUid) ?? NOTHING_ACCEPTED);
       shardAt += ENTRY_SHARD_BYTES;
     }
     bytes.set(result.accepted, shardAt);
@@ -172,9 +197,13 @@ export function decodeResults(payload: Uint8Array): BatchResult[] {
   while (at + ENTRY_HEADER_BYTES <= payload.byteLength) {
     const recordCount = view.getUint32(at + 32, true);
     const firstIndexes = new Map<number, number>();
+    const turns: number[] = [];
     let shardAt = at + ENTRY_HEADER_BYTES;
     for (let i = view.getUint32(at + 36, true); i > 0; i--) {
-      firstIndexes.set(view.getUint32(shardAt, true), readUint64(view, shardAt + 8));
+      const shardUid = view.getUint32(shardAt, true);
+      const firstIndex = readUint64(view, shardAt + 8);
+      if (view.getUint32(shardAt + 4, true) !== 0) turns.push(shardUid);
+      if (firstIndex !== NOTHING_ACCEPTED) firstIndexes.set(shardUid, firstIndex);
       shardAt += ENTRY_SHARD_BYTES;
     }
     const result: BatchResult = {
@@ -183,6 +212,7 @@ export function decodeResults(payload: Uint8Array): BatchResult[] {
       timeMs: view.getFloat64(at + 24, true),
       recordCount,
       firstIndexes,
+      turns,
       accepted: payload.slice(shardAt, shardAt + ((recordCount + 7) >> 3)),
     };
     results.push(result);

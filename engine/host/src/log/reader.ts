@@ -5,9 +5,18 @@
  * finds nothing in the cache waits for the store, one that finds something returns it and has the rest
  * loaded for the next read.
  */
-import { PART_AT_END, PART_HOLE, PART_TRIMMED } from "@millrace/core/layout";
+import {
+  FRAME_ARRIVAL,
+  FRAME_HEADER_BYTES,
+  PART_AT_END,
+  PART_HOLE,
+  PART_SHARD_CLOSED,
+  PART_TRIMMED,
+} from "@millrace/core/layout";
 import type { SegmentKey } from "../storage/log-store.ts";
+import { viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
+import { expiredBeforeMs } from "./retention.ts";
 import { readSalvaged, type SalvagedFrames } from "./salvage.ts";
 import { SegmentLoader } from "./segment-loader.ts";
 import type { SlottedShard } from "./shard-slots.ts";
@@ -35,7 +44,12 @@ interface Found {
   readonly part: SlicePart;
   /** Segment that must be loaded before the read can go on. */
   readonly absent: SegmentKey | undefined;
+  /** Whether it begins with a record that retention no longer keeps, although it is still there. */
+  readonly expired: boolean;
 }
+
+/** First index that retention keeps, by uid of the shards where a read met older records. */
+type Horizons = Map<number, number>;
 
 /** A slice with what the caller needs to account for it. */
 export interface ReadOutcome {
@@ -47,6 +61,8 @@ export interface ReadOutcome {
     readonly recordCount: number;
     readonly byteLength: number;
   }[];
+  /** Shards that are closed and were read to their end: nothing will ever follow there. */
+  readonly ended: readonly SlottedShard[];
 }
 
 /** Reads for everyone; keeps no position of its own. */
@@ -66,9 +82,14 @@ export class Reader {
    * @throws ResourceNotFoundError when a shard goes meanwhile; MillraceError when the store cannot be read.
    */
   async read(positions: readonly ReadPosition[], limits: ReadLimits): Promise<ReadOutcome> {
+    const horizons: Horizons = new Map();
     for (;;) {
       for (const { shard } of positions) this.#context.slots.requireHeld(shard);
-      const found = this.#pass(positions, limits);
+      const found = this.#pass(positions, limits, horizons);
+      if (found.some((one) => one.expired)) {
+        await this.#findHorizons(positions, found, horizons);
+        continue;
+      }
       const absent = found.filter((one) => one.absent !== undefined).slice(0, LOADS_MAX);
       const loads = absent.map((one) => this.#load(positions, one.absent));
       const parts = found.map((one) => one.part);
@@ -81,8 +102,44 @@ export class Reader {
     }
   }
 
-  /** Index of the first durable record at or after a time; the end when there is none. */
-  async indexAtTime(shard: SlottedShard, timeMs: number): Promise<number> {
+  /** Index of the first durable record at or after a time that retention keeps; the end when there is none. */
+  indexAtTime(shard: SlottedShard, timeMs: number): Promise<number> {
+    return this.#indexFrom(shard, Math.max(timeMs, this.#expiredMs(shard)));
+  }
+
+  /** Index at which what retention keeps of a shard begins; the end when it keeps nothing. */
+  async trimHorizon(shard: SlottedShard): Promise<number> {
+    const { control, directory } = this.#context;
+    const trimmedBefore = control.shard(shard.uid)?.trimmedBefore ?? 0;
+    const expiredMs = this.#expiredMs(shard);
+    const oldest = directory.of(shard.uid)[0];
+    if (expiredMs === Number.NEGATIVE_INFINITY) return trimmedBefore;
+    if (oldest !== undefined && oldest[3] >= expiredMs) return trimmedBefore;
+    return Math.max(trimmedBefore, await this.#indexFrom(shard, expiredMs));
+  }
+
+  #expiredMs(shard: SlottedShard): number {
+    const stream = this.#context.control.stream(shard.streamUid);
+    return stream === undefined ? Number.NEGATIVE_INFINITY : expiredBeforeMs(this.#context, stream);
+  }
+
+  async #findHorizons(
+    positions: readonly ReadPosition[],
+    found: readonly Found[],
+    horizons: Horizons,
+  ): Promise<void> {
+    const expired = found.filter((one) => one.expired).map(({ part }) => part.shardIndex);
+    const shards = positions.flatMap(({ shard }) =>
+      expired.includes(shard.shardIndex) ? [shard] : [],
+    );
+    await Promise.all(
+      shards.map(async (shard) => {
+        horizons.set(shard.uid, await this.trimHorizon(shard));
+      }),
+    );
+  }
+
+  async #indexFrom(shard: SlottedShard, timeMs: number): Promise<number> {
     const { core, directory, slots } = this.#context;
     let key = directory.reaching(shard.uid, timeMs);
     while (key !== undefined) {
@@ -103,45 +160,51 @@ export class Reader {
     return this.#loader.load(shard.slot, key);
   }
 
-  #pass(positions: readonly ReadPosition[], limits: ReadLimits): Found[] {
+  #pass(
+    positions: readonly ReadPosition[],
+    limits: ReadLimits,
+    horizons: ReadonlyMap<number, number>,
+  ): Found[] {
     const turn = this.#turn++ % Math.max(1, positions.length);
     const ordered = [...positions.slice(turn), ...positions.slice(0, turn)];
     let records = limits.recordsMax;
     let bytes = limits.bytesMax;
     return ordered.map((position, i) => {
       const left = ordered.length - i;
-      const share = Math.max(SHARE_BYTES_MIN, Math.floor(bytes / left));
-      const one = this.#ofShard(position, {
+      const share = {
         recordsMax: Math.min(records, Math.ceil(records / left)),
-        bytesMax: Math.min(share, bytes),
-      });
+        bytesMax: Math.min(Math.max(SHARE_BYTES_MIN, Math.floor(bytes / left)), bytes),
+      };
+      const one = this.#ofShard(position, share, horizons.get(position.shard.uid));
       records -= one.part.recordCount;
       bytes -= byteLengthOf(one.part);
       return one;
     });
   }
 
-  #ofShard({ shard, nextIndex }: ReadPosition, limits: ReadLimits): Found {
-    const { core, control } = this.#context;
-    const trimmedBefore = control.shard(shard.uid)?.trimmedBefore ?? 0;
-    const walk = new ShardWalk(
-      this.#context,
-      this.#loader,
-      shard,
-      Math.max(nextIndex, trimmedBefore),
-    );
-    if (nextIndex > 0 && nextIndex < trimmedBefore) walk.flags |= PART_TRIMMED;
+  #ofShard({ shard, nextIndex }: ReadPosition, limits: ReadLimits, horizon?: number): Found {
+    const { core, control, clock } = this.#context;
+    const state = control.shard(shard.uid);
+    const trimmedBefore = state?.trimmedBefore ?? 0;
+    const from = Math.max(nextIndex, trimmedBefore, horizon ?? 0);
+    const walk = new ShardWalk(this.#context, this.#loader, shard, from);
+    // A position at the trim horizon stands before everything that is left, whatever went before it.
+    if (from > nextIndex && nextIndex !== trimmedBefore && nextIndex > 0)
+      walk.flags |= PART_TRIMMED;
     walk.advance(limits);
-    const atEnd = walk.nextIndex >= core.position(shard.slot).durableIndex;
-    const nowMs = this.#context.clock.nowMs();
+    const { durableIndex, provisional } = core.position(shard.slot);
+    const atEnd = walk.nextIndex >= durableIndex;
+    if (atEnd) walk.flags |= PART_AT_END;
+    if (atEnd && !provisional && state?.closedMs !== undefined) walk.flags |= PART_SHARD_CLOSED;
     return {
       absent: walk.absent,
+      expired: horizon === undefined && walk.firstMs() < this.#expiredMs(shard),
       part: {
         shardIndex: shard.shardIndex,
         createdSeconds: shard.createdSeconds,
-        flags: walk.flags | (atEnd ? PART_AT_END : 0),
+        flags: walk.flags,
         nextIndex: walk.nextIndex,
-        behindMs: atEnd || walk.lastMs === 0 ? 0 : Math.max(0, nowMs - walk.lastMs),
+        behindMs: atEnd || walk.lastMs === 0 ? 0 : Math.max(0, clock.nowMs() - walk.lastMs),
         recordCount: walk.recordCount,
         sources: walk.sources,
       },
@@ -158,6 +221,14 @@ export class Reader {
       slice: packSlice(this.#context.core, parts, this.#context.clock.nowMs()),
       recordCount: taken.reduce((sum, one) => sum + one.recordCount, 0),
       taken,
+      ended: positions.flatMap(({ shard }) =>
+        parts.some(
+          ({ shardIndex, flags }) =>
+            shardIndex === shard.shardIndex && (flags & PART_SHARD_CLOSED) !== 0,
+        )
+          ? [shard]
+          : [],
+      ),
     };
   }
 }
@@ -200,6 +271,17 @@ class ShardWalk {
       bytes -= source.byteLength;
       records -= found.recordCount;
     }
+  }
+
+  /** Arrival of the first record in ms since the Unix epoch; Infinity when there is none. */
+  firstMs(): number {
+    const [first] = this.sources;
+    if (first === undefined) return Number.POSITIVE_INFINITY;
+    const frame =
+      first instanceof Uint8Array
+        ? first
+        : this.#context.core.view(first.address, FRAME_HEADER_BYTES);
+    return viewOf(frame).getFloat64(FRAME_ARRIVAL, true);
   }
 
   #take(

@@ -50,6 +50,15 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
   const guard = new StoreGuard(store, wal);
   const scan = new WalScan(core, store, guard, wal);
   const { control, losses } = scan;
+  const { lossAtOpening } = store;
+  if (lossAtOpening !== undefined) {
+    losses.push({
+      kind: "log",
+      where: "the whole log",
+      reason: lossAtOpening,
+      recordCount: undefined,
+    });
+  }
   const epoch = store.recoverable ? await takeLead(settings, scan) : 1;
   const keys = await store.segmentKeys();
   for (const [shardUid] of keys) control.reserve(0, shardUid);
@@ -60,6 +69,7 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
     slots.addStream(stream, (uid) => requireShard(control, uid));
   }
   await scan.replayRecords(slots);
+  rollClosed(core, control, slots);
   raiseIndexes(core, control, slots, clock.nowMs());
   await removeGarbage(store, found, control, losses);
   const clockGuard = new ClockGuard(clock, scan.newestTimeMs);
@@ -156,6 +166,13 @@ function raiseIndexes(
   }
 }
 
+/** A closed shard's segment gets no further record. */
+function rollClosed(core: ShardLogCore, control: ControlState, slots: ShardSlots): void {
+  for (const shard of slots.all()) {
+    if (control.shard(shard.uid)?.closedMs !== undefined) core.roll(shard.slot);
+  }
+}
+
 /**
  * Deletes what no manifest declares, unless damage might have hidden the manifest, and what is left of
  * deleted streams. Segments of shards that nobody knows stay.
@@ -172,5 +189,4 @@ async function removeGarbage(
     ...unknown.filter(([shardUid]) => control.wasDeleted(shardUid)),
   ];
   if (keys.length > 0) await store.deleteSegments(keys);
-  control.forgetDeleted();
 }

@@ -1,15 +1,26 @@
 /**
- * Retention: drops segments whose newest record is older than its stream's retention period.
+ * Retention: drops segments whose newest record is older than its stream's retention period, and closed
+ * shards of which nothing is left.
  *
  * Whole segments go, and only after the frame that says so is durable. A wall clock that is not to be
  * trusted pauses the sweep.
  */
+import type { StreamDefinition } from "./control-records.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
 
 /** Time between two sweeps in ms. */
 export const SWEEP_INTERVAL_MS = 60_000;
 const HOUR_MS = 3_600_000;
+
+/**
+ * Arrival time in ms since the Unix epoch before which a stream's records are expired; -Infinity while
+ * the wall clock is not to be trusted.
+ */
+export function expiredBeforeMs(context: LogContext, stream: StreamDefinition): number {
+  if (context.clockGuard.distrust() !== undefined) return Number.NEGATIVE_INFINITY;
+  return context.clock.nowMs() - stream.retentionHours * HOUR_MS;
+}
 
 /** Sweeps when told to; the log decides when. */
 export class RetentionSweep {
@@ -31,11 +42,10 @@ export class RetentionSweep {
   async sweep(): Promise<void> {
     this.#pausedBecause = this.#context.clockGuard.distrust();
     if (this.#pausedBecause !== undefined) return;
-    const { control, clock } = this.#context;
-    const nowMs = clock.nowMs();
-    for (const stream of [...control.streams()]) {
-      const expiredMs = nowMs - stream.retentionHours * HOUR_MS;
-      for (const shard of stream.shards) await this.#trim(shard.uid, expiredMs);
+    for (const stream of [...this.#context.control.streams()]) {
+      const expiredMs = expiredBeforeMs(this.#context, stream);
+      for (const { uid } of stream.shards) await this.#trim(uid, expiredMs);
+      await this.#expireShards(stream.uid, expiredMs);
     }
   }
 
@@ -50,5 +60,27 @@ export class RetentionSweep {
     const beforeIndex = following ?? (directory.lastIndexOf(last) ?? firstIndex) + 1;
     await this.#commit.change([{ kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal }]);
     await store.deleteSegments(directory.trimThrough(shardUid, throughOrdinal));
+  }
+
+  /** Forgets the closed shards of a stream that closed before the retention period began and hold nothing. */
+  async #expireShards(streamUid: number, expiredMs: number): Promise<void> {
+    const shards = this.#context.control.stream(streamUid)?.shards ?? [];
+    const shardUids = shards
+      .filter(({ closedMs }) => closedMs !== undefined && closedMs < expiredMs)
+      .map(({ uid }) => uid)
+      .filter((uid) => this.#isEmpty(uid));
+    if (shardUids.length > 0) await this.#commit.change([{ kind: "shards-expired", shardUids }]);
+  }
+
+  /** Whether a shard holds no record, neither in the store nor in memory. */
+  #isEmpty(shardUid: number): boolean {
+    const { control, directory, slots, core } = this.#context;
+    const shard = slots.ofUid(shardUid);
+    if (shard === undefined || directory.of(shardUid).length > 0) return false;
+    const { provisional, durableIndex } = core.position(shard.slot);
+    if (provisional) return false;
+    const from = control.shard(shardUid)?.trimmedBefore ?? 0;
+    const found = core.locate(shard.slot, from, 1, 1);
+    return found.kind === "end" || (found.kind === "absent" && found.cachedFrom >= durableIndex);
   }
 }

@@ -14,7 +14,7 @@ import {
 import type { Run } from "../core/core-types.ts";
 import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import type { ControlRecord } from "./control-records.ts";
-import type { ControlSnapshot } from "./control-state.ts";
+import type { ControlSnapshot, StoredSnapshot } from "./control-snapshot.ts";
 import type { Piece, Section, SectionDraft } from "./wal-frame.ts";
 
 /** Every section type that this build can read. */
@@ -134,9 +134,9 @@ export function snapshotSection(snapshot: ControlSnapshot): SectionDraft {
   return jsonSection(SECTION_SNAPSHOT, true, snapshot);
 }
 
-/** The snapshot of a section. */
-export function readSnapshot(section: Section): ControlSnapshot {
-  return JSON.parse(fromUtf8.decode(section.payload)) as ControlSnapshot;
+/** The snapshot of a section, as whatever version wrote it. */
+export function readSnapshot(section: Section): StoredSnapshot {
+  return JSON.parse(fromUtf8.decode(section.payload)) as StoredSnapshot;
 }
 
 /** A section with producer table entries; not critical, a build without the table only loses repeats' answers. */

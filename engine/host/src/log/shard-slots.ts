@@ -3,13 +3,15 @@
  * control state: whoever applies a control record tells it.
  */
 
-import type { ShardLogCore } from "../core/core-types.ts";
+import type { RouteSettings, ShardLogCore } from "../core/core-types.ts";
 import { LimitExceededError, ResourceNotFoundError } from "../errors/index.ts";
-import type { StreamDefinition } from "./control-records.ts";
+import { shardIdOf } from "../sequence/sequence-number.ts";
+import type { ShardDefinition, StreamDefinition } from "./control-records.ts";
 import type { ShardState } from "./control-state.ts";
+import { openShards } from "./shard-ring.ts";
 
-/** Shard slots of one engine: 500 open shards and as many that are closed and still readable. */
-export const SHARD_SLOTS_MAX = 1024;
+/** Shards of one engine: 500 that are open, the rest closed and still readable. */
+export const SHARD_SLOTS_MAX = 4096;
 /** Streams of one engine. */
 export const ROUTES_MAX = 512;
 
@@ -23,16 +25,47 @@ export interface SlottedShard {
   readonly createdSeconds: number;
 }
 
-/** Smallest number from 0 that is not taken. */
-function firstFree(taken: ReadonlySet<number>, limit: number, what: string): number {
-  for (let candidate = 0; candidate < limit; candidate++) {
-    if (!taken.has(candidate)) return candidate;
+/** Hands out the smallest numbers from 0 that are not taken. */
+class Numbers {
+  readonly #taken = new Set<number>();
+  readonly #limit: number;
+  readonly #what: string;
+  /** All numbers below are taken. */
+  #from = 0;
+
+  constructor(limit: number, what: string) {
+    this.#limit = limit;
+    this.#what = what;
   }
-  throw new LimitExceededError(`this engine holds at most ${limit} ${what}`, {
+
+  take(): number {
+    while (this.#taken.has(this.#from)) this.#from++;
+    if (this.#from >= this.#limit) throw tooMany(this.#what, this.#taken.size + 1, this.#limit);
+    this.#taken.add(this.#from);
+    return this.#from;
+  }
+
+  release(number: number): void {
+    this.#taken.delete(number);
+    this.#from = Math.min(this.#from, number);
+  }
+}
+
+function tooMany(what: string, value: number, limit: number): LimitExceededError {
+  return new LimitExceededError(`this engine holds at most ${limit} ${what}`, {
     argument: what,
-    value: taken.size + 1,
+    value,
     limit,
   });
+}
+
+/** Refuses more streams and shards than an engine has places for. @throws LimitExceededError. */
+export function checkRoom(counts: { readonly streams: number; readonly shards: number }): void {
+  const { streams, shards } = counts;
+  if (streams > ROUTES_MAX) throw tooMany("streams", streams, ROUTES_MAX);
+  if (shards > SHARD_SLOTS_MAX) {
+    throw tooMany("shards, closed ones included", shards, SHARD_SLOTS_MAX);
+  }
 }
 
 /** Slots and routes in use. */
@@ -41,31 +74,70 @@ export class ShardSlots {
   readonly #writeQuotas: boolean;
   readonly #byUid = new Map<number, SlottedShard>();
   readonly #bySlot = new Map<number, SlottedShard>();
+  readonly #ofStream = new Map<number, SlottedShard[]>();
   readonly #routes = new Map<number, number>();
+  readonly #freeSlots = new Numbers(SHARD_SLOTS_MAX, "shards, closed ones included");
+  readonly #freeRoutes = new Numbers(ROUTES_MAX, "streams");
 
+  /** `writeQuotas` says whether AWS's write quotas are enforced, whichever a stream has. */
   constructor(core: ShardLogCore, writeQuotas: boolean) {
     this.#core = core;
     this.#writeQuotas = writeQuotas;
   }
 
-  /** Puts a stream's shards into the core and routes to them. @throws LimitExceededError when there is no room. */
+  /** Puts a stream's shards into the core and routes to the open ones. @throws LimitExceededError when there is no room. */
   addStream(stream: StreamDefinition, stateOf: (uid: number) => ShardState): void {
-    const route = firstFree(new Set(this.#routes.values()), ROUTES_MAX, "streams");
-    const slots = stream.shards.map((shard) => this.#addShard(stream, stateOf(shard.uid)));
-    this.#core.setRoutes(route, slots);
+    const route = this.#freeRoutes.take();
     this.#routes.set(stream.uid, route);
+    this.#ofStream.set(stream.uid, []);
+    for (const { uid } of stream.shards) this.#addShard(stream, stateOf(uid));
+    this.#setRoute(stream);
+    this.updateSettings(stream);
+  }
+
+  /** Follows a reshard: the children get slots and the closed shards no more records. */
+  reshard(
+    stream: StreamDefinition,
+    opened: readonly ShardDefinition[],
+    stateOf: (uid: number) => ShardState,
+  ): void {
+    for (const { uid } of opened) this.#addShard(stream, stateOf(uid));
+    this.#setRoute(stream);
+    this.updateSettings(stream);
+  }
+
+  /** Follows a change of a stream's settings: its quota, those of its shards, and spreading. */
+  updateSettings(stream: StreamDefinition): void {
+    const route = this.routeOf(stream.uid);
+    if (route === undefined) return;
+    this.#core.setRouteSettings(route, this.#settingsOf(stream));
+    const enforced = this.#shardQuotas(stream);
+    for (const shard of this.ofStream(stream.uid)) {
+      this.#core.setWriteQuotas(shard.slot, enforced);
+    }
   }
 
   /** Takes a stream's shards out of the core, with all that it holds of them. Returns them. */
   removeStream(streamUid: number): SlottedShard[] {
     const shards = this.ofStream(streamUid);
     const route = this.#routes.get(streamUid);
-    if (route !== undefined) this.#core.setRoutes(route, []);
+    if (route !== undefined) {
+      this.#core.setRoutes(route, []);
+      this.#freeRoutes.release(route);
+    }
     this.#routes.delete(streamUid);
+    this.#ofStream.delete(streamUid);
+    for (const shard of shards) this.#removeShard(shard);
+    return shards;
+  }
+
+  /** Takes closed shards out of the core and returns them; those that are gone already are left out. */
+  removeClosed(uids: readonly number[]): SlottedShard[] {
+    const shards = uids.flatMap((uid) => this.#byUid.get(uid) ?? []);
     for (const shard of shards) {
-      this.#core.removeShard(shard.slot);
-      this.#byUid.delete(shard.uid);
-      this.#bySlot.delete(shard.slot);
+      const left = this.ofStream(shard.streamUid).filter(({ uid }) => uid !== shard.uid);
+      this.#ofStream.set(shard.streamUid, left);
+      this.#removeShard(shard);
     }
     return shards;
   }
@@ -80,9 +152,12 @@ export class ShardSlots {
     return this.#byUid.get(uid);
   }
 
-  /** Makes sure, after a wait, that a shard still has its slot. @throws ResourceNotFoundError when its stream was deleted. */
+  /** Makes sure, after a wait, that a shard still has its slot. @throws ResourceNotFoundError when it expired or its stream was deleted. */
   requireHeld(shard: SlottedShard): void {
-    if (this.#byUid.get(shard.uid) !== shard) throw ResourceNotFoundError.stream(shard.streamName);
+    if (this.#byUid.get(shard.uid) === shard) return;
+    throw this.#routes.has(shard.streamUid)
+      ? ResourceNotFoundError.shard(shardIdOf(shard.shardIndex), shard.streamName)
+      : ResourceNotFoundError.stream(shard.streamName);
   }
 
   /** Shard in a slot. @throws Error when the slot is empty, which is a defect of the engine. */
@@ -92,9 +167,9 @@ export class ShardSlots {
     return shard;
   }
 
-  /** Shards of a stream by their index. */
+  /** Shards of a stream, open and closed, by their index. */
   ofStream(streamUid: number): SlottedShard[] {
-    return [...this.#byUid.values()].filter((shard) => shard.streamUid === streamUid);
+    return [...(this.#ofStream.get(streamUid) ?? [])];
   }
 
   /** All shards. */
@@ -102,8 +177,31 @@ export class ShardSlots {
     return this.#byUid.values();
   }
 
-  #addShard(stream: StreamDefinition, state: ShardState): number {
-    const slot = firstFree(new Set(this.#bySlot.keys()), SHARD_SLOTS_MAX, "shards");
+  #shardQuotas(stream: StreamDefinition): boolean {
+    return this.#writeQuotas && stream.writeCapacity === null;
+  }
+
+  #settingsOf(stream: StreamDefinition): RouteSettings {
+    return {
+      quota: this.#writeQuotas ? stream.writeCapacity : null,
+      spread: stream.distribution === "AUTO",
+    };
+  }
+
+  #setRoute(stream: StreamDefinition): void {
+    const slots = openShards(stream.shards).map(({ uid }) => this.#require(uid).slot);
+    const route = this.routeOf(stream.uid);
+    if (route !== undefined) this.#core.setRoutes(route, slots);
+  }
+
+  #require(uid: number): SlottedShard {
+    const shard = this.#byUid.get(uid);
+    if (shard === undefined) throw new Error(`shard uid ${uid} has no slot`);
+    return shard;
+  }
+
+  #addShard(stream: StreamDefinition, state: ShardState): void {
+    const slot = this.#freeSlots.take();
     this.#core.addShard({
       slot,
       streamUid: stream.uid,
@@ -112,7 +210,7 @@ export class ShardSlots {
       endingHashKey: BigInt(`0x${state.endingHashKey}`),
       nextIndex: Math.max(state.nextIndexFloor, state.trimmedBefore),
       nextOrdinal: state.sealedThrough + 1,
-      writeQuotas: this.#writeQuotas,
+      writeQuotas: this.#shardQuotas(stream),
     });
     const shard: SlottedShard = {
       slot,
@@ -124,6 +222,13 @@ export class ShardSlots {
     };
     this.#byUid.set(shard.uid, shard);
     this.#bySlot.set(slot, shard);
-    return slot;
+    this.#ofStream.get(stream.uid)?.push(shard);
+  }
+
+  #removeShard(shard: SlottedShard): void {
+    this.#core.removeShard(shard.slot);
+    this.#byUid.delete(shard.uid);
+    this.#bySlot.delete(shard.slot);
+    this.#freeSlots.release(shard.slot);
   }
 }

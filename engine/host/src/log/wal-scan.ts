@@ -13,8 +13,9 @@ import {
 } from "@millrace/core/layout";
 import { CoreMemoryError, DamagedSegmentError } from "../core/core-errors.ts";
 import type { ShardLogCore } from "../core/core-types.ts";
-import { InvalidArgumentError, UnsupportedFormatError } from "../errors/index.ts";
+import { InvalidArgumentError, MillraceError, UnsupportedFormatError } from "../errors/index.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import type { ControlRecord } from "./control-records.ts";
 import { ControlState } from "./control-state.ts";
 import type { DataLoss } from "./log-context.ts";
 import { patientRead } from "./patient-read.ts";
@@ -43,6 +44,8 @@ export class WalScan {
   readonly #wal: WalLedger;
   readonly #recordFrames: number[] = [];
   readonly #gaps: number[] = [];
+  /** Control records since the newest snapshot that the state did not fit. */
+  readonly #contradictions: { readonly where: string; readonly reason: string }[] = [];
   #firstFrame = 0;
   #readThrough = 0;
   #snapshotFrame = 0;
@@ -98,6 +101,7 @@ export class WalScan {
     for (const gap of this.#gaps.splice(0)) {
       if (gap > this.#snapshotFrame) this.#noteLoss(`WAL frame ${gap}`, "it is missing");
     }
+    for (const { where, reason } of this.#contradictions.splice(0)) this.#noteLoss(where, reason);
   }
 
   /** Reports a WAL whose beginning is gone: the oldest fence is never trimmed. */
@@ -122,7 +126,13 @@ export class WalScan {
   #replay(run: StoredRun, slots: ShardSlots, frameNumber: number): void {
     const shard = slots.ofUid(run.shardUid);
     const state = this.control.shard(run.shardUid);
-    if (shard === undefined || state === undefined) return;
+    if (shard === undefined || state === undefined) {
+      const known = this.control.wasDeleted(run.shardUid) || frameNumber < this.#snapshotFrame;
+      if (known) return;
+      const where = `WAL frame ${frameNumber}, shard uid ${run.shardUid}`;
+      this.#noteLoss(where, "the log no longer knows the shard", run.recordCount);
+      return;
+    }
     if (run.ordinal <= state.sealedThrough) return;
     try {
       this.#core.replay(shard.slot, run.ordinal, run.frames, frameNumber);
@@ -156,9 +166,11 @@ export class WalScan {
         this.control.restore(readSnapshot(section));
         this.producers.clear();
         this.#snapshotFrame = frameNumber;
+        // What the records before it build on may have been trimmed; the snapshot stands for them.
+        this.#contradictions.length = 0;
         return;
       case SECTION_CONTROL:
-        for (const record of readControl(section)) this.control.apply(record);
+        for (const record of readControl(section)) this.#applyRecord(record, frameNumber);
         return;
       case SECTION_PRODUCERS:
         for (const result of decodeResults(section.payload)) this.producers.add(result);
@@ -169,6 +181,17 @@ export class WalScan {
         return;
       default:
         return;
+    }
+  }
+
+  /** A record may build on one that a damaged frame held; what it cannot change is a loss, too. */
+  #applyRecord(record: ControlRecord, frameNumber: number): void {
+    try {
+      this.control.apply(record);
+    } catch (error) {
+      if (error instanceof UnsupportedFormatError || !(error instanceof MillraceError)) throw error;
+      const where = `WAL frame ${frameNumber}, ${record.kind}`;
+      this.#contradictions.push({ where, reason: error.message });
     }
   }
 

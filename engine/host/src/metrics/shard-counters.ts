@@ -26,6 +26,11 @@ export class ShardCounters {
     return this.#counts.get(shardUid) ?? NOTHING;
   }
 
+  /** Forgets all counts. */
+  clear(): void {
+    this.#counts.clear();
+  }
+
   /** Adds to some of a shard's counts. */
   add(shardUid: number, amounts: Partial<ShardCounts>): void {
     const counts = this.of(shardUid);

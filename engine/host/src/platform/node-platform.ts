@@ -1,28 +1,51 @@
-/** The surroundings of an engine in Node: nothing outlives the process. */
+/** The surroundings of an engine in Node: stores in memory, or in files of a directory. */
+import { join } from "node:path";
 import { StorageUnavailableError } from "../errors/store-errors.ts";
-import type { LogStore } from "../storage/log-store.ts";
 import { MemoryLogStore } from "../storage/memory-store.ts";
+import { FileLogStore } from "../storage/node-file-store.ts";
 import { InProcessLocks } from "./locks.ts";
+import { FileLocks } from "./node-locks.ts";
 import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
-const memoryStores: Stores = {
-  async open(_engineName: string, storage: StorageKind = "memory"): Promise<LogStore> {
-    if (storage !== "memory") {
+/** What an engine's surroundings in Node are made of. */
+export interface NodePlatformOptions {
+  /** Where stores of the kind "file" and their locks are; without it there are none. */
+  readonly dataDirectory?: string | undefined;
+}
+
+function nodeStores(dataDirectory: string | undefined): Stores {
+  return {
+    async open(engineName: string, storage?: StorageKind) {
+      const kind = storage ?? (dataDirectory === undefined ? "memory" : "file");
+      if (kind === "memory") return new MemoryLogStore({ recoverable: false });
+      if (kind === "file" && dataDirectory !== undefined) {
+        // The suffix keeps the names "." and ".." from being directories that exist.
+        return await FileLogStore.open(join(dataDirectory, `${engineName}.engine`));
+      }
       throw new StorageUnavailableError(
-        `storage "${storage}" needs a browser; in Node only storage "memory" works`,
-        { argument: "storage", value: storage, limit: '"memory"' },
+        kind === "file"
+          ? 'storage "file" needs a directory to keep its files in'
+          : `storage "${kind}" needs a browser; in Node storage "memory" and "file" work`,
+        { argument: "storage", value: kind, limit: '"memory" or "file"' },
       );
-    }
-    return new MemoryLogStore({ recoverable: false });
-  },
-};
+    },
+  };
+}
 
 /** Engines of one process exclude each other, whichever platform object they were given. */
 const processLocks = new InProcessLocks();
 
-/** Node: its clock and randomness, locks within the process, stores in memory. */
-export function nodePlatform(): Platform {
-  return { clock: systemClock, random: systemRandom, locks: processLocks, stores: memoryStores };
+/**
+ * Node: its clock and randomness. With a data directory, stores in files by default, and locks between
+ * processes; without one, stores in memory and locks within the process.
+ */
+export function nodePlatform({ dataDirectory }: NodePlatformOptions = {}): Platform {
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    locks: dataDirectory === undefined ? processLocks : new FileLocks(dataDirectory),
+    stores: nodeStores(dataDirectory),
+  };
 }

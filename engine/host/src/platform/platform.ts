@@ -33,7 +33,7 @@ export interface Locks {
 }
 
 /** Kinds of store that an engine can ask for. */
-export type StorageKind = "indexeddb" | "memory";
+export type StorageKind = "indexeddb" | "memory" | "file";
 
 /** Access to the places where logs are kept. */
 export interface Stores {

@@ -24,6 +24,13 @@ export class VirtualClock implements Clock {
     return this.#timers.size;
   }
 
+  /** Milliseconds until the next timer is due, 0 when it is overdue; undefined when none is set. */
+  get nextTimerInMs(): number | undefined {
+    let dueMs: number | undefined;
+    for (const timer of this.#timers) dueMs = Math.min(dueMs ?? timer.dueMs, timer.dueMs);
+    return dueMs === undefined ? undefined : Math.max(0, dueMs - this.#monotonicMs);
+  }
+
   nowMs(): number {
     return this.#wallMs;
   }

@@ -29,6 +29,14 @@ export interface PackedBatch {
   readonly recordCount: number;
 }
 
+/** What kind of batch is made. */
+export interface BatchSettings {
+  /** After a refused record, the later ones of its shard are refused, too; true when absent. */
+  readonly ordered?: boolean;
+  /** The batch is closed before it grows over this, in bytes; {@link BATCH_BYTES_TARGET} when absent. */
+  readonly bytesTarget?: number;
+}
+
 /** A state of an encoder to go back to. */
 export interface EncoderMark {
   readonly byteLength: number;
@@ -48,14 +56,22 @@ function padTo8(byteLength: number): number {
 /** One request batch in the making. Records are copied when they are added. */
 export class BatchEncoder {
   readonly #pool: BufferPool;
+  readonly #ordered: boolean;
+  readonly #bytesTarget: number;
   #bytes: Uint8Array<ArrayBuffer>;
   #view: DataView<ArrayBuffer>;
   #byteLength: number = BATCH_HEADER_BYTES;
   #count = 0;
 
   /** `expectedBytes` spares growing when the size is known beforehand. */
-  constructor(pool: BufferPool, expectedBytes: number = FIRST_CAPACITY_BYTES) {
+  constructor(
+    pool: BufferPool,
+    expectedBytes: number = FIRST_CAPACITY_BYTES,
+    { ordered = true, bytesTarget = BATCH_BYTES_TARGET }: BatchSettings = {},
+  ) {
     this.#pool = pool;
+    this.#ordered = ordered;
+    this.#bytesTarget = bytesTarget;
     const buffer = pool.take(Math.max(FIRST_CAPACITY_BYTES, expectedBytes));
     this.#bytes = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
@@ -90,7 +106,7 @@ export class BatchEncoder {
     }
     const dataEnd = keyAt + keyBytes + dataBytes;
     const end = padTo8(dataEnd);
-    if (this.#count > 0 && end > BATCH_BYTES_TARGET) return false;
+    if (this.#count > 0 && end > this.#bytesTarget) return false;
     for (let at = dataEnd; at < end; at++) this.#bytes[at] = 0;
     this.#view.setUint16(start, keyBytes, true);
     this.#view.setUint16(start + 2, hashKey === undefined ? 0 : ROW_EXPLICIT_HASH_KEY, true);
@@ -121,7 +137,7 @@ export class BatchEncoder {
     this.#bytes.fill(0, 0, BATCH_HEADER_BYTES);
     view.setUint32(0, BATCH_MAGIC, true);
     view.setUint16(4, BATCH_FORMAT, true);
-    view.setUint16(6, BATCH_ORDERED, true);
+    view.setUint16(6, this.#ordered ? BATCH_ORDERED : 0, true);
     view.setUint32(8, this.#count, true);
     view.setUint32(12, this.#byteLength, true);
     view.setUint32(STREAM_UID_AT, streamUid, true);
@@ -147,7 +163,7 @@ export class BatchEncoder {
     const capacity = this.#bytes.byteLength;
     if (byteLength <= capacity) return;
     // Doubling stops at the target: beyond it, a batch has exactly one record or is closed.
-    const doubled = Math.min(capacity * 2, BATCH_BYTES_TARGET + FIRST_CAPACITY_BYTES);
+    const doubled = Math.min(capacity * 2, this.#bytesTarget + FIRST_CAPACITY_BYTES);
     const buffer = this.#pool.take(Math.max(byteLength, doubled));
     const bytes = new Uint8Array(buffer);
     bytes.set(this.#bytes.subarray(0, this.#byteLength));

@@ -2,6 +2,7 @@
 
 import { REQUEST_BYTES_MAX } from "@millrace/core/layout";
 import {
+  ConnectionDroppedError,
   DeadlineError,
   EngineClosedError,
   IndeterminateError,
@@ -11,7 +12,7 @@ import {
   ThreadCrashError,
 } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
-import type { ControlOperations, ReadRequest } from "../service/engine-service.ts";
+import type { CallContext, ControlOperations, ReadRequest } from "../service/engine-service.ts";
 import { type PackedBatch, stampBatch } from "./batch-encoder.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { ControlChannel } from "./control-channel.ts";
@@ -42,6 +43,8 @@ export interface PutSettings {
   readonly signal?: AbortSignal;
   /** The batch is not sent before this resolves, and not at all when it resolves with false. */
   readonly after?: Promise<boolean>;
+  /** As what the put counts for policies, faults, metrics and the trail; the application's own when absent. */
+  readonly call?: CallContext;
 }
 
 /** An open engine in another thread. */
@@ -135,7 +138,7 @@ export class Client implements EngineClient {
     const { byteLength, buffer } = batch;
     const put = new Promise<ArrayBuffer | undefined>((resolve, reject) => {
       const send = (): void => {
-        const sent = this.#send(batch, settings.after);
+        const sent = this.#send(batch, settings);
         void sent.finally(() => this.#outbox.release(byteLength)).then(resolve, reject);
       };
       this.#outbox.admit(byteLength, send, reject, settings.signal);
@@ -164,10 +167,7 @@ export class Client implements EngineClient {
     return this.#closing;
   }
 
-  async #send(
-    batch: PackedBatch,
-    after: Promise<boolean> | undefined,
-  ): Promise<ArrayBuffer | undefined> {
+  async #send(batch: PackedBatch, { after, call }: PutSettings): Promise<ArrayBuffer | undefined> {
     if (after !== undefined && !(await after)) return undefined;
     if (this.#failure !== undefined) throw this.#failure;
     this.#batchNumber += 1;
@@ -178,12 +178,14 @@ export class Client implements EngineClient {
       { argument: "records", limit: putMs },
     );
     try {
-      return await this.#exchange(batch, putMs, late);
+      return await this.#exchange(batch, call, putMs, late);
     } catch (error) {
       const unsure = error instanceof MillraceError && error.indeterminate && error !== late;
-      if (!unsure || this.#failure !== undefined) throw error;
+      // Whoever injects a dropped connection wants to see it.
+      const injected = error instanceof ConnectionDroppedError;
+      if (!unsure || injected || this.#failure !== undefined) throw error;
       // Under its own number a batch is never appended twice, so asking again can only tell more.
-      return await this.#exchange(batch, putMs, error).catch(() => Promise.reject(error));
+      return await this.#exchange(batch, call, putMs, error).catch(() => Promise.reject(error));
     }
   }
 
@@ -194,12 +196,13 @@ export class Client implements EngineClient {
    */
   async #exchange(
     { buffer, byteLength }: PackedBatch,
+    call: CallContext | undefined,
     deadlineMs: number,
     late: Error,
   ): Promise<ArrayBuffer> {
     const copy = this.pool.take(byteLength);
     new Uint8Array(copy).set(new Uint8Array(buffer, 0, byteLength));
-    const { result, recycled } = await this.#data.put(copy, deadlineMs, () => late);
+    const { result, recycled } = await this.#data.put(copy, call, deadlineMs, () => late);
     if (recycled !== undefined) this.pool.give(recycled);
     if (result === undefined) throw new InternalFailureError("a put was answered without a result");
     return result;

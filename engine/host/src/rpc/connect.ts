@@ -29,13 +29,24 @@ const LIMITS: ClientLimits & HandshakeDeadlines = {
   outboxWaitMs: 30_000,
 };
 
+/** What of the options the engine itself is to know. */
+function engineOptions(options: ConnectOptions): EngineOptions {
+  const { name, storage, quotas, memoryBudgetBytes, time, transitionMs, controlQuotas } = options;
+  return {
+    ...{ name, storage, quotas, memoryBudgetBytes },
+    ...(time === undefined ? {} : { time }),
+    ...(transitionMs === undefined ? {} : { transitionMs }),
+    ...(controlQuotas === undefined ? {} : { controlQuotas }),
+  };
+}
+
 /** Shakes hands with a thread and makes its client. The thread is ended when that fails. @throws as {@link shakeHands}. */
 export async function connect(
   thread: EngineThread,
   wasm: WasmLocation,
   options: ConnectOptions,
 ): Promise<EngineClient> {
-  const { name, storage, quotas, memoryBudgetBytes, signal } = options;
+  const { name, signal } = options;
   const clock = options.clock ?? systemClock;
   const limits = { ...LIMITS, ...options.limits };
   const control = new MessageChannel();
@@ -48,7 +59,7 @@ export async function connect(
         protocol: PROTOCOL,
         version: VERSION,
         buildId: BUILD_ID,
-        options: { name, storage, quotas, memoryBudgetBytes },
+        options: engineOptions(options),
         wasm,
         control: control.port2,
         data: data.port2,

@@ -1,7 +1,7 @@
 /** The page's end of the data port: requests with buffers, answers by id, cancellation, deadlines. */
 import { reviveError, ThreadCrashError } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
-import type { ReadRequest } from "../service/engine-service.ts";
+import type { CallContext, ReadRequest } from "../service/engine-service.ts";
 import type { DataAnswer, DataRequest } from "./messages.ts";
 
 interface Pending {
@@ -33,9 +33,15 @@ export class DataChannel {
   }
 
   /** Sends a batch, which is transferred; resolves with the packed result. */
-  put(buffer: ArrayBuffer, deadlineMs: number, late: () => Error): Promise<DataAnswer> {
+  put(
+    buffer: ArrayBuffer,
+    call: CallContext | undefined,
+    deadlineMs: number,
+    late: () => Error,
+  ): Promise<DataAnswer> {
     const id = this.#nextId();
-    return this.#ask({ id, kind: "put", buffer }, [buffer], deadlineMs, late);
+    const message = { id, kind: "put", buffer, call } as const;
+    return this.#ask(message, [buffer], deadlineMs, late);
   }
 
   /** Asks for a slice. The signal cancels the read in the engine and rejects with its reason at once. */

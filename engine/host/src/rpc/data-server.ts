@@ -11,9 +11,10 @@ export function serveData(engine: EngineService, port: MessagePort): void {
     port.postMessage(message, transfer);
   }
 
-  async function put(id: number, buffer: ArrayBuffer): Promise<void> {
+  async function put(message: Extract<DataRequest, { kind: "put" }>): Promise<void> {
+    const { id, buffer, call } = message;
     try {
-      const result = await engine.put(buffer);
+      const result = await engine.put(buffer, call);
       answer({ id, result, recycled: buffer }, [result, buffer]);
     } catch (error) {
       answer({ id, error: serializeError(error) }, []);
@@ -37,7 +38,7 @@ export function serveData(engine: EngineService, port: MessagePort): void {
 
   port.addEventListener("message", (event: MessageEvent<DataRequest>) => {
     const message = event.data;
-    if (message.kind === "put") void put(message.id, message.buffer);
+    if (message.kind === "put") void put(message);
     else if (message.kind === "read") void read(message);
     else reads.get(message.id)?.abort();
   });

@@ -1,6 +1,6 @@
 /** What page and worker say to each other: the handshake, and the messages of the data port. */
 import type { SerializedError } from "../errors/registry.ts";
-import type { EngineOptions, ReadRequest } from "../service/engine-service.ts";
+import type { CallContext, EngineOptions, ReadRequest } from "../service/engine-service.ts";
 
 /** Absolute URLs (paths in Node) of the core, by what the machine runs. */
 export interface WasmLocation {
@@ -42,7 +42,12 @@ export type ControlFunction = (operation: string, argument: unknown) => Promise<
 
 /** From page to worker over the data port. `buffer` is transferred. */
 export type DataRequest =
-  | { readonly id: number; readonly kind: "put"; readonly buffer: ArrayBuffer }
+  | {
+      readonly id: number;
+      readonly kind: "put";
+      readonly buffer: ArrayBuffer;
+      readonly call?: CallContext | undefined;
+    }
   | { readonly id: number; readonly kind: "read"; readonly request: ReadRequest }
   | { readonly id: number; readonly kind: "cancel" };
 

@@ -6,12 +6,16 @@ import {
   RESULT_ROW_BYTES,
   RESULT_SHARD_BYTES,
   STATUS_BYTE_RATE,
+  STATUS_FAULT,
   STATUS_NO_MEMORY,
   STATUS_OK,
   STATUS_ORDER,
   STATUS_RECORD_RATE,
+  STATUS_STREAM_BYTE_RATE,
+  STATUS_STREAM_RECORD_RATE,
 } from "@millrace/core/layout";
-import { InternalFailureError, ThroughputExceededError } from "../errors/index.ts";
+import { ACCOUNT_ID, InternalFailureError, ThroughputExceededError } from "../errors/index.ts";
+import { FAULT_INTERNAL_FAILURE } from "../faults/fault-rules.ts";
 import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
 
 /** A record that is durable. */
@@ -41,6 +45,30 @@ const LIMITS = new Map<number, string>([
     "an earlier record of this shard in the same batch was refused, and order is kept",
   ],
 ]);
+
+const STREAM_LIMITS = new Map<number, string>([
+  [STATUS_STREAM_RECORD_RATE, "records per second"],
+  [STATUS_STREAM_BYTE_RATE, "bytes per second"],
+]);
+
+/** Why a record was refused, in AWS's words followed by which limit that was. */
+function refusalText(
+  status: number,
+  limitPerSecond: number,
+  shardId: string,
+  streamName: string,
+): string {
+  if (status === STATUS_FAULT) return "injected fault";
+  const unit = STREAM_LIMITS.get(status);
+  if (unit === undefined) {
+    const limit = LIMITS.get(status) ?? `status ${status}`;
+    return ThroughputExceededError.text(shardId, streamName, limit);
+  }
+  return (
+    `Rate exceeded for stream ${streamName} under account ${ACCOUNT_ID}. ` +
+    `Limit: ${limitPerSecond.toLocaleString("en-US")} ${unit}.`
+  );
+}
 
 /** One packed result. Rows are in the order of the batch's records. */
 export class BatchResult {
@@ -80,7 +108,7 @@ export class BatchResult {
     const shardIndex = view.getUint32(shardAt, true);
     const status = view.getUint32(at + 4, true);
     if (status !== STATUS_OK) {
-      return this.#failure(status, shardIdOf(shardIndex), view.getUint32(shardAt + 4, true));
+      return this.#failure(at, shardIdOf(shardIndex), view.getUint32(shardAt + 4, true));
     }
     return {
       sequenceNumber: formatSequenceNumber({
@@ -97,7 +125,8 @@ export class BatchResult {
     return this.#rowsAt + row * RESULT_ROW_BYTES;
   }
 
-  #failure(status: number, shardId: string, retryAfterMs: number): PutFailure {
+  #failure(at: number, shardId: string, retryAfterMs: number): PutFailure {
+    const status = this.#view.getUint32(at + 4, true);
     if (status === STATUS_NO_MEMORY) {
       return {
         errorCode: "InternalFailure",
@@ -105,10 +134,17 @@ export class BatchResult {
         retryAfterMs,
       };
     }
-    const limit = LIMITS.get(status) ?? `status ${status}`;
+    const limitPerSecond = Number(this.#view.getBigUint64(at + 8, true));
+    if (status === STATUS_FAULT && limitPerSecond === FAULT_INTERNAL_FAILURE) {
+      return {
+        errorCode: "InternalFailure",
+        errorMessage: refusalText(status, 0, shardId, this.#streamName),
+        retryAfterMs: 0,
+      };
+    }
     return {
       errorCode: "ProvisionedThroughputExceededException",
-      errorMessage: ThroughputExceededError.text(shardId, this.#streamName, limit),
+      errorMessage: refusalText(status, limitPerSecond, shardId, this.#streamName),
       retryAfterMs,
     };
   }

@@ -1,82 +1,71 @@
-/** One life of an engine: a core, the log over it, and the operations over that. */
+/** One life of an engine: a core, the log over it, and everything that stands on that log. */
 import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
+import { AccessControl } from "../access/access-control.ts";
 import type { CoreOptions, Run, ShardLogCore } from "../core/core-types.ts";
-import type { MillraceError } from "../errors/index.ts";
+import { type MillraceError, toMillraceError } from "../errors/index.ts";
 import { CoreFailedError } from "../log/group-commit.ts";
 import { Log } from "../log/log.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
-import { ShardCounters } from "../metrics/shard-counters.ts";
+import { enabledShardMetrics } from "../metrics/enabled-metrics.ts";
+import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
-import { Catalogue, describeStream } from "../streams/catalogue.ts";
-import { resolvePosition } from "../streams/positions.ts";
-import type {
-  ControlOperations,
-  EngineOptions,
-  ShardMetrics,
-  StorageReport,
-  StreamDescription,
-  StreamSpec,
-} from "./engine-service.ts";
+import { Catalogue } from "../streams/catalogue.ts";
+import { OnDemandScaler } from "../streams/on-demand-scaler.ts";
+import { ApiDispatch } from "./api-dispatch.ts";
+import type { EngineOptions } from "./engine-service.ts";
+import type { LastingParts } from "./lasting-parts.ts";
+import type { OperationContext } from "./operations/operation.ts";
 import { PutService } from "./put-service.ts";
 import { ReadService } from "./read-service.ts";
-import { checkName, checkStreamSpec } from "./validate.ts";
 
 /** Part of the memory budget that is not the arena: tables, scratch and the request area. */
 const FIXED_MEMORY_BYTES = 8_388_608;
 
-/** Handlers of the control operations, each with its argument and answer. */
-type Handlers = {
-  readonly [Operation in keyof ControlOperations]: (
-    argument: Parameters<ControlOperations[Operation]>[0],
-  ) => ReturnType<ControlOperations[Operation]> | Promise<ReturnType<ControlOperations[Operation]>>;
-};
+/** What a life begins with. */
+export interface LifeParts {
+  readonly platform: Platform;
+  readonly makeCore: (options: CoreOptions) => Promise<ShardLogCore>;
+  readonly options: EngineOptions;
+  readonly store: LogStore;
+  readonly lasting: LastingParts;
+}
 
 /** From recovery to close, or to the trap that ends it. */
 export class EngineLife {
-  readonly log: Log;
+  readonly context: OperationContext;
+  readonly api: ApiDispatch;
   readonly puts: PutService;
   readonly reads: ReadService;
-  readonly #options: EngineOptions;
-  readonly #store: LogStore;
-  readonly #catalogue: Catalogue;
-  readonly #counters: ShardCounters;
-  readonly #handlers: Handlers;
+  readonly store: LogStore;
+  readonly #scaler: OnDemandScaler;
   #ended = false;
 
-  private constructor(
-    platform: Platform,
-    options: EngineOptions,
-    store: LogStore,
-    log: Log,
-    counters: ShardCounters,
-  ) {
-    const { clock } = platform;
-    const quotas = options.quotas === "aws";
-    this.#options = options;
-    this.#store = store;
-    this.log = log;
-    this.#counters = counters;
-    this.#catalogue = new Catalogue(log, clock);
-    this.puts = new PutService(log, this.#catalogue, counters, clock);
-    this.reads = new ReadService(log, this.#catalogue, counters, clock, quotas);
-    this.#handlers = this.#makeHandlers();
+  private constructor({ platform, options, store, lasting }: LifeParts, log: Log) {
+    this.store = store;
+    const { clock, random } = platform;
+    const { metrics, counters, subscriptions } = lasting;
+    const catalogue = new Catalogue(log, clock, options);
+    const { documents } = catalogue;
+    const access = new AccessControl(documents);
+    this.context = { log, clock, random, options, catalogue, documents, access, metrics };
+    this.#scaler = new OnDemandScaler({ ...this.context, quotas: options.quotas });
+    this.api = new ApiDispatch(this.context, subscriptions);
+    this.puts = new PutService({ context: this.context, counters, scaler: this.#scaler });
+    this.reads = new ReadService({ context: this.context, counters, subscriptions });
+    subscriptions.follow(this.context);
+    metrics.follow((streamUid) => enabledShardMetrics(documents, streamUid));
   }
 
-  /** Recovers the log of a store. @throws MillraceError when that is not possible. */
-  static async open(
-    platform: Platform,
-    makeCore: (options: CoreOptions) => Promise<ShardLogCore>,
-    options: EngineOptions,
-    store: LogStore,
-  ): Promise<EngineLife> {
+  /** Recovers the log of a store and takes up what the life before left. @throws MillraceError when that is not possible. */
+  static async open(parts: LifeParts): Promise<EngineLife> {
+    const { platform, makeCore, options, store, lasting } = parts;
     const arenaBytesMax = options.memoryBudgetBytes - FIXED_MEMORY_BYTES;
     const core = await makeCore({
       shardSlotsMax: SHARD_SLOTS_MAX,
       routesMax: ROUTES_MAX,
       arenaBytesMax,
     });
-    const counters = new ShardCounters();
     const log = await Log.open({
       name: options.name,
       core,
@@ -85,9 +74,21 @@ export class EngineLife {
       random: platform.random,
       arenaBytesMax,
       writeQuotas: options.quotas === "aws",
-      onCommitted: (runs) => countIncoming(counters, runs),
+      onCommitted: (runs) => countIncoming(lasting.counters, runs),
     });
-    return new EngineLife(platform, options, store, log, counters);
+    const life = new EngineLife(parts, log);
+    try {
+      await life.context.catalogue.resume();
+    } catch (error) {
+      life.end(toMillraceError(error));
+      throw error;
+    }
+    life.#scaler.resume();
+    return life;
+  }
+
+  get log(): Log {
+    return this.context.log;
   }
 
   /** Whether the life is over. */
@@ -98,7 +99,19 @@ export class EngineLife {
   /** Ends the life: everything under way fails with an error that has the calls made again. */
   end(cause: MillraceError): void {
     this.#ended = true;
+    this.#stopTimers();
     this.log.fail(cause instanceof CoreFailedError ? cause : new CoreFailedError(cause));
+  }
+
+  /** Commits what is pending and takes nothing more. */
+  async close(): Promise<void> {
+    this.#stopTimers();
+    await this.log.close();
+  }
+
+  /** Puts records of the engine's own into the stream of a name. @throws ResourceNotFoundError. */
+  async putOwn(streamName: string, pack: (streamUid: number) => ArrayBuffer): Promise<ArrayBuffer> {
+    return await this.puts.putOwn(pack(this.context.catalogue.get(streamName).uid));
   }
 
   /** Takes over what only the life before knew: which producers send to this engine. */
@@ -107,90 +120,9 @@ export class EngineLife {
     return this;
   }
 
-  /** Runs a control operation. @throws MillraceError. */
-  async call<Operation extends keyof ControlOperations>(
-    operation: Operation,
-    argument: Parameters<ControlOperations[Operation]>[0],
-  ): Promise<ReturnType<ControlOperations[Operation]>> {
-    return await this.#handlers[operation](argument);
-  }
-
-  /**
-   * Runs a control operation that may have taken effect in the life before: what it would have done and
-   * finds done is its own work.
-   */
-  async callAgain<Operation extends keyof ControlOperations>(
-    operation: Operation,
-    argument: Parameters<ControlOperations[Operation]>[0],
-  ): Promise<ReturnType<ControlOperations[Operation]>> {
-    const again: Handlers = {
-      ...this.#handlers,
-      createStream: (spec) => this.#createAgain(spec),
-      deleteStream: (name) => this.#deleteAgain(name),
-    };
-    return await again[operation](argument);
-  }
-
-  async #createAgain(spec: StreamSpec): Promise<StreamDescription> {
-    const found = this.#catalogue.list().find(({ name }) => name === spec.name);
-    const same =
-      found !== undefined &&
-      found.shards.length === spec.shards &&
-      found.retentionHours === spec.retentionHours &&
-      found.recordKibMax === spec.recordKibMax;
-    return same ? describeStream(found) : await this.#handlers.createStream(spec);
-  }
-
-  async #deleteAgain(argument: { name: string }): Promise<null> {
-    const found = this.#catalogue.list().some(({ name }) => name === argument.name);
-    return found ? await this.#handlers.deleteStream(argument) : null;
-  }
-
-  #makeHandlers(): Handlers {
-    const catalogue = this.#catalogue;
-    return {
-      createStream: async (spec) => {
-        checkStreamSpec(spec);
-        return describeStream(await catalogue.create(spec));
-      },
-      describeStream: ({ name }) => {
-        checkName("name", name);
-        return describeStream(catalogue.get(name));
-      },
-      listStreams: () => catalogue.list().map(describeStream),
-      deleteStream: async ({ name }) => {
-        checkName("name", name);
-        await catalogue.delete(name);
-        return null;
-      },
-      resolvePosition: ({ name, position, shardId }) =>
-        resolvePosition(this.log, catalogue.get(name), position, shardId),
-      shardMetrics: ({ name }) => this.#shardMetrics(name),
-      storageReport: () => this.#storageReport(),
-      dataLoss: () => [...this.log.losses],
-    };
-  }
-
-  #shardMetrics(name: string): ShardMetrics[] {
-    return this.#catalogue.get(name).shards.map((shard) => ({
-      shardIndex: shard.shardIndex,
-      ...this.#counters.of(shard.uid),
-    }));
-  }
-
-  async #storageReport(): Promise<StorageReport> {
-    const status = this.log.status();
-    const memory = this.log.core.memory();
-    const usage = await this.#store.usage();
-    return {
-      kind: this.#options.storage,
-      durable: this.#store.recoverable,
-      ...usage,
-      ...status,
-      coreMemoryBytes: memory.totalBytes,
-      dirtyBytes: memory.dirtyBytes,
-      cachedBytes: memory.cachedBytes,
-    };
+  #stopTimers(): void {
+    this.context.catalogue.stop();
+    this.#scaler.stop();
   }
 }
 

@@ -1,4 +1,7 @@
 /** The engine as its faces see it: control calls with plain objects, data calls with packed buffers. */
+import type { FaultRule } from "../faults/fault-rules.ts";
+import type { Datapoint } from "../metrics/metrics-registry.ts";
+import type { OperationName, StructureOf } from "../model/shapes.ts";
 import type {
   ResolvedPosition,
   ShardCursor,
@@ -7,6 +10,8 @@ import type {
   StreamSpec,
 } from "../streams/stream-types.ts";
 
+export type { FaultRule } from "../faults/fault-rules.ts";
+export type { Datapoint } from "../metrics/metrics-registry.ts";
 export type {
   ResolvedPosition,
   ShardCursor,
@@ -16,8 +21,58 @@ export type {
   StreamSpec,
 } from "../streams/stream-types.ts";
 
+/** Who makes a call. */
+export interface Caller {
+  /** ARN of the principal, as resource policies name it: see `access/principals.ts`. */
+  readonly principal: string;
+}
+
+/** As what a data call counts for policies, injected faults, metrics and the call trail. */
+export interface CallContext {
+  readonly operation: OperationName;
+  readonly caller: Caller;
+}
+
+/** Operations whose records travel as packed buffers: `put` and `read` carry them, not `invoke`. */
+export type DataOperationName = "PutRecord" | "PutRecords" | "GetRecords" | "SubscribeToShard";
+
+/** One call of an AWS operation with the members of the service model; not validated yet. */
+export interface ApiCall<Name extends OperationName = OperationName> {
+  readonly operation: Name;
+  readonly input: unknown;
+  readonly caller: Caller;
+}
+
+/** What the engine must check of a shard iterator before it reads for it. */
+export interface IteratorStamp {
+  /** When it was handed out, by the engine's clock, in ms since the Unix epoch. */
+  readonly issuedMs: number;
+  /** Creation of its shard in seconds since the Unix epoch: an iterator of a deleted namesake is invalid. */
+  readonly createdSeconds: number;
+}
+
+/** A subscription to a shard that was admitted. */
+export interface Subscription {
+  readonly id: number;
+  readonly streamUid: number;
+  readonly streamName: string;
+  readonly shardIndex: number;
+  /** Sequence index that the first read begins with. */
+  readonly nextIndex: number;
+}
+
 /** One packed read over any number of shards of one stream. */
 export interface ReadRequest {
+  /** The application's own read, unless told otherwise. */
+  readonly call?: CallContext;
+  /** For GetRecords: the iterator that the one cursor came from. */
+  readonly iterator?: IteratorStamp;
+  /**
+   * For SubscribeToShard: the subscription that the one cursor belongs to. The read counts against its
+   * own 2 MiB/s instead of the shard's, fails with ResourceInUseError once another call took the
+   * subscription over, and with ResourceNotFoundError once it was closed or five minutes are over.
+   */
+  readonly subscriptionId?: number;
   readonly streamUid: number;
   readonly cursors: readonly ShardCursor[];
   /** At most 10,000 over all shards. */
@@ -40,7 +95,7 @@ export interface ShardMetrics {
 
 /** The engine's own view of where its bytes are. */
 export interface StorageReport {
-  readonly kind: "indexeddb" | "memory";
+  readonly kind: "indexeddb" | "memory" | "file";
   readonly durable: boolean;
   readonly usageBytes: number | undefined;
   readonly quotaBytes: number | undefined;
@@ -60,12 +115,16 @@ export interface StorageReport {
   readonly sealFailure: string | undefined;
   /** Why retention drops nothing at present although it might have to. */
   readonly retentionPausedBecause: string | undefined;
+  /** Why events of the call trail could last not be written, until they can. */
+  readonly trailFailure: string | undefined;
+  /** Events of the call trail that were never written, since the engine opened. */
+  readonly trailEventsLost: number;
 }
 
 /** Damage or loss that recovery or a read found; never hidden. */
 export interface DataLossReport {
-  readonly kind: "wal-frame" | "segment";
-  /** Which frame or segment. */
+  readonly kind: "wal-frame" | "segment" | "log";
+  /** Which frame or segment, or the whole log. */
   readonly where: string;
   readonly reason: string;
   /** Number of records lost, when it can be told. */
@@ -74,6 +133,30 @@ export interface DataLossReport {
 
 /** Control operations by name: argument and answer. */
 export interface ControlOperations {
+  /** Runs any operation but the data operations. The input is validated; the answer is as the model says. */
+  invoke(argument: ApiCall): unknown;
+  /** Makes all checks of a data operation or GetShardIterator but those of its records, then throws DryRunError. */
+  dryRun(argument: ApiCall): never;
+  /** The stream that a put's input names, when the caller may put into it. @throws as the operation. */
+  locateStream(argument: ApiCall): StreamDescription;
+  /** Admits a subscription (SubscribeToShard without its events). The input is validated. */
+  openSubscription(argument: ApiCall<"SubscribeToShard">): Subscription;
+  closeSubscription(argument: { id: number }): null;
+  /** Children of a closed shard, as GetRecords and SubscribeToShard report them at its end. */
+  childShards(argument: { streamUid: number; shardIndex: number }): StructureOf<"ChildShard">[];
+  /** Iterator of a place in a shard, issued now. */
+  shardIterator(argument: ShardCursor & { streamUid: number; createdSeconds: number }): string;
+  /** Replaces the rules by which faults are injected. @throws InvalidArgumentError. */
+  setFaults(argument: { rules: readonly FaultRule[] }): null;
+  faults(argument: Record<string, never>): FaultRule[];
+  /** Records every API call in a stream from now on; null ends it. @throws ResourceNotFoundError. */
+  setTrail(argument: { streamName: string | null }): null;
+  /** The engine's wall time in ms since the Unix epoch. */
+  now(argument: Record<string, never>): number;
+  /** Lets virtual time pass, firing what becomes due. @throws InvalidArgumentError when time is not virtual. */
+  advanceTime(argument: { byMs: number }): number;
+  /** Deletes all streams, consumers, channels, policies, tags, settings and faults. */
+  reset(argument: Record<string, never>): null;
   createStream(spec: StreamSpec): StreamDescription;
   describeStream(argument: { name: string }): StreamDescription;
   listStreams(argument: Record<string, never>): StreamDescription[];
@@ -85,6 +168,21 @@ export interface ControlOperations {
     shardId?: string;
   }): ResolvedPosition[];
   shardMetrics(argument: { name: string }): ShardMetrics[];
+  /**
+   * Datapoints of one of CloudWatch's metrics, one a minute, of the last three hours: of the stream, of a
+   * shard (when shard-level monitoring is enabled) or of a consumer. Times are ms since the Unix epoch.
+   * @throws ResourceNotFoundError, InvalidArgumentError for a metric that there is not.
+   */
+  streamMetrics(argument: {
+    name: string;
+    metricName: string;
+    shardId?: string;
+    consumerName?: string;
+    /** Minutes that begin at this time or later. */
+    startMs: number;
+    /** Minutes that begin before this time. */
+    endMs: number;
+  }): Datapoint[];
   storageReport(argument: Record<string, never>): StorageReport;
   dataLoss(argument: Record<string, never>): DataLossReport[];
 }
@@ -98,9 +196,9 @@ export interface EngineService {
   ): Promise<ReturnType<ControlOperations[Operation]>>;
   /**
    * Appends a request batch and resolves with the packed result once its records are durable.
-   * The batch is not kept after the promise settles.
+   * The batch is not kept after the promise settles. Without `call` it is the application's own.
    */
-  put(batch: ArrayBuffer): Promise<ArrayBuffer>;
+  put(batch: ArrayBuffer, call?: CallContext): Promise<ArrayBuffer>;
   /** Resolves with a packed read slice, owned by the caller. */
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer>;
   /** Commits what is pending, releases the lock, closes the store. Safe to call twice. */
@@ -110,8 +208,15 @@ export interface EngineService {
 /** How an engine is opened. */
 export interface EngineOptions {
   readonly name: string;
-  readonly storage: "indexeddb" | "memory";
+  /** "file" in Node only. */
+  readonly storage: "indexeddb" | "memory" | "file";
   readonly quotas: "unlimited" | "aws";
   /** Wasm memory that the engine may use, in bytes; 16 MiB to 2 GiB. */
   readonly memoryBudgetBytes: number;
+  /** "virtual": time stands still until `advanceTime`; "system" when absent. */
+  readonly time?: "system" | "virtual";
+  /** How long streams and consumers are CREATING, UPDATING or DELETING, in ms; 0 when absent. */
+  readonly transitionMs?: number;
+  /** Enforces AWS's rates of control operations, too; false when absent. */
+  readonly controlQuotas?: boolean;
 }

@@ -1,32 +1,33 @@
 /**
  * The engine: a store behind the lock that keeps a second writer out, and one life of a log over it
  * after the other.
- *
- * A trap of the core ends a life: the next one is recovered from the store, and the calls that were
- * under way are made again. A batch that was committed by then is recognised by its number.
  */
 import { Core } from "../core/core.ts";
-import { CoreTrapError } from "../core/core-errors.ts";
 import type { CoreOptions, ShardLogCore } from "../core/core-types.ts";
-import {
-  EngineClosedError,
-  EngineFailedError,
-  EngineInUseError,
-  InternalFailureError,
-  type MillraceError,
-} from "../errors/index.ts";
-import { CoreFailedError } from "../log/group-commit.ts";
+import { EngineInUseError } from "../errors/index.ts";
 import { writerLockName } from "../platform/locks.ts";
 import type { HeldLock, Platform } from "../platform/platform.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
+import { withVirtualTime } from "../platform/virtual-time.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import { CallGate } from "./call-gate.ts";
+import { CallTrail, TRAIL_KEY } from "./call-trail.ts";
+import { ControlRates } from "./control-rates.ts";
+import { EngineControls, TIME_KEY } from "./engine-controls.ts";
 import { EngineLife } from "./engine-life.ts";
 import type {
+  CallContext,
   ControlOperations,
   EngineOptions,
   EngineService,
   ReadRequest,
 } from "./engine-service.ts";
+import { lastingParts } from "./lasting-parts.ts";
+import { Lives } from "./lives.ts";
+import { OWN_PUT } from "./put-service.ts";
+import { OWN_READ } from "./read-service.ts";
 import { checkEngineOptions } from "./validate.ts";
+import { WatchedCalls } from "./watched-calls.ts";
 
 /** A core.wasm as it comes: compiled, or its bytes. */
 export type CoreSource = WebAssembly.Module | BufferSource;
@@ -50,18 +51,25 @@ export function createEngine(
 
 /** {@link createEngine} over cores of any make. */
 export async function openEngine(
-  platform: Platform,
+  surroundings: Platform,
   makeCore: CoreFactory,
   options: EngineOptions,
 ): Promise<EngineService> {
   checkEngineOptions(options);
+  const platform = options.time === "virtual" ? withVirtualTime(surroundings) : surroundings;
   const lock = await takeLock(platform, options);
   let store: LogStore | undefined;
   try {
-    store = await platform.stores.open(options.name, options.storage);
-    const opened = store;
-    const begin = (): Promise<EngineLife> => EngineLife.open(platform, makeCore, options, opened);
-    return new Engine(options.name, opened, lock, begin, await begin());
+    const opened = await platform.stores.open(options.name, options.storage);
+    store = opened;
+    const lasting = lastingParts(platform, options);
+    const parts = { platform, makeCore, options, store: opened, lasting };
+    const begin = (): Promise<EngineLife> => EngineLife.open(parts);
+    const first = await begin();
+    takeUpTime(platform, options, first);
+    const { name } = options;
+    const lives = new Lives({ name, recoverable: opened.recoverable, begin }, first);
+    return new Engine(platform, options, { store: opened, lock, lasting, lives, first });
   } catch (error) {
     await store?.close();
     lock?.release();
@@ -83,48 +91,73 @@ async function takeLock(platform: Platform, options: EngineOptions): Promise<Hel
   return lock;
 }
 
-/** Calls that the core traps at by their own fault are made this often. */
-const FAULTS_PER_CALL_MAX = 2;
-/** Calls that suffer from others' faults are made in this many lives. */
-const LIVES_PER_CALL_MAX = 8;
+/** Virtual time goes on from where it stood when the engine was last open, and never back. */
+function takeUpTime(
+  { clock }: Platform,
+  { time }: EngineOptions,
+  { context: { documents } }: EngineLife,
+): void {
+  if (time !== "virtual" || !(clock instanceof VirtualClock)) return;
+  const behindMs = (documents.get<number>(TIME_KEY) ?? 0) - clock.nowMs();
+  if (behindMs > 0) clock.advanceBy(behindMs);
+}
+
+/** What an engine is made of. */
+interface EngineParts {
+  readonly store: LogStore;
+  readonly lock: HeldLock | undefined;
+  readonly lasting: ReturnType<typeof lastingParts>;
+  readonly lives: Lives;
+  readonly first: EngineLife;
+}
 
 class Engine implements EngineService {
-  readonly #name: string;
   readonly #store: LogStore;
   readonly #lock: HeldLock | undefined;
-  readonly #begin: () => Promise<EngineLife>;
-  #life: Promise<EngineLife>;
+  readonly #lives: Lives;
+  readonly #trail: CallTrail;
+  readonly #gate: CallGate;
+  readonly #controls: EngineControls;
+  readonly #watched: WatchedCalls;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    name: string,
-    store: LogStore,
-    lock: HeldLock | undefined,
-    begin: () => Promise<EngineLife>,
-    life: EngineLife,
-  ) {
-    this.#name = name;
+  constructor(platform: Platform, options: EngineOptions, parts: EngineParts) {
+    const { clock, random } = platform;
+    const { store, lock, lives, lasting, first } = parts;
     this.#store = store;
     this.#lock = lock;
-    this.#begin = begin;
-    this.#life = Promise.resolve(life);
+    this.#lives = lives;
+    const trail = new CallTrail(clock, random, (streamName, pack) =>
+      lives.attempt((life) => life.putOwn(streamName, pack), true),
+    );
+    trail.direct(first.context.documents.get<string>(TRAIL_KEY));
+    const rates = new ControlRates(clock, options.controlQuotas ?? false);
+    this.#trail = trail;
+    this.#gate = new CallGate({ clock, rates, faults: lasting.faults, trail });
+    this.#controls = new EngineControls({
+      ...{ options, clock, lives, gate: this.#gate, trail, lasting },
+    });
+    this.#watched = new WatchedCalls({ gate: this.#gate, lives, random });
   }
 
   call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
   ): Promise<ReturnType<ControlOperations[Operation]>> {
-    return this.#attempt((life, again) =>
-      again ? life.callAgain(operation, argument) : life.call(operation, argument),
-    );
+    return this.#controls.call(operation, argument);
   }
 
-  put(batch: ArrayBuffer): Promise<ArrayBuffer> {
-    return this.#attempt((life) => life.puts.put(batch));
+  put(batch: ArrayBuffer, call: CallContext = OWN_PUT): Promise<ArrayBuffer> {
+    if (this.#gate.watching) return this.#watched.put(batch, call);
+    return this.#lives.attempt((life) => life.puts.put(batch, call));
   }
 
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {
-    return this.#attempt((life) => life.reads.read(request, signal));
+    // What a subscription reads belongs to the call that opened it.
+    if (this.#gate.watching && request.subscriptionId === undefined) {
+      return this.#watched.read(request, request.call ?? OWN_READ, signal);
+    }
+    return this.#lives.attempt((life) => life.reads.read(request, signal));
   }
 
   close(): Promise<void> {
@@ -134,72 +167,10 @@ class Engine implements EngineService {
 
   async #close(): Promise<void> {
     try {
-      // A life that could not begin has nothing to close.
-      const life = await this.#life.catch(() => undefined);
-      await life?.log.close();
+      await this.#lives.close(() => this.#trail.drain());
     } finally {
       await this.#store.close();
       this.#lock?.release();
     }
-  }
-
-  /**
-   * Makes a call, and makes it again in the next life when the core of this one trapped. A call that the
-   * core trapped at twice by its own fault is refused.
-   */
-  async #attempt<Result>(
-    call: (life: EngineLife, again: boolean) => Promise<Result>,
-  ): Promise<Result> {
-    let faults = 0;
-    let failure: MillraceError | undefined;
-    for (let lives = 0; lives < LIVES_PER_CALL_MAX && faults < FAULTS_PER_CALL_MAX; lives++) {
-      const life = await this.#openLife(lives > 0);
-      try {
-        return await call(life, lives > 0);
-      } catch (error) {
-        const trap = error instanceof CoreTrapError;
-        if (!trap && !(error instanceof CoreFailedError)) throw error;
-        this.#renew(life, error);
-        failure = error;
-        if (trap || error.ownBatch) faults++;
-      }
-    }
-    throw new InternalFailureError(`the core failed again and again: ${failure?.message}`, {
-      indeterminate: faults < FAULTS_PER_CALL_MAX,
-      cause: failure,
-    });
-  }
-
-  /** `again` says that the call may have taken effect already. */
-  async #openLife(again: boolean): Promise<EngineLife> {
-    if (this.#closing !== undefined) {
-      throw new EngineClosedError(`the engine "${this.#name}" is closed`, {
-        argument: "name",
-        value: this.#name,
-        indeterminate: again,
-      });
-    }
-    return await this.#life;
-  }
-
-  /** Ends a life, unless another call has done so, and recovers the next one from the store. */
-  #renew(life: EngineLife, error: CoreTrapError | CoreFailedError): void {
-    if (life.ended) return;
-    life.end(error);
-    if (this.#closing !== undefined) return;
-    if (!this.#store.recoverable) {
-      // Nothing of an engine in memory is in a store, and an empty life would pass for a whole one.
-      this.#life = Promise.reject(
-        new EngineFailedError(
-          `the core of the engine "${this.#name}" failed, and an engine in memory cannot be recovered`,
-          { cause: error },
-        ),
-      );
-      this.#life.catch(() => undefined);
-      return;
-    }
-    this.#life = this.#begin().then((next) => next.succeed(life));
-    // Whoever makes the next call is told when recovery fails.
-    this.#life.catch(() => undefined);
   }
 }

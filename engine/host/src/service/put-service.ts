@@ -5,26 +5,35 @@ import {
   BATCH_MAGIC,
   RECORDS_PER_CALL_MAX,
   REQUEST_BYTES_MAX,
+  ROW_EXPLICIT_HASH_KEY,
+  ROW_HEADER_BYTES,
   STATUS_OK,
 } from "@millrace/core/layout";
+import { ROOT_PRINCIPAL } from "../access/principals.ts";
 import {
   IndeterminateError,
   InvalidArgumentError,
   RequestTooLargeError,
   ResourceNotFoundError,
 } from "../errors/index.ts";
-import { readUint64, viewOf } from "../log/bytes.ts";
+import { padTo8, readUint64, viewOf } from "../log/bytes.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
 import type { AppendedPut } from "../log/frame-group.ts";
 import type { Log } from "../log/log.ts";
 import { BatchResultBuilder, idOfBytes } from "../log/producer-table.ts";
+import type { ShardPut } from "../metrics/metrics-registry.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
-import type { Clock } from "../platform/platform.ts";
-import type { Catalogue } from "../streams/catalogue.ts";
+import { streamArn } from "../streams/arns.ts";
+import { streamPrefix } from "../streams/documents.ts";
+import type { OnDemandScaler } from "../streams/on-demand-scaler.ts";
+import type { CallContext } from "./engine-service.ts";
+import type { OperationContext } from "./operations/operation.ts";
+import { PutTally } from "./put-tally.ts";
 import { repeatResult } from "./repeat-result.ts";
 
 /** Arrival times do not follow the wall clock backwards unless it jumped by more than this, in ms. */
 const CLOCK_STEP_BACK_MS = 300_000;
+const HASH_KEY_BYTES = 16;
 
 /** The header of a request batch. */
 export interface BatchHeader {
@@ -80,52 +89,123 @@ export function readBatchHeader(bytes: Uint8Array): BatchHeader {
   };
 }
 
+/** A put that was made by nobody but the application itself. */
+export const OWN_PUT: CallContext = {
+  operation: "PutRecords",
+  caller: { principal: ROOT_PRINCIPAL },
+};
+
+/** What puts work with. */
+export interface PutParts {
+  readonly context: OperationContext;
+  readonly counters: ShardCounters;
+  readonly scaler: OnDemandScaler;
+}
+
+/** A batch on its way, and what it came to in each shard once it is appended. */
+interface TakenBatch {
+  readonly result: Promise<ArrayBuffer>;
+  /** Undefined for a batch that was appended before: it counts once. */
+  readonly tally: PutTally | undefined;
+}
+
 /** Takes batches for one log. */
 export class PutService {
+  readonly #context: OperationContext;
   readonly #log: Log;
-  readonly #catalogue: Catalogue;
   readonly #counters: ShardCounters;
-  readonly #clock: Clock;
+  readonly #scaler: OnDemandScaler;
   /** Batches that are not settled, so that a repeat joins them instead of being appended again. */
   readonly #pending = new Map<string, Promise<ArrayBuffer>>();
   #lastArrivalMs = 0;
 
-  constructor(log: Log, catalogue: Catalogue, counters: ShardCounters, clock: Clock) {
-    this.#log = log;
-    this.#catalogue = catalogue;
+  constructor({ context, counters, scaler }: PutParts) {
+    this.#context = context;
+    this.#log = context.log;
     this.#counters = counters;
-    this.#clock = clock;
+    this.#scaler = scaler;
   }
 
-  /** Appends a batch; resolves with its packed result when its records are durable. */
-  async put(batch: ArrayBuffer): Promise<ArrayBuffer> {
-    const whole = new Uint8Array(batch);
-    const header = readBatchHeader(whole);
-    const bytes = whole.subarray(0, header.byteLength);
-    const stream = this.#catalogue.getByUid(header.streamUid);
-    const name = `${header.producerId}/${header.batchNumber}`;
-    const pending = this.#pending.get(name);
-    if (pending !== undefined) return (await pending).slice(0);
-    const verdict = this.#log.producers.judge(header.producerId, header.batchNumber);
-    if (verdict.kind === "repeat") return repeatResult(this.#log, stream, bytes, verdict.result);
-    if (verdict.kind === "forgotten") throw forgotten(header);
-    this.#log.producers.meet(header.producerId);
-    const result = this.#append(stream, header, bytes);
-    this.#pending.set(name, result);
+  /**
+   * Appends a batch; resolves with its packed result when its records are durable.
+   * @throws AccessDeniedError, ResourceNotFoundError, InvalidArgumentError, IndeterminateError.
+   */
+  async put(
+    batch: ArrayBuffer,
+    { operation, caller }: CallContext = OWN_PUT,
+  ): Promise<ArrayBuffer> {
+    const { access, catalogue, clock, metrics } = this.#context;
+    const header = readBatchHeader(new Uint8Array(batch));
+    this.meet(header);
+    const stream = catalogue.getByUid(header.streamUid);
+    const resource = { arn: streamArn(stream.name), key: streamPrefix(stream.uid) };
+    access.check(caller.principal, operation, resource);
+    catalogue.requireUsable(stream);
+    const startedMs = clock.monotonicMs();
+    const { result, tally } = this.#take(stream, header, batch);
+    const count = (shards: readonly ShardPut[]): void => {
+      if (tally === undefined) return;
+      const latencyMs = clock.monotonicMs() - startedMs;
+      const name = operation === "PutRecord" ? operation : "PutRecords";
+      metrics.recordPut(stream.uid, { operation: name, latencyMs, shards });
+    };
     try {
-      return await result;
-    } finally {
-      this.#pending.delete(name);
+      const packed = await result;
+      count(tally?.shards() ?? []);
+      return packed;
+    } catch (error) {
+      count([]);
+      throw error;
     }
   }
 
-  #append(stream: StreamDefinition, header: BatchHeader, bytes: Uint8Array): Promise<ArrayBuffer> {
+  /** Notes that a producer's batches come here, whatever becomes of this one: a refused one leaves no row. */
+  meet({ producerId, batchNumber }: BatchHeader): void {
+    const { producers } = this.#log;
+    if (producers.judge(producerId, batchNumber).kind === "new") producers.meet(producerId);
+  }
+
+  /** Appends a batch of the engine's own: nobody's call, so that no policy and no metric is about it. */
+  async putOwn(batch: ArrayBuffer): Promise<ArrayBuffer> {
+    const header = readBatchHeader(new Uint8Array(batch));
+    this.meet(header);
+    const stream = this.#context.catalogue.getByUid(header.streamUid);
+    return await this.#take(stream, header, batch).result;
+  }
+
+  #take(stream: StreamDefinition, header: BatchHeader, batch: ArrayBuffer): TakenBatch {
+    const bytes = new Uint8Array(batch, 0, header.byteLength);
+    const name = `${header.producerId}/${header.batchNumber}`;
+    const pending = this.#pending.get(name);
+    if (pending !== undefined) {
+      return { result: pending.then((result) => result.slice(0)), tally: undefined };
+    }
+    const verdict = this.#log.producers.judge(header.producerId, header.batchNumber);
+    if (verdict.kind === "repeat") {
+      const result = repeatResult(this.#log, stream, bytes, verdict.result);
+      return { result: Promise.resolve(result), tally: undefined };
+    }
+    if (verdict.kind === "forgotten") throw forgotten(header);
+    const tally = new PutTally();
+    const result = this.#append(stream, header, bytes, tally).finally(() => {
+      this.#pending.delete(name);
+    });
+    this.#pending.set(name, result);
+    return { result, tally };
+  }
+
+  #append(
+    stream: StreamDefinition,
+    header: BatchHeader,
+    bytes: Uint8Array,
+    tally: PutTally,
+  ): Promise<ArrayBuffer> {
     return new Promise((resolve, reject) => {
       this.#log.put({
         byteLength: bytes.byteLength,
         reject,
         append: () => {
-          const appended = this.#appendNow(stream, header, bytes);
+          const appended = this.#appendNow(stream.uid, header, bytes, tally);
           return { ...appended, resolve, reject };
         },
       });
@@ -133,19 +213,24 @@ export class PutService {
   }
 
   #appendNow(
-    stream: StreamDefinition,
+    streamUid: number,
     header: BatchHeader,
     bytes: Uint8Array,
+    tally: PutTally,
   ): Omit<AppendedPut, "resolve" | "reject"> {
-    const { core, slots } = this.#log;
-    const route = slots.routeOf(stream.uid);
-    if (route === undefined) throw ResourceNotFoundError.stream(stream.name);
+    const { core, slots, control } = this.#log;
+    // As it is now: the stream may have been changed or deleted while the batch waited.
+    const stream = control.stream(streamUid);
+    const route = slots.routeOf(streamUid);
+    if (stream === undefined || route === undefined) {
+      throw ResourceNotFoundError.stream(stream?.name ?? `uid ${streamUid}`);
+    }
     const nowMs = this.#arrivalMs();
     const recordBytesMax = stream.recordKibMax * 1024;
-    const { refusedCount } = core.append(bytes, { route, nowMs, recordBytesMax });
+    core.append(bytes, { route, nowMs, recordBytesMax });
     const result = core.packResult(nowMs, (slot) => slots.inSlot(slot));
-    const outcome = this.#outcome(header, nowMs);
-    if (refusedCount > 0) this.#countRefused(header.recordCount);
+    const outcome = this.#outcome(header, bytes, nowMs, tally);
+    this.#scaler.offered(streamUid, header.recordCount, tally.offeredBytes);
     return {
       streamUid: stream.uid,
       streamName: stream.name,
@@ -155,27 +240,31 @@ export class PutService {
     };
   }
 
-  #outcome(header: BatchHeader, nowMs: number): AppendedPut["outcome"] {
+  #outcome(
+    header: BatchHeader,
+    bytes: Uint8Array,
+    nowMs: number,
+    tally: PutTally,
+  ): AppendedPut["outcome"] {
     const { core, slots } = this.#log;
     const builder = new BatchResultBuilder(header.recordCount);
-    for (let i = 0; i < header.recordCount; i++) {
-      const row = core.appendRow(i);
-      builder.add(i, slots.inSlot(row.slot).uid, row.status, row.index);
+    const view = viewOf(bytes);
+    let at: number = BATCH_HEADER_BYTES;
+    for (let i = 0; i < header.recordCount; i += 1) {
+      const { slot, status, index } = core.appendRow(i);
+      const { uid, shardIndex } = slots.inSlot(slot);
+      const byteLength = view.getUint16(at, true) + view.getUint32(at + 4, true);
+      const explicit = (view.getUint16(at + 2, true) & ROW_EXPLICIT_HASH_KEY) !== 0;
+      builder.add(i, uid, status, index);
+      tally.add(shardIndex, status, byteLength);
+      if (status !== STATUS_OK) this.#counters.add(uid, { throttledRecords: 1 });
+      at += padTo8(ROW_HEADER_BYTES + (explicit ? HASH_KEY_BYTES : 0) + byteLength);
     }
     return builder.build(header.producerId, header.batchNumber, nowMs, header.recordCount);
   }
 
-  #countRefused(recordCount: number): void {
-    const { core, slots } = this.#log;
-    for (let i = 0; i < recordCount; i++) {
-      const row = core.appendRow(i);
-      if (row.status === STATUS_OK) continue;
-      this.#counters.add(slots.inSlot(row.slot).uid, { throttledRecords: 1 });
-    }
-  }
-
   #arrivalMs(): number {
-    const nowMs = this.#clock.nowMs();
+    const nowMs = this.#context.clock.nowMs();
     const steppedBack = this.#lastArrivalMs - nowMs;
     if (steppedBack <= 0 || steppedBack > CLOCK_STEP_BACK_MS) this.#lastArrivalMs = nowMs;
     return this.#lastArrivalMs;

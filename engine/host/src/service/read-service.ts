@@ -1,14 +1,38 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
 import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
-import { ACCOUNT_ID, ResourceNotFoundError, ThroughputExceededError } from "../errors/index.ts";
+import { ROOT_PRINCIPAL } from "../access/principals.ts";
+import {
+  ACCOUNT_ID,
+  InvalidArgumentError,
+  ResourceNotFoundError,
+  ThroughputExceededError,
+} from "../errors/index.ts";
 import type { Log } from "../log/log.ts";
 import type { ReadOutcome, ReadPosition } from "../log/reader.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { Clock } from "../platform/platform.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
-import type { Catalogue } from "../streams/catalogue.ts";
-import type { ReadRequest } from "./engine-service.ts";
+import { streamArn } from "../streams/arns.ts";
+import { streamPrefix } from "../streams/documents.ts";
+import type { RunningSubscription, Subscriptions } from "../streams/subscriptions.ts";
+import type { CallContext, ReadRequest } from "./engine-service.ts";
+import { checkIterator } from "./iterator-check.ts";
+import type { OperationContext } from "./operations/operation.ts";
+import { summarizeParts } from "./slice-parts.ts";
 import { checkReadRequest } from "./validate.ts";
+
+/** A read that was made by nobody but the application itself. */
+export const OWN_READ: CallContext = {
+  operation: "GetRecords",
+  caller: { principal: ROOT_PRINCIPAL },
+};
+
+/** What reads work with. */
+export interface ReadParts {
+  readonly context: OperationContext;
+  readonly counters: ShardCounters;
+  readonly subscriptions: Subscriptions;
+}
 
 /** Positions that may be read now, and how long the others have to wait. */
 interface Admission {
@@ -17,7 +41,7 @@ interface Admission {
   readonly retryAfterMs: number;
 }
 
-/** A promise that settles at the first of a commit, a timeout and an abort. */
+/** A promise that settles at the first of a commit, a timeout, an abort and the end of the subscription. */
 interface Pause {
   readonly over: Promise<void>;
   readonly cancel: () => void;
@@ -25,43 +49,49 @@ interface Pause {
 
 /** Answers reads of one log. */
 export class ReadService {
+  readonly #context: OperationContext;
   readonly #log: Log;
-  readonly #catalogue: Catalogue;
-  readonly #counters: ShardCounters;
   readonly #clock: Clock;
+  readonly #counters: ShardCounters;
+  readonly #subscriptions: Subscriptions;
   readonly #quotas: boolean;
 
-  constructor(
-    log: Log,
-    catalogue: Catalogue,
-    counters: ShardCounters,
-    clock: Clock,
-    quotas: boolean,
-  ) {
-    this.#log = log;
-    this.#catalogue = catalogue;
+  constructor({ context, counters, subscriptions }: ReadParts) {
+    this.#context = context;
+    this.#log = context.log;
+    this.#clock = context.clock;
     this.#counters = counters;
-    this.#clock = clock;
-    this.#quotas = quotas;
+    this.#subscriptions = subscriptions;
+    this.#quotas = context.options.quotas === "aws";
   }
 
-  /** @throws InvalidArgumentError, ResourceNotFoundError, ThroughputExceededError, EngineClosedError. */
+  /**
+   * @throws InvalidArgumentError, ResourceNotFoundError, AccessDeniedError, ExpiredIteratorError.
+   * @throws ThroughputExceededError when the shard's read quota is used up and the read does not wait.
+   * @throws ResourceInUseError when the subscription was taken over; EngineClosedError.
+   */
   async read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {
     checkReadRequest(request);
-    const deadlineMs = this.#clock.monotonicMs() + request.waitMs;
+    const running = this.#authorise(request);
+    const waitMs = Math.min(request.waitMs, running?.remainingMs ?? request.waitMs);
+    const deadlineMs = this.#clock.monotonicMs() + waitMs;
     for (;;) {
       signal.throwIfAborted();
       this.#checkOpen();
+      const beganMs = this.#clock.monotonicMs();
       const positions = this.#positions(request);
-      const admission = this.#admit(positions);
-      const leftMs = deadlineMs - this.#clock.monotonicMs();
-      const pause = this.#pause(admission, positions, leftMs, signal);
+      const admission = this.#admit(request, positions);
+      const leftMs = deadlineMs - beganMs;
+      const pause = this.#pause(request, admission, positions, leftMs, signal);
       try {
         const outcome = await this.#log.read(admission.admitted, request);
-        if (outcome.recordCount > 0 || leftMs <= 0) {
-          return this.#answer(request, admission, outcome);
+        // The end of a closed shard is news that no reader should wait for.
+        if (outcome.recordCount > 0 || outcome.ended.length > 0 || leftMs <= 0) {
+          return this.#answer(request, admission, outcome, beganMs);
         }
         await pause.over;
+        if (request.subscriptionId !== undefined)
+          this.#subscriptions.verify(request.subscriptionId);
       } finally {
         pause.cancel();
       }
@@ -72,8 +102,28 @@ export class ReadService {
     if (this.#log.failure !== undefined) throw this.#log.failure;
   }
 
+  /** Lets a read pass, by its subscription or by the stream's policy. */
+  #authorise(request: ReadRequest): RunningSubscription | undefined {
+    const { access, catalogue } = this.#context;
+    const { call = OWN_READ, iterator, subscriptionId, streamUid } = request;
+    if (subscriptionId !== undefined) {
+      const running = this.#subscriptions.verify(subscriptionId);
+      requireOwnShard(request, running);
+      return running;
+    }
+    const stream = catalogue.getByUid(streamUid);
+    const resource = { arn: streamArn(stream.name), key: streamPrefix(stream.uid) };
+    access.check(call.caller.principal, call.operation, resource);
+    catalogue.requireUsable(stream);
+    if (iterator === undefined) return undefined;
+    for (const { shardIndex } of request.cursors) {
+      checkIterator(iterator, stream, shardIndex, this.#clock.nowMs());
+    }
+    return undefined;
+  }
+
   #positions(request: ReadRequest): ReadPosition[] {
-    const stream = this.#catalogue.getByUid(request.streamUid);
+    const stream = this.#context.catalogue.getByUid(request.streamUid);
     const shards = new Map(
       this.#log.slots.ofStream(stream.uid).map((shard) => [shard.shardIndex, shard]),
     );
@@ -86,17 +136,22 @@ export class ReadService {
   }
 
   /** Takes a read call of every shard that has something to read. */
-  #admit(positions: readonly ReadPosition[]): Admission {
+  #admit(request: ReadRequest, positions: readonly ReadPosition[]): Admission {
     if (!this.#quotas) return { admitted: positions, refused: [], retryAfterMs: 0 };
     const { core } = this.#log;
     const nowMs = this.#clock.monotonicMs();
+    const { subscriptionId } = request;
     const admitted: ReadPosition[] = [];
     const refused: ReadPosition[] = [];
     let retryAfterMs = Number.POSITIVE_INFINITY;
     for (const position of positions) {
       const { slot } = position.shard;
       const waiting = core.position(slot).durableIndex > position.nextIndex;
-      const waitMs = waiting ? core.admitRead(slot, nowMs) : 0;
+      const waitMs = !waiting
+        ? 0
+        : subscriptionId === undefined
+          ? core.admitRead(slot, nowMs)
+          : this.#subscriptions.admit(subscriptionId, nowMs);
       if (waitMs === 0) {
         admitted.push(position);
       } else {
@@ -109,6 +164,7 @@ export class ReadService {
 
   /** Begins to wait before the read looks, so that no commit in between is missed. */
   #pause(
+    { subscriptionId }: ReadRequest,
     admission: Admission,
     positions: readonly ReadPosition[],
     leftMs: number,
@@ -124,6 +180,9 @@ export class ReadService {
       const aborted = (): void => resolve();
       signal.addEventListener("abort", aborted, { once: true });
       cancellations.push(() => signal.removeEventListener("abort", aborted));
+      if (subscriptionId !== undefined) {
+        cancellations.push(this.#subscriptions.onEnd(subscriptionId, resolve));
+      }
     });
     const cancel = (): void => {
       for (const one of cancellations) one();
@@ -131,34 +190,98 @@ export class ReadService {
     return { over, cancel };
   }
 
-  #answer(request: ReadRequest, admission: Admission, outcome: ReadOutcome): ArrayBuffer {
+  #answer(
+    request: ReadRequest,
+    admission: Admission,
+    outcome: ReadOutcome,
+    beganMs: number,
+  ): ArrayBuffer {
     const [refused] = admission.refused;
-    if (refused !== undefined && outcome.recordCount === 0 && request.waitMs === 0) {
-      const { shard } = refused;
-      throw new ThroughputExceededError(
-        `Rate exceeded for shard ${shardIdOf(shard.shardIndex)} in stream ${shard.streamName} under ` +
-          `account ${ACCOUNT_ID}. The limit is 5 reads and 2 MiB per second and shard; retry after ` +
-          `${Math.ceil(admission.retryAfterMs)} ms.`,
-        {
-          argument: "cursors",
-          value: shardIdOf(shard.shardIndex),
-          limit: "5 reads/s, 2 MiB/s",
-          retryable: true,
-          retryAfterMs: Math.ceil(admission.retryAfterMs),
-        },
-      );
-    }
-    this.#account(outcome);
+    const throttled =
+      refused !== undefined && outcome.recordCount === 0 && request.waitMs === 0
+        ? throttledError(refused, admission.retryAfterMs)
+        : undefined;
+    this.#measure(request, throttled === undefined ? [] : admission.refused, outcome, beganMs);
+    if (throttled !== undefined) throw throttled;
+    this.#account(request, outcome);
     return outcome.slice;
   }
 
-  #account(outcome: ReadOutcome): void {
+  #account({ subscriptionId }: ReadRequest, outcome: ReadOutcome): void {
     const nowMs = this.#clock.monotonicMs();
     for (const { shard, recordCount, byteLength } of outcome.taken) {
       const outgoingBytes = byteLength - recordCount * FRAME_HEADER_BYTES;
       this.#counters.add(shard.uid, { outgoingRecords: recordCount, outgoingBytes });
-      const held = this.#log.slots.ofUid(shard.uid) !== undefined;
-      if (this.#quotas && held) this.#log.core.chargeRead(shard.slot, byteLength, nowMs);
+      if (!this.#quotas) continue;
+      if (subscriptionId !== undefined) {
+        this.#subscriptions.charge(subscriptionId, byteLength, nowMs);
+      } else if (this.#log.slots.ofUid(shard.uid) !== undefined) {
+        this.#log.core.chargeRead(shard.slot, byteLength, nowMs);
+      }
     }
   }
+
+  /** Counts what a read gave, or that the shards' quotas refused it. */
+  #measure(
+    { streamUid, subscriptionId }: ReadRequest,
+    throttled: readonly ReadPosition[],
+    outcome: ReadOutcome,
+    beganMs: number,
+  ): void {
+    const { metrics } = this.#context;
+    const parts = summarizeParts(outcome.slice);
+    if (subscriptionId !== undefined) {
+      const { consumerName } = this.#subscriptions.verify(subscriptionId);
+      for (const { shardIndex, recordCount: records, payloadBytes: bytes, behindMs } of parts) {
+        const millisBehindLatest = behindMs;
+        const sample = { consumerName, shardIndex, records, bytes, millisBehindLatest };
+        metrics.recordEvent(streamUid, sample);
+      }
+      return;
+    }
+    const read = parts.map(({ shardIndex, recordCount, payloadBytes, behindMs }) => ({
+      shardIndex,
+      records: recordCount,
+      bytes: payloadBytes,
+      iteratorAgeMs: behindMs,
+      throttled: false,
+    }));
+    const refused = throttled.map(({ shard: { shardIndex } }) => ({
+      ...{ shardIndex, records: 0, bytes: 0, iteratorAgeMs: 0 },
+      throttled: true,
+    }));
+    const latencyMs = this.#clock.monotonicMs() - beganMs;
+    metrics.recordRead(streamUid, { latencyMs, shards: [...read, ...refused] });
+  }
+}
+
+/** Refuses a read of anything but the shard that its subscription is for. */
+function requireOwnShard(request: ReadRequest, running: RunningSubscription): void {
+  const [cursor] = request.cursors;
+  const own =
+    request.streamUid === running.streamUid &&
+    request.cursors.length === 1 &&
+    cursor?.shardIndex === running.shardIndex;
+  if (own) return;
+  throw new InvalidArgumentError("a subscription reads exactly the one shard that it is for", {
+    argument: "subscriptionId",
+    value: request.subscriptionId ?? null,
+  });
+}
+
+function throttledError({ shard }: ReadPosition, waitMs: number): ThroughputExceededError {
+  const shardId = shardIdOf(shard.shardIndex);
+  const retryAfterMs = Math.ceil(waitMs);
+  return new ThroughputExceededError(
+    `Rate exceeded for shard ${shardId} in stream ${shard.streamName} under ` +
+      `account ${ACCOUNT_ID}. The limit is 5 reads and 2 MiB per second and shard; retry after ` +
+      `${retryAfterMs} ms.`,
+    {
+      argument: "cursors",
+      value: shardId,
+      limit: "5 reads/s, 2 MiB/s",
+      retryable: true,
+      retryAfterMs,
+    },
+  );
 }

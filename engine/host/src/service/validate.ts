@@ -44,6 +44,14 @@ export function checkEngineOptions(options: EngineOptions): void {
   checkInteger("memoryBudgetBytes", options.memoryBudgetBytes, BUDGET_BYTES.min, BUDGET_BYTES.max);
 }
 
+/** Longest time that may pass at once: ten years. */
+const TIME_SPAN_MS_MAX = 315_576_000_000;
+
+/** Refuses a time span that cannot pass. @throws InvalidArgumentError. */
+export function checkTimeSpan(argument: string, spanMs: number): void {
+  checkInteger(argument, spanMs, 0, TIME_SPAN_MS_MAX);
+}
+
 /** Refuses a read that is over its limits. @throws InvalidArgumentError. */
 export function checkReadRequest(request: ReadRequest): void {
   checkInteger("recordsMax", request.recordsMax, 1, READ_RECORDS_MAX);

@@ -23,10 +23,17 @@ export class IndexedDbConnection {
   readonly #onLost: (reason: string) => void;
   /** Rejections of the calls that wait for their transaction. */
   readonly #waiting = new Set<(error: unknown) => void>();
+  /** Why the browser put an empty database in the place of the one that was there, if it says that it did. */
+  readonly dataLoss: string | undefined;
   #lostReason: string | undefined;
 
-  private constructor(database: IDBDatabase, onLost: (reason: string) => void) {
+  private constructor(
+    database: IDBDatabase,
+    dataLoss: string | undefined,
+    onLost: (reason: string) => void,
+  ) {
     this.#database = database;
+    this.dataLoss = dataLoss;
     this.#onLost = onLost;
   }
 
@@ -46,10 +53,17 @@ export class IndexedDbConnection {
       });
     }
     let connection: IndexedDbConnection | undefined;
-    const database = await openUnblocked(databaseName, (reason, ended) => {
-      if (connection !== undefined) connection.#lose(reason, ended);
-    });
-    connection = new IndexedDbConnection(database, onLost);
+    let dataLoss: string | undefined;
+    const database = await openUnblocked(
+      databaseName,
+      (event) => {
+        dataLoss = dataLossOf(event);
+      },
+      (reason, ended) => {
+        if (connection !== undefined) connection.#lose(reason, ended);
+      },
+    );
+    connection = new IndexedDbConnection(database, dataLoss, onLost);
     for (const storeName of OBJECT_STORES) {
       if (database.objectStoreNames.contains(storeName)) continue;
       database.close();
@@ -144,9 +158,24 @@ export class IndexedDbConnection {
   }
 }
 
-/** Opens the raw database; `lost` is told when it must go, and whether its transactions died with it. */
+/**
+ * Why data is gone, if the event by which a database is created says so: Chromium replaces the whole
+ * storage of an origin when it finds it corrupt, and tells it there only.
+ */
+export function dataLossOf(event: Event): string | undefined {
+  if (Reflect.get(event, "dataLoss") !== "total") return undefined;
+  const message: unknown = Reflect.get(event, "dataLossMessage");
+  const detail = typeof message === "string" && message !== "" ? `: ${message}` : "";
+  return `the browser found this origin's storage corrupt and began it anew, empty${detail}`;
+}
+
+/**
+ * Opens the raw database. `created` gets the event when there was none; `lost` is told when it must go,
+ * and whether its transactions died with it.
+ */
 async function openUnblocked(
   databaseName: string,
+  created: (event: Event) => void,
   lost: (reason: string, ended: boolean) => void,
 ): Promise<IDBDatabase> {
   let refuse: (error: unknown) => void = () => undefined;
@@ -156,7 +185,8 @@ async function openUnblocked(
   let opening: Promise<IDBPDatabase> | undefined;
   try {
     opening = openDB(databaseName, SCHEMA_VERSION, {
-      upgrade(database) {
+      upgrade(database, _oldVersion, _newVersion, _transaction, event) {
+        created(event);
         for (const storeName of OBJECT_STORES) database.createObjectStore(storeName);
       },
       blocked() {

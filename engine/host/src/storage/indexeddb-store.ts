@@ -30,6 +30,7 @@ export class IndexedDbLogStore implements LogStore {
   /** Settles, never with an error, when all writes asked for so far have. */
   #lastWrite: Promise<unknown> = Promise.resolve();
   #connection: IndexedDbConnection | undefined;
+  #lossAtOpening: string | undefined;
 
   private constructor(databaseName: string) {
     this.#databaseName = databaseName;
@@ -39,7 +40,12 @@ export class IndexedDbLogStore implements LogStore {
   static async open(engineName: string): Promise<IndexedDbLogStore> {
     const store = new IndexedDbLogStore(databaseNameOf(engineName));
     await store.reopen();
+    store.#lossAtOpening = store.#connection?.dataLoss;
     return store;
+  }
+
+  get lossAtOpening(): string | undefined {
+    return this.#lossAtOpening;
   }
 
   appendFrame(frameNumber: number, frame: Uint8Array, durability: Durability): Promise<void> {

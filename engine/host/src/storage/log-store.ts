@@ -47,6 +47,8 @@ export interface LogStore {
   readonly kind: string;
   /** False when nothing survives the process: the log then skips WAL frames altogether. */
   readonly recoverable: boolean;
+  /** Why all that the store held was gone when it was opened, as far as the platform tells; else undefined. */
+  readonly lossAtOpening: string | undefined;
   /** Adds one frame, in one transaction that reads nothing, and resolves once it is as durable as asked. The buffer is not kept nor detached. */
   appendFrame(frameNumber: number, frame: Uint8Array, durability: Durability): Promise<void>;
   /** Number of the newest frame, or 0. */

@@ -12,12 +12,15 @@ export interface MemoryLogStoreOptions {
   readonly recoverable?: boolean;
   /** What goes wrong. */
   readonly faults?: FaultPlan;
+  /** What it says was lost before it was opened. */
+  readonly lossAtOpening?: string;
 }
 
 /** {@link LogStore} over a {@link MemoryDisk}. Calls take effect in the order they were made. */
 export class MemoryLogStore implements LogStore {
   readonly kind = "memory";
   readonly recoverable: boolean;
+  readonly lossAtOpening: string | undefined;
   readonly disk: MemoryDisk;
   readonly faults: FaultPlan | undefined;
   readonly #listeners: ((reason: string) => void)[] = [];
@@ -32,6 +35,7 @@ export class MemoryLogStore implements LogStore {
     this.recoverable = options.recoverable ?? true;
     this.disk = options.disk ?? new MemoryDisk({ volatile: !this.recoverable });
     this.faults = options.faults;
+    this.lossAtOpening = options.lossAtOpening;
   }
 
   appendFrame(frameNumber: number, frame: Uint8Array, durability: Durability): Promise<void> {

@@ -1,79 +1,91 @@
-/** The streams of one engine: creates, describes, lists and deletes them through the log. */
+/** The streams of one engine: finds, creates and deletes them through the log, and decides on changes in turn. */
 import {
   ACCOUNT_ID,
   LimitExceededError,
+  MillraceError,
   ResourceInUseError,
   ResourceNotFoundError,
 } from "../errors/index.ts";
-import type { StreamDefinition } from "../log/control-records.ts";
+import type { ControlRecord, StreamDefinition } from "../log/control-records.ts";
 import type { Log } from "../log/log.ts";
+import { SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
 import type { Clock } from "../platform/platform.ts";
-import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
-import { decimalHashKey, uniformRanges } from "./hash-ranges.ts";
-import type { ShardDescription, StreamDescription, StreamSpec } from "./stream-types.ts";
+import { REGION } from "./arns.ts";
+import { ON_DEMAND_STREAMS_MAX } from "./capacity.ts";
+import { describeStream } from "./descriptions.ts";
+import { Documents, streamPrefix } from "./documents.ts";
+import { isOpen, openShardsOf } from "./lineage.ts";
+import { defineStream, type NewStream } from "./new-stream.ts";
+import { nameOf, type StreamReference } from "./stream-reference.ts";
+import type { StreamDescription, StreamStatus } from "./stream-types.ts";
+import { Transitions } from "./transitions.ts";
 
 /** Open shards of one engine. */
 export const OPEN_SHARDS_MAX = 500;
-/** Region that ARNs name. */
-export const REGION = "us-east-1";
+/** Streams that may be CREATING at once when rates of control operations are enforced. */
+const CREATING_MAX = 5;
 
-/** ARN of a stream of this engine. */
-export function streamArn(name: string): string {
-  return `arn:aws:kinesis:${REGION}:${ACCOUNT_ID}:stream/${name}`;
-}
+export type { StreamReference } from "./stream-reference.ts";
 
-/** A stream as it is described to callers. */
-export function describeStream(stream: StreamDefinition): StreamDescription {
-  const { name, uid, createdMs, retentionHours, recordKibMax } = stream;
-  return {
-    name,
-    uid,
-    createdMs,
-    retentionHours,
-    recordKibMax,
-    shards: stream.shards.length,
-    arn: streamArn(name),
-    status: "ACTIVE",
-    openShards: describeShards(stream),
-  };
-}
-
-function describeShards(stream: StreamDefinition): ShardDescription[] {
-  return stream.shards.map((shard) => ({
-    shardId: shardIdOf(shard.shardIndex),
-    shardIndex: shard.shardIndex,
-    startingHashKey: decimalHashKey(shard.startingHashKey),
-    endingHashKey: decimalHashKey(shard.endingHashKey),
-    startingSequenceNumber: formatSequenceNumber({
-      createdSeconds: shard.createdSeconds,
-      sequenceIndex: 0,
-      arrivalSeconds: shard.createdSeconds,
-      shardIndex: shard.shardIndex,
-    }),
-  }));
+/** The options of an engine that its catalogue follows. */
+export interface CatalogueOptions {
+  /** How long streams are CREATING, UPDATING or DELETING, in ms; 0 when absent. */
+  readonly transitionMs?: number;
+  /** Whether AWS's rates of control operations are enforced; false when absent. */
+  readonly controlQuotas?: boolean;
 }
 
 /** Streams by name. */
 export class Catalogue {
+  readonly documents: Documents;
+  readonly transitions: Transitions;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #controlQuotas: boolean;
   /** Changes run one after the other, so that two of them never decide on the same state. */
   #lastChange: Promise<unknown> = Promise.resolve();
+  /** Cancellations of deletions that wait for their time, by the stream's uid. */
+  readonly #deletions = new Map<number, () => void>();
 
-  constructor(log: Log, clock: Clock) {
+  constructor(log: Log, clock: Clock, options: CatalogueOptions = {}) {
     this.#log = log;
     this.#clock = clock;
+    this.#controlQuotas = options.controlQuotas ?? false;
+    this.documents = new Documents(log);
+    this.transitions = new Transitions(this.documents, clock, options.transitionMs ?? 0);
   }
 
-  /** All streams by name, in the order of their names. */
+  /** Takes up after an opening what the last life left: deletes what is overdue, and the rest in its time. */
+  async resume(): Promise<void> {
+    for (const stream of this.list()) {
+      if (this.status(stream) !== "DELETING") continue;
+      if (this.transitions.leftMs(stream.uid) === 0) await this.#remove(stream.uid);
+      else this.#removeLater(stream.uid);
+    }
+  }
+
+  /** Cancels what waits for its time; the next life takes it up. */
+  stop(): void {
+    for (const cancel of this.#deletions.values()) cancel();
+    this.#deletions.clear();
+  }
+
+  /** All streams in the order of their names. */
   list(): StreamDefinition[] {
     return [...this.#log.control.streams()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** A stream, or undefined when there is none of that name. */
+  find(name: string): StreamDefinition | undefined {
+    for (const stream of this.#log.control.streams()) if (stream.name === name) return stream;
+    return undefined;
+  }
+
   /** A stream. @throws ResourceNotFoundError when there is none of that name. */
   get(name: string): StreamDefinition {
-    for (const stream of this.#log.control.streams()) if (stream.name === name) return stream;
-    throw ResourceNotFoundError.stream(name);
+    const stream = this.find(name);
+    if (stream === undefined) throw ResourceNotFoundError.stream(name);
+    return stream;
   }
 
   /** A stream. @throws ResourceNotFoundError when there is none with that uid. */
@@ -83,64 +95,168 @@ export class Catalogue {
     return stream;
   }
 
-  /** Creates a stream; durable when it resolves. @throws ResourceInUseError, LimitExceededError. */
-  create(spec: StreamSpec): Promise<StreamDefinition> {
+  /**
+   * The stream that a call names.
+   * @throws InvalidArgumentError when it names none or two, ResourceNotFoundError when there is none.
+   */
+  resolve(reference: StreamReference): StreamDefinition {
+    return this.get(nameOf(reference));
+  }
+
+  /** Status of a stream now. */
+  status(stream: StreamDefinition): StreamStatus {
+    return this.transitions.statusOf(stream.uid);
+  }
+
+  /** A stream as it is described to the application. */
+  describe(stream: StreamDefinition): StreamDescription {
+    return describeStream(stream, this.status(stream));
+  }
+
+  /** Refuses a change of a stream that is not ACTIVE. @throws ResourceInUseError. */
+  requireActive(stream: StreamDefinition): void {
+    const status = this.status(stream);
+    if (status === "ACTIVE") return;
+    throw new ResourceInUseError(
+      `Stream ${stream.name} under account ${ACCOUNT_ID} not ACTIVE, instead in state ${status}`,
+      { argument: "StreamName", value: stream.name, retryable: true },
+    );
+  }
+
+  /** Refuses puts and reads of a stream that is still or already none. @throws ResourceNotFoundError. */
+  requireUsable(stream: StreamDefinition): void {
+    const status = this.status(stream);
+    if (status === "CREATING" || status === "DELETING") {
+      throw ResourceNotFoundError.stream(stream.name);
+    }
+  }
+
+  /** Number of open shards of all streams. */
+  get openShards(): number {
+    return this.list().reduce((sum, stream) => sum + stream.shards.filter(isOpen).length, 0);
+  }
+
+  /**
+   * Refuses shards that the engine has no room for. `added` is how many more are open in the end,
+   * `opened` how many come into being on the way; closed shards need room until they expire.
+   * @throws LimitExceededError.
+   */
+  requireRoom(added: number, opened: number): void {
+    const open = this.openShards;
+    const held = this.#log.control.shardCount;
+    if (open + added <= OPEN_SHARDS_MAX && held + opened <= SHARD_SLOTS_MAX) return;
+    const overOpen = open + added > OPEN_SHARDS_MAX;
+    const [current, limit, more] = overOpen
+      ? [open, OPEN_SHARDS_MAX, added]
+      : [held, SHARD_SLOTS_MAX, opened];
+    throw new LimitExceededError(
+      `This request would exceed the shard limit for the account ${ACCOUNT_ID} in ${REGION}. ` +
+        `Current shard count for the account: ${current}. Limit: ${limit}. ` +
+        `Number of additional shards that would have resulted from this request: ${more}.` +
+        (overOpen ? "" : " Closed shards count until their records expire."),
+      { argument: "shards", value: more, limit: limit - current },
+    );
+  }
+
+  /**
+   * Decides on a change and makes it: `decide` sees the state after all changes before it, and its
+   * records are committed in one frame. Resolves once they are applied.
+   */
+  change(decide: () => readonly ControlRecord[]): Promise<void> {
     return this.#serially(async () => {
-      this.#checkNew(spec);
-      const stream = this.#define(spec);
-      await this.#log.change([{ kind: "stream-created", stream }]);
+      const records = decide();
+      if (records.length > 0) await this.#log.change(records);
+    });
+  }
+
+  /**
+   * Creates a stream; durable when it resolves. `alsoFor` gives what is committed with it.
+   * @throws ResourceInUseError, LimitExceededError.
+   */
+  create(
+    spec: NewStream,
+    alsoFor: (stream: StreamDefinition) => readonly ControlRecord[] = () => [],
+  ): Promise<StreamDefinition> {
+    return this.#serially(async () => {
+      const stream = defineStream(this.#log.control, spec, this.#clock.nowMs());
+      this.#checkNew(stream);
+      await this.#log.change([
+        { kind: "stream-created", stream },
+        ...this.transitions.beginning(stream.uid, "CREATING"),
+        ...alsoFor(stream),
+      ]);
       return stream;
     });
   }
 
-  /** Deletes a stream with all its records; durable when it resolves. @throws ResourceNotFoundError. */
-  delete(name: string): Promise<void> {
+  /**
+   * Deletes a stream with all its records; durable when it resolves, or DELETING until it is gone.
+   * `check` refuses by throwing. @throws ResourceNotFoundError.
+   */
+  delete(name: string, check: (stream: StreamDefinition) => void = () => {}): Promise<void> {
     return this.#serially(async () => {
-      await this.#log.change([{ kind: "stream-deleted", streamUid: this.get(name).uid }]);
+      const stream = this.get(name);
+      check(stream);
+      const records = this.transitions.beginning(stream.uid, "DELETING");
+      if (records.length === 0) {
+        await this.#log.change(this.#removing(stream.uid));
+      } else if (this.status(stream) !== "DELETING") {
+        await this.#log.change(records);
+        this.#removeLater(stream.uid);
+      }
     });
   }
 
-  #checkNew(spec: StreamSpec): void {
-    const streams = this.list();
-    if (streams.some((stream) => stream.name === spec.name)) {
-      throw new ResourceInUseError(
-        `Stream ${spec.name} under account ${ACCOUNT_ID} already exists.`,
-        { argument: "name", value: spec.name },
-      );
-    }
-    const open = streams.reduce((sum, stream) => sum + stream.shards.length, 0);
-    if (open + spec.shards > OPEN_SHARDS_MAX) {
-      throw new LimitExceededError(
-        `This request would exceed the shard limit for the account ${ACCOUNT_ID} in ${REGION}. ` +
-          `Current shard count for the account: ${open}. Limit: ${OPEN_SHARDS_MAX}. ` +
-          `Number of additional shards that would have resulted from this request: ${spec.shards}.`,
-        { argument: "shards", value: spec.shards, limit: OPEN_SHARDS_MAX - open },
-      );
-    }
+  /** The records that remove a stream with all that is kept about it. */
+  #removing(streamUid: number): ControlRecord[] {
+    return [
+      ...this.documents.deletingAll(streamPrefix(streamUid)),
+      { kind: "stream-deleted", streamUid },
+    ];
   }
 
-  #define(spec: StreamSpec): StreamDefinition {
-    const { control } = this.#log;
-    const createdMs = this.#clock.nowMs();
-    // A name's creation seconds increase strictly, so that a stream that is deleted and created
-    // again never gives out a sequence number twice.
-    const createdSeconds = Math.max(
-      Math.floor(createdMs / 1000),
-      control.lastCreatedSeconds(spec.name) + 1,
+  #removeLater(streamUid: number): void {
+    const cancel = this.#clock.after(this.transitions.leftMs(streamUid), () => {
+      this.#deletions.delete(streamUid);
+      // A log that takes no more changes ends this life; the next one takes the deletion up.
+      this.#remove(streamUid).catch((error: unknown) => {
+        if (!(error instanceof MillraceError)) throw error;
+      });
+    });
+    this.#deletions.get(streamUid)?.();
+    this.#deletions.set(streamUid, cancel);
+  }
+
+  #remove(streamUid: number): Promise<void> {
+    return this.change(() =>
+      this.#log.control.stream(streamUid) === undefined ? [] : this.#removing(streamUid),
     );
-    return {
-      uid: control.nextStreamUid,
-      name: spec.name,
-      createdMs,
-      retentionHours: spec.retentionHours,
-      recordKibMax: spec.recordKibMax,
-      shards: uniformRanges(spec.shards).map((range, shardIndex) => ({
-        uid: control.nextShardUid + shardIndex,
-        shardIndex,
-        createdSeconds,
-        ...range,
-      })),
-    };
+  }
+
+  #checkNew(stream: StreamDefinition): void {
+    if (this.find(stream.name) !== undefined) {
+      throw new ResourceInUseError(
+        `Stream ${stream.name} under account ${ACCOUNT_ID} already exists.`,
+        { argument: "name", value: stream.name },
+      );
+    }
+    const creating = this.list().filter((other) => this.status(other) === "CREATING").length;
+    if (this.#controlQuotas && creating >= CREATING_MAX) {
+      throw new LimitExceededError(
+        `Account ${ACCOUNT_ID} has ${creating} streams in state CREATING. Limit: ${CREATING_MAX}.`,
+        { argument: "name", value: stream.name, limit: CREATING_MAX, retryable: true },
+      );
+    }
+    const onDemand = this.list().filter(({ mode }) => mode === "ON_DEMAND").length;
+    if (stream.mode === "ON_DEMAND" && onDemand >= ON_DEMAND_STREAMS_MAX) {
+      throw new LimitExceededError(
+        `This request would exceed the on-demand stream limit for the account ${ACCOUNT_ID} in ` +
+          `${REGION}. Limit: ${ON_DEMAND_STREAMS_MAX}.`,
+        { argument: "mode", value: stream.mode, limit: ON_DEMAND_STREAMS_MAX },
+      );
+    }
+    const shards = openShardsOf(stream).length;
+    this.requireRoom(shards, shards);
   }
 
   #serially<Result>(change: () => Promise<Result>): Promise<Result> {

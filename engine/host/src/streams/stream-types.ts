@@ -1,14 +1,27 @@
 /** The vocabulary of streams as all layers above use it: plain data, no behaviour, imports nothing. */
 
+/** AWS's stream mode. */
+export type StreamMode = "PROVISIONED" | "ON_DEMAND";
+
+/** AWS's record distribution strategy. */
+export type RecordDistribution = "USER_PARTITION_KEY" | "AUTO";
+
+/** AWS's stream status. */
+export type StreamStatus = "CREATING" | "ACTIVE" | "UPDATING" | "DELETING";
+
 /** What a stream is created with. */
 export interface StreamSpec {
   readonly name: string;
-  /** Number of provisioned shards, 1 to 500. */
+  /** Number of provisioned shards, 1 to 500. A stream in mode ON_DEMAND begins with 4, whatever this says. */
   readonly shards: number;
   /** Retention period in hours, 24 to 8,760. */
   readonly retentionHours: number;
   /** Data and key of one record together in KiB, 1,024 to 10,240. */
   readonly recordKibMax: number;
+  /** PROVISIONED when absent. */
+  readonly mode?: StreamMode;
+  /** USER_PARTITION_KEY when absent; AUTO needs the mode ON_DEMAND. */
+  readonly distribution?: RecordDistribution;
 }
 
 /** One shard of a stream. */
@@ -16,12 +29,22 @@ export interface ShardDescription {
   /** `shardId-000000000000`. */
   readonly shardId: string;
   readonly shardIndex: number;
+  /** Creation in seconds since the Unix epoch; part of every sequence number of the shard. */
+  readonly createdSeconds: number;
   /** First hash key of the range as a decimal string. */
   readonly startingHashKey: string;
   /** Last hash key of the range as a decimal string. */
   readonly endingHashKey: string;
   /** Sequence number at which the shard begins. */
   readonly startingSequenceNumber: string;
+  /** Sequence number at which a closed shard ends; absent while it is open. */
+  readonly endingSequenceNumber?: string;
+  /** When a reshard closed it, in ms since the Unix epoch; absent while it is open. */
+  readonly closedMs?: number;
+  /** Index of the shard that was split or merged into this one; absent for the first shards of a stream. */
+  readonly parentShardIndex?: number;
+  /** Index of the second shard of a merge. */
+  readonly adjacentParentShardIndex?: number;
 }
 
 /** A stream as it is. */
@@ -29,10 +52,17 @@ export interface StreamDescription extends StreamSpec {
   readonly arn: string;
   /** Identifies the stream in packed buffers; never reused in an engine. */
   readonly uid: number;
-  readonly status: "ACTIVE";
+  readonly mode: StreamMode;
+  readonly distribution: RecordDistribution;
+  readonly status: StreamStatus;
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;
+  /** Number of open shards. */
+  readonly shards: number;
+  /** Shards that take records, by their hash keys. */
   readonly openShards: readonly ShardDescription[];
+  /** Shards that a reshard closed and that retention still keeps, by index. */
+  readonly closedShards: readonly ShardDescription[];
 }
 
 /** Where a read starts. `at` is ms since the Unix epoch; sequence numbers are decimal strings. */

@@ -1,6 +1,8 @@
 /**
- * The bytes on disk: a log written by format 1 stays readable, and the same work still writes the same
- * bytes. A change of format brings a new fixture beside the old one.
+ * The bytes on disk: logs written by earlier versions of the formats stay readable, and the same work
+ * still writes the same bytes. A change of format brings a new fixture beside the old ones.
+ *
+ * Version 1 knew no reshards, documents and settings; its snapshots and streams lack their members.
  */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -8,35 +10,62 @@ import { describe, expect, it } from "vitest";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { SegmentKey } from "../../src/storage/log-store.ts";
 import { MemoryLogStore } from "../../src/storage/memory-store.ts";
-import { numberOf, someRecords, TestEngine } from "../support/engines.ts";
+import { TestLog } from "../support/logs.ts";
+import { numberOf, someRecords } from "../support/records.ts";
 
 interface LogFixture {
   readonly frames: readonly { readonly frameNumber: number; readonly base64: string }[];
   readonly segments: readonly { readonly key: SegmentKey; readonly base64: string }[];
 }
 
-const FIXTURE = new URL("../../../../test/fixtures/formats/log-1.json", import.meta.url);
-const BUDGET = { memoryBudgetBytes: 16 * 1024 * 1024 };
+function fixtureOf(version: number): URL {
+  return new URL(`../../../../test/fixtures/formats/log-${version}.json`, import.meta.url);
+}
 
 function storeOf(platform: VirtualPlatform): MemoryLogStore {
   return new MemoryLogStore({ disk: platform.stores.disk("test") });
 }
 
-/** Streams made and deleted, records of several sizes, sealed segments, a snapshot, two epochs. */
+/**
+ * Streams made, changed, resharded and deleted, documents, records of several sizes, sealed segments, a
+ * snapshot, changes behind it, two epochs.
+ */
 async function writeLog(): Promise<VirtualPlatform> {
   const platform = virtualPlatform({ seed: 20_260_101 });
-  const first = await TestEngine.open(platform, BUDGET);
+  const first = await TestLog.open(platform);
   const clicks = await first.createStream("clicks", 2);
   await first.createStream("gone");
-  await first.put(clicks, someRecords(20, 60));
-  await first.service.call("deleteStream", { name: "gone" });
+  await first.put(someRecords(20, 60));
+  await first.log.change([
+    { kind: "document-put", key: `stream/${clicks.uid}/tags`, value: { team: "blue" } },
+    { kind: "document-put", key: "account", value: [null, 1, true, "ä"] },
+    first.splitting(0),
+  ]);
+  await first.put(someRecords(10, 33, 20));
+  await first.log.change([
+    { kind: "stream-deleted", streamUid: first.stream("gone").uid },
+    { kind: "document-deleted", key: "account" },
+  ]);
   await platform.clock.advance(360_000);
-  await first.put(clicks, someRecords(10, 33, 20));
+  await first.put(someRecords(10, 33, 30));
   await platform.clock.advance(60_000);
-  await first.service.close();
-  const second = await TestEngine.open(platform, BUDGET);
-  await second.put(clicks, someRecords(5, 7, 30));
-  await second.service.close();
+  await first.log.close();
+  const second = await TestLog.open(platform.restart());
+  await second.merge(3);
+  await second.log.change([
+    {
+      kind: "stream-updated",
+      streamUid: clicks.uid,
+      settings: {
+        mode: "ON_DEMAND",
+        retentionHours: 48,
+        writeCapacity: { recordsPerSecond: 4000, bytesPerSecond: 4_000_000 },
+      },
+    },
+    { kind: "document-put", key: `stream/${clicks.uid}/capacity`, value: { peaks: [1.5] } },
+  ]);
+  await second.put(someRecords(5, 7, 40));
+  await second.log.close();
   return platform;
 }
 
@@ -55,7 +84,8 @@ async function dump(platform: VirtualPlatform): Promise<LogFixture> {
   return { frames, segments };
 }
 
-async function load(fixture: LogFixture): Promise<VirtualPlatform> {
+async function load(version: number): Promise<VirtualPlatform> {
+  const fixture = await readFixture(version);
   const platform = virtualPlatform();
   const store = storeOf(platform);
   const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
@@ -68,35 +98,105 @@ async function load(fixture: LogFixture): Promise<VirtualPlatform> {
   return platform;
 }
 
-async function readFixture(): Promise<LogFixture> {
-  if (!existsSync(FIXTURE)) {
-    await writeFile(FIXTURE, `${JSON.stringify(await dump(await writeLog()), null, 1)}\n`);
+async function readFixture(version: number): Promise<LogFixture> {
+  const file = fixtureOf(version);
+  if (!existsSync(file)) {
+    await writeFile(file, `${JSON.stringify(await dump(await writeLog()), null, 1)}\n`);
     throw new Error("the fixture was missing and has been written; look at it and commit it");
   }
-  return JSON.parse(await readFile(FIXTURE, "utf8")) as LogFixture;
+  return JSON.parse(await readFile(file, "utf8")) as LogFixture;
 }
 
-describe("format 1 on disk", () => {
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+describe("version 1 on disk", () => {
+  it("is still read, with the settings that streams had then", async () => {
+    const log = await TestLog.open(await load(1));
+    expect([...log.log.control.streams()]).toMatchObject([
+      {
+        name: "clicks",
+        mode: "PROVISIONED",
+        distribution: "USER_PARTITION_KEY",
+        writeCapacity: null,
+        nextShardIndex: 2,
+        retentionHours: 24,
+      },
+    ]);
+    const { records } = await log.readAll();
+    expect(records.map(numberOf).sort((a, b) => a - b)).toEqual(range(35));
+    expect(records.find((one) => numberOf(one) === 3)?.data).toEqual(
+      someRecords(1, 60, 3)[0]?.data,
+    );
+    expect(log.log.losses).toEqual([]);
+    await log.split(1);
+    await log.log.checkpoint();
+    await log.log.close();
+  });
+
+  it("is still read where no snapshot follows the creation of the stream", async () => {
+    const fixture = await readFixture(1);
+    const text = fixture.frames.map(({ base64 }) => Buffer.from(base64, "base64").toString());
+    expect(text.some((frame) => frame.includes('"version":1'))).toBe(true);
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    const { mode, distribution, writeCapacity, nextShardIndex, ...first } = await log.createStream(
+      "clicks",
+      3,
+    );
+    expect([mode, distribution, writeCapacity, nextShardIndex]).toHaveLength(4);
+    const old = { ...first, uid: 9, name: "old", shards: first.shards.map(renumbered) };
+    await log.log.change([{ kind: "stream-created", stream: old as never }]);
+    const again = await TestLog.open(platform.restart());
+    expect(again.stream("old")).toEqual({
+      ...old,
+      mode: "PROVISIONED",
+      distribution: "USER_PARTITION_KEY",
+      writeCapacity: null,
+      nextShardIndex: 3,
+    });
+    await again.log.close();
+  });
+});
+
+function renumbered<Shard extends { readonly uid: number }>(shard: Shard): Shard {
+  return { ...shard, uid: shard.uid + 20 };
+}
+
+describe("version 2 on disk", () => {
   it("is still written byte for byte", async () => {
-    const fixture = await readFixture();
-    expect(fixture.segments.length).toBeGreaterThan(1);
+    const fixture = await readFixture(2);
+    expect(fixture.segments.length).toBeGreaterThan(3);
     expect(await dump(await writeLog())).toEqual(fixture);
   });
 
   it("is still read", async () => {
-    const engine = await TestEngine.open(await load(await readFixture()), BUDGET);
-    const streams = await engine.service.call("listStreams", {});
-    expect(streams.map(({ name, shards }) => [name, shards])).toEqual([["clicks", 2]]);
-    const [clicks] = streams;
-    if (clicks === undefined) throw new Error("no stream");
-    const records = await engine.readAll(clicks);
-    expect(records.map(numberOf).sort((a, b) => a - b)).toEqual(
-      Array.from({ length: 35 }, (_, i) => i),
-    );
-    expect(records.find((one) => numberOf(one) === 3)?.data).toEqual(
-      someRecords(1, 60, 3)[0]?.data,
-    );
-    expect(await engine.service.call("dataLoss", {})).toEqual([]);
-    await engine.service.close();
+    const log = await TestLog.open(await load(2));
+    const { control } = log.log;
+    const clicks = log.stream();
+    expect([...control.streams()]).toEqual([clicks]);
+    expect(clicks).toMatchObject({ mode: "ON_DEMAND", retentionHours: 48, nextShardIndex: 5 });
+    expect(
+      clicks.shards.map((one) => [
+        one.shardIndex,
+        one.parentShardIndex,
+        one.adjacentParentShardIndex,
+        one.closedMs !== undefined,
+      ]),
+    ).toEqual([
+      [0, undefined, undefined, true],
+      [1, undefined, undefined, true],
+      [2, 0, undefined, false],
+      [3, 0, undefined, true],
+      [4, 3, 1, false],
+    ]);
+    expect(control.documentKeys("")).toEqual([
+      `stream/${clicks.uid}/capacity`,
+      `stream/${clicks.uid}/tags`,
+    ]);
+    expect(control.document(`stream/${clicks.uid}/tags`)).toEqual({ team: "blue" });
+    const { records } = await log.readAll();
+    expect(records.map(numberOf).sort((a, b) => a - b)).toEqual(range(45));
+    expect(log.log.losses).toEqual([]);
+    await log.log.close();
   });
 });

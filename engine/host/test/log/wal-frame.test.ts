@@ -92,13 +92,14 @@ describe("a WAL frame", () => {
     };
     const control = [{ kind: "stream-deleted", streamUid: 3 }] as const;
     const snapshot = {
-      version: 1,
+      version: 2,
       nextStreamUid: 2,
       nextShardUid: 2,
       lastCreatedSeconds: { a: 5 },
       streams: [],
       shards: [],
-      deletedShards: [],
+      deletedShards: [[1, 3]],
+      documents: { a: [null, { b: true }] },
     } as const;
     const { bytes } = encodeFrame(core, HEADER, [
       fenceSection(fence),

@@ -9,6 +9,7 @@ import {
   StoreFailedError,
   StoreFullError,
 } from "../../src/errors/store-errors.ts";
+import { dataLossOf } from "../../src/storage/indexeddb-connection.ts";
 import { classifyStoreError, explainUnavailable } from "../../src/storage/indexeddb-errors.ts";
 import { databaseNameOf, IndexedDbLogStore } from "../../src/storage/indexeddb-store.ts";
 import type { LogStore } from "../../src/storage/log-store.ts";
@@ -33,6 +34,45 @@ logStoreContract("IndexedDB (fake-indexeddb)", async () => {
       await deleteDB(databaseNameOf(engineName));
     },
   };
+});
+
+describe("a database that the browser began anew", () => {
+  const lost = { dataLoss: "total", dataLossMessage: "CURRENT is missing" };
+
+  it("is told from one that is new, by the event that creates it", () => {
+    assert.include(dataLossOf(Object.assign(new Event("upgradeneeded"), lost)), "CURRENT");
+    const silent = { dataLoss: "total", dataLossMessage: "" };
+    assert.include(dataLossOf(Object.assign(new Event("upgradeneeded"), silent)), "corrupt");
+    const none = { dataLoss: "none", dataLossMessage: "" };
+    assert.isUndefined(dataLossOf(Object.assign(new Event("upgradeneeded"), none)));
+    assert.isUndefined(dataLossOf(new Event("upgradeneeded")));
+  });
+
+  it("is what the store says of its opening, also after it was opened anew", async () => {
+    const name = "began-anew";
+    Object.defineProperties(IDBVersionChangeEvent.prototype, {
+      dataLoss: { value: lost.dataLoss, configurable: true },
+      dataLossMessage: { value: lost.dataLossMessage, configurable: true },
+    });
+    try {
+      const store = await IndexedDbLogStore.open(name);
+      assert.include(store.lossAtOpening, "CURRENT is missing");
+      await store.reopen();
+      assert.include(store.lossAtOpening, "CURRENT is missing");
+      await store.close();
+      const again = await IndexedDbLogStore.open(name);
+      assert.isUndefined(again.lossAtOpening);
+      await again.close();
+    } finally {
+      Reflect.deleteProperty(IDBVersionChangeEvent.prototype, "dataLoss");
+      Reflect.deleteProperty(IDBVersionChangeEvent.prototype, "dataLossMessage");
+      await deleteDB(databaseNameOf(name));
+    }
+    const fresh = await IndexedDbLogStore.open(name);
+    assert.isUndefined(fresh.lossAtOpening);
+    await fresh.close();
+    await deleteDB(databaseNameOf(name));
+  });
 });
 
 describe("errors of IndexedDB", () => {

@@ -22,8 +22,9 @@ describe("the Node platform", () => {
     const opened = nodePlatform().stores.open("a", "indexeddb");
     const error = await rejection(opened, StorageUnavailableError);
     assert.strictEqual(error.value, "indexeddb");
-    assert.strictEqual(error.limit, '"memory"');
+    assert.strictEqual(error.limit, '"memory" or "file"');
     assert.include(error.message, "Node");
+    await rejection(nodePlatform().stores.open("a", "file"), StorageUnavailableError);
   });
 
   it("gives a writer lock to one engine of the process at a time", async () => {

@@ -1,6 +1,4 @@
 /** Engines over a virtual machine: real core, real log, stores that can be broken. */
-import { readFile } from "node:fs/promises";
-import { Core } from "../../src/core/core.ts";
 import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { createEngine } from "../../src/service/engine.ts";
 import type {
@@ -17,23 +15,10 @@ import {
   type TestRecord,
   type TestResultRow,
 } from "./batches.ts";
+import { coreModule } from "./cores.ts";
 
-let compiled: Promise<WebAssembly.Module> | undefined;
-
-export function coreModule(): Promise<WebAssembly.Module> {
-  compiled ??= readFile(new URL("../../wasm/core.wasm", import.meta.url)).then((bytes) =>
-    WebAssembly.compile(bytes),
-  );
-  return compiled;
-}
-
-export async function newCore(arenaBytesMax = 64 * 1024 * 1024): Promise<Core> {
-  return await Core.instantiate(await coreModule(), {
-    shardSlotsMax: 64,
-    routesMax: 16,
-    arenaBytesMax,
-  });
-}
+export { coreModule, newCore } from "./cores.ts";
+export { numberOf, someRecords } from "./records.ts";
 
 const never = new AbortController().signal;
 
@@ -108,24 +93,4 @@ export class TestEngine {
     }
     return [...byShard.values()].flat();
   }
-}
-
-/** `count` records with distinct data, keys repeating. */
-export function someRecords(count: number, dataBytes = 100, first = 0): TestRecord[] {
-  return Array.from({ length: count }, (_, i) => {
-    const data = new Uint8Array(dataBytes);
-    // Pseudo-random bytes, so that nothing that a store compresses looks smaller than it is.
-    let state = (first + i) * 2654435761 + 1;
-    for (let at = 0; at < dataBytes; at++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      data[at] = state >>> 24;
-    }
-    new DataView(data.buffer).setUint32(0, first + i, true);
-    return { key: `key-${(first + i) % 17}`, data };
-  });
-}
-
-/** The number that `someRecords` wrote into a record. */
-export function numberOf(record: { readonly data: Uint8Array }): number {
-  return new DataView(record.data.buffer, record.data.byteOffset).getUint32(0, true);
 }

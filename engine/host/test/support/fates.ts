@@ -5,7 +5,8 @@ import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { StreamDescription } from "../../src/service/engine-service.ts";
 import type { FaultKind } from "../../src/storage/fault-plan.ts";
 import type { ReadRecord, TestRecord } from "./batches.ts";
-import { numberOf, type TestEngine } from "./engines.ts";
+import type { TestEngine } from "./engines.ts";
+import { numberOf } from "./records.ts";
 
 /** Every way in which a store's operation can fail. */
 export const FAULT_KINDS: readonly FaultKind[] = [

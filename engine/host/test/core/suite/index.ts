@@ -4,6 +4,8 @@ import type { CoreBuild } from "./build.ts";
 import { hashSuite } from "./hashes.ts";
 import { modelSuite } from "./model-suite.ts";
 import { readingSuite } from "./reading.ts";
+import { reshardSuite } from "./reshards.ts";
+import { routeSettingsSuite } from "./route-settings.ts";
 import { routingSuite } from "./routing.ts";
 import { segmentSuite } from "./segments.ts";
 import { sequenceSuite } from "./sequence.ts";
@@ -13,6 +15,8 @@ import { storedSegmentSuite } from "./stored-segments.ts";
 export function coreSuite(build: CoreBuild): void {
   hashSuite(build);
   routingSuite(build);
+  reshardSuite(build);
+  routeSettingsSuite(build);
   sequenceSuite(build);
   appendSuite(build);
   segmentSuite(build);

@@ -45,10 +45,11 @@ function command(
 
 function compareState(model: LogModel, core: Core): void {
   for (const [slot, shard] of model.shards.entries()) {
-    const { nextIndex, durableIndex, nextOrdinal, durableMs } = core.position(slot);
+    const { nextIndex, durableIndex, nextOrdinal, durableMs, provisional } = core.position(slot);
+    const pending = shard.records.length > shard.durableCount;
     assert.deepEqual(
-      [nextIndex, durableIndex, durableMs],
-      [shard.nextIndex, shard.durableIndex, shard.durable.at(-1)?.arrivalMs ?? 0],
+      [nextIndex, durableIndex, durableMs, provisional],
+      [shard.nextIndex, shard.durableIndex, shard.durable.at(-1)?.arrivalMs ?? 0, pending],
       `position of slot ${slot}`,
     );
     assert.isAbove(nextOrdinal, shard.lastOrdinal);

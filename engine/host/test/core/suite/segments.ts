@@ -49,6 +49,7 @@ function durabilityTests(build: CoreBuild): void {
       durableIndex: 3,
       nextOrdinal: 2,
       durableMs: 1_000_000,
+      provisional: true,
     });
   });
 

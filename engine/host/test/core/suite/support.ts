@@ -13,6 +13,7 @@ import {
   FRAME_SEQUENCE_INDEX,
   RECORD_BYTES_MAX,
   ROW_EXPLICIT_HASH_KEY,
+  ROW_FAULT,
   ROW_HEADER_BYTES,
   SEGMENT_HASH,
   SEGMENT_HEADER_BYTES,
@@ -33,6 +34,8 @@ export interface TestRecord {
   readonly key: string;
   readonly data: Uint8Array;
   readonly explicitHashKey?: bigint;
+  /** Whether the record is to be refused. */
+  readonly fault?: boolean;
 }
 
 /** UTF-8 of a text. */
@@ -74,10 +77,11 @@ export function packBatch(records: readonly TestRecord[], ordered = false): Uint
   view.setUint32(8, records.length, true);
   view.setUint32(12, total, true);
   let at = BATCH_HEADER_BYTES;
-  for (const [i, { data, explicitHashKey }] of records.entries()) {
+  for (const [i, { data, explicitHashKey, fault = false }] of records.entries()) {
     const key = keys[i] ?? utf8("");
     view.setUint16(at, key.length, true);
-    view.setUint16(at + 2, explicitHashKey === undefined ? 0 : ROW_EXPLICIT_HASH_KEY, true);
+    const explicit = explicitHashKey === undefined ? 0 : ROW_EXPLICIT_HASH_KEY;
+    view.setUint16(at + 2, explicit | (fault ? ROW_FAULT : 0), true);
     view.setUint32(at + 4, data.length, true);
     let body = at + ROW_HEADER_BYTES;
     if (explicitHashKey !== undefined) {

@@ -1,0 +1,140 @@
+/**
+ * Writes src/model/kinesis-shapes.generated.ts: every operation of Kinesis Data Streams with the shapes of its
+ * input and output. Structure comes from the schemas of the official client, constraints from
+ * kinesis-constraints.json (the AWS service model, Apache-2.0). Run it when either changes; a test
+ * fails while its output differs from the file.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const OUTPUT = join(here, "..", "src", "model", "kinesis-shapes.generated.ts");
+const constraints = JSON.parse(readFileSync(join(here, "kinesis-constraints.json"), "utf8"));
+
+const STRING = 0;
+const LIST_OF = 64;
+const MAP_OF = 128;
+const SIMPLE = new Map([
+  [STRING, "string"],
+  [1, "number"],
+  [2, "boolean"],
+  [4, "timestamp"],
+  [21, "blob"],
+]);
+
+function loadSchemas() {
+  return createRequire(join(here, "..", "..", "..", "test", "package.json"))("@aws-sdk/client-kinesis");
+}
+
+const structures = new Map();
+
+/** Constraints of a path, in the order that the generated file writes them. */
+function limitsAt(limits, path) {
+  const { min, max, pattern, enum: values } = limits?.[path] ?? {};
+  return {
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+    ...(pattern === undefined ? {} : { pattern }),
+    ...(values === undefined ? {} : { enum: values }),
+  };
+}
+
+function simpleShape(code, limits, path) {
+  const type = SIMPLE.get(code);
+  if (type === undefined) throw new Error(`unknown simple schema ${code} at ${path}`);
+  const stated = limits?.[path]?.type;
+  return { type: stated === "integer" || stated === "long" ? stated : type, ...limitsAt(limits, path) };
+}
+
+function shapeOf(schema, limits, path) {
+  const resolved = typeof schema === "function" ? schema() : schema;
+  // A member with traits is a pair of its schema and them.
+  if (Array.isArray(resolved) && resolved.length === 2) return shapeOf(resolved[0], limits, path);
+  if (typeof resolved === "number") {
+    if (resolved >= MAP_OF) {
+      return mapShape(STRING, resolved - MAP_OF, limits, path);
+    }
+    if (resolved >= LIST_OF) return listShape(resolved - LIST_OF, limits, path);
+    return simpleShape(resolved, limits, path);
+  }
+  const [kind] = resolved;
+  if (kind === 1) return listShape(resolved[4], limits, path);
+  if (kind === 2) return mapShape(resolved[4], resolved[5], limits, path);
+  if (kind === 3 || kind === 4) return structureShape(resolved, limits, path);
+  if (kind === -3) return structureShape(resolved, limits, path);
+  throw new Error(`unknown schema of kind ${kind} at ${path}`);
+}
+
+const memberPath = (path, name) => (path === "." ? name : `${path}.${name}`);
+
+function listShape(of, limits, path) {
+  return { type: "list", ...limitsAt(limits, path), of: shapeOf(of, limits, `${path}[]`) };
+}
+
+function mapShape(key, value, limits, path) {
+  return {
+    type: "map",
+    ...limitsAt(limits, path),
+    key: shapeOf(key, limits, `${path}{k}`),
+    of: shapeOf(value, limits, `${path}{v}`),
+  };
+}
+
+/** Structures are written once, by name; whichever use of one knows constraints decides them. */
+function structureShape([kind, , name, , memberNames, memberSchemas, requiredCount = 0], limits, path) {
+  const known = structures.get(name);
+  const members = {};
+  memberNames.forEach((member, i) => {
+    members[member] = shapeOf(memberSchemas[i], limits, memberPath(path, member));
+  });
+  const required = limits?.[path]?.required ?? memberNames.slice(0, requiredCount);
+  const shape = { type: kind === 4 ? "events" : "structure", required, members };
+  if (known === undefined || (limits !== undefined && !known.constrained)) {
+    structures.set(name, { shape, constrained: limits !== undefined });
+  } else if (limits !== undefined && JSON.stringify(known.shape) !== JSON.stringify(shape)) {
+    throw new Error(`${name} has other constraints at ${path}`);
+  }
+  return { type: "reference", to: name };
+}
+
+const UNIT = "unit";
+
+function main() {
+  const schemas = loadSchemas();
+  const operations = {};
+  for (const [name, { input: limits, errors }] of Object.entries(constraints)) {
+    const operation = schemas[`${name}$`];
+    const [, , , , input, output] = operation;
+    const inputSchema = input();
+    const outputSchema = typeof output === "function" ? output() : output;
+    operations[name] = {
+      input: inputSchema === UNIT ? null : shapeOf(inputSchema, limits, ".").to,
+      output: outputSchema === UNIT ? null : shapeOf(outputSchema, undefined, ".").to,
+      errors,
+    };
+  }
+  const lines = (entries) =>
+    entries.map(([name, value]) => `  ${name}: ${JSON.stringify(value)},`).join("\n");
+  const sorted = [...structures].sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = `/**
+ * Generated by engine/host/model/generate.mjs; do not edit. The operations of Kinesis Data Streams and
+ * the structures that they take and give, with AWS's constraints (from the AWS service model, Apache-2.0).
+ */
+
+/** Structures by name. A \`reference\` names another one. */
+export const STRUCTURES = {
+${lines(sorted.map(([name, { shape }]) => [name, shape]))}
+} as const;
+
+/** Operations by name: structures of input and output (null: none), and the errors they declare. */
+export const OPERATIONS = {
+${lines(Object.entries(operations))}
+} as const;
+`;
+  if (process.argv.includes("--print")) process.stdout.write(text);
+  else writeFileSync(OUTPUT, text);
+}
+
+main();

@@ -1,0 +1,324 @@
+/** The control operations of an engine, over whichever life is the current one. */
+import { ROOT_PRINCIPAL } from "../access/principals.ts";
+import { InvalidArgumentError } from "../errors/index.ts";
+import { isOperationName, type OperationName } from "../model/shapes.ts";
+import { validateInput } from "../model/validate.ts";
+import type { Clock } from "../platform/platform.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
+import { passTime } from "../platform/virtual-time.ts";
+import { parseArn, streamArn } from "../streams/arns.ts";
+import { streamPrefix } from "../streams/documents.ts";
+import { resolvePosition } from "../streams/positions.ts";
+import type { OpenedSubscription } from "../streams/subscriptions.ts";
+import { isControlOperation, unknownOperation } from "./api-dispatch.ts";
+import { type CallFacts, type Facts, factsOfInput } from "./call-facts.ts";
+import type { CallGate } from "./call-gate.ts";
+import { type CallTrail, TRAIL_KEY } from "./call-trail.ts";
+import type { EngineLife } from "./engine-life.ts";
+import type {
+  ApiCall,
+  Caller,
+  ControlOperations,
+  EngineOptions,
+  StreamDescription,
+  StreamSpec,
+} from "./engine-service.ts";
+import type { LastingParts } from "./lasting-parts.ts";
+import { resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
+import type { Lives } from "./lives.ts";
+import type { Before } from "./operation-repeat.ts";
+import { streamMetrics } from "./stream-metrics.ts";
+import { checkName, checkStreamSpec, checkTimeSpan } from "./validate.ts";
+
+/** Handlers of the control operations, each with its argument and answer. */
+type Handlers = {
+  readonly [Operation in keyof ControlOperations]: (
+    argument: Parameters<ControlOperations[Operation]>[0],
+  ) => ReturnType<ControlOperations[Operation]> | Promise<ReturnType<ControlOperations[Operation]>>;
+};
+
+/** Document under which virtual time is kept, so that it goes on from there when the engine opens again. */
+export const TIME_KEY = "time";
+
+/** The application itself, which makes the calls that are not AWS's. */
+const APPLICATION: Caller = { principal: ROOT_PRINCIPAL };
+
+/** What control operations work with. */
+export interface ControlParts {
+  readonly options: EngineOptions;
+  readonly clock: Clock;
+  readonly lives: Lives;
+  readonly gate: CallGate;
+  readonly trail: CallTrail;
+  readonly lasting: LastingParts;
+}
+
+/** Control operations of one engine. */
+export class EngineControls {
+  readonly #parts: ControlParts;
+  readonly #handlers: Handlers;
+  /** Time passes for one caller after the other. */
+  #lastPassage: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ControlParts) {
+    this.#parts = parts;
+    this.#handlers = this.#makeHandlers();
+  }
+
+  /** Runs one control operation. @throws MillraceError. */
+  async call<Operation extends keyof ControlOperations>(
+    operation: Operation,
+    argument: Parameters<ControlOperations[Operation]>[0],
+  ): Promise<ReturnType<ControlOperations[Operation]>> {
+    const handler: Handlers[Operation] | undefined = Object.hasOwn(this.#handlers, operation)
+      ? this.#handlers[operation]
+      : undefined;
+    if (handler === undefined) throw unknownOperation(operation);
+    return await handler(argument);
+  }
+
+  #makeHandlers(): Handlers {
+    return { ...this.#apiHandlers(), ...this.#streamHandlers(), ...this.#engineHandlers() };
+  }
+
+  #apiHandlers() {
+    const { lives, lasting } = this.#parts;
+    return {
+      invoke: (call: ApiCall) => this.#invoke(call),
+      dryRun: ({ operation, input, caller }: ApiCall) =>
+        lives.attempt(async (life) => await life.api.dryRun({ operation, input, caller })),
+      locateStream: (call: ApiCall) =>
+        lives.attempt(async ({ api, context }) =>
+          context.catalogue.describe(api.locateStream(call)),
+        ),
+      openSubscription: (call: ApiCall<"SubscribeToShard">) => this.#openSubscription(call),
+      closeSubscription: ({ id }: { id: number }) => {
+        lasting.subscriptions.close(id);
+        return null;
+      },
+      childShards: ({ streamUid, shardIndex }: { streamUid: number; shardIndex: number }) =>
+        lives.attempt(async ({ api }) => api.childShards(streamUid, shardIndex)),
+      shardIterator: (place: Parameters<ControlOperations["shardIterator"]>[0]) =>
+        lives.attempt(async ({ api }) => api.shardIterator(place)),
+    } satisfies Partial<Handlers>;
+  }
+
+  #streamHandlers() {
+    const { lives, lasting } = this.#parts;
+    return {
+      createStream: (spec: StreamSpec) => this.#createStream(spec),
+      describeStream: ({ name }: { name: string }) =>
+        this.#asApplication("DescribeStreamSummary", { StreamName: name }, async (life) => {
+          checkName("name", name);
+          const { catalogue } = life.context;
+          this.#checkOwnAccess(life, "DescribeStreamSummary", name);
+          return catalogue.describe(catalogue.get(name));
+        }),
+      listStreams: () =>
+        this.#asApplication("ListStreams", {}, async ({ context: { catalogue } }) =>
+          catalogue.list().map((stream) => catalogue.describe(stream)),
+        ),
+      deleteStream: ({ name }: { name: string }) => this.#deleteStream(name),
+      resolvePosition: (argument: Parameters<ControlOperations["resolvePosition"]>[0]) =>
+        lives.attempt(({ log, context: { catalogue } }) => {
+          const { name, position, shardId } = argument;
+          return resolvePosition(log, catalogue.get(name), position, shardId);
+        }),
+      shardMetrics: ({ name }: { name: string }) =>
+        lives.attempt(async (life) => shardMetrics(life, lasting.counters, name)),
+      streamMetrics: (argument: Parameters<ControlOperations["streamMetrics"]>[0]) =>
+        lives.attempt(async (life) => streamMetrics(life.context, argument)),
+    } satisfies Partial<Handlers>;
+  }
+
+  #engineHandlers() {
+    const { lives, clock, options, trail, lasting } = this.#parts;
+    return {
+      setFaults: ({ rules }: Parameters<ControlOperations["setFaults"]>[0]) => {
+        lasting.faults.set(rules);
+        return null;
+      },
+      faults: () => lasting.faults.rules(),
+      setTrail: ({ streamName }: { streamName: string | null }) => this.#setTrail(streamName),
+      now: () => clock.nowMs(),
+      advanceTime: ({ byMs }: { byMs: number }) => this.#advanceTime(byMs),
+      reset: () => this.#reset(),
+      storageReport: () => lives.attempt((life) => storageReport(life, options.storage, trail)),
+      dataLoss: () => lives.attempt(async (life) => [...life.log.losses]),
+    } satisfies Partial<Handlers>;
+  }
+
+  async #invoke({ operation, input, caller }: ApiCall): Promise<unknown> {
+    const { gate } = this.#parts;
+    if (!isOperationName(operation)) throw unknownOperation(String(operation));
+    if (!isControlOperation(operation)) {
+      throw new InvalidArgumentError(`the records of ${operation} travel by put and read`, {
+        argument: "operation",
+        value: operation,
+      });
+    }
+    let before: Before | undefined;
+    return await gate.run(factsOfInput(operation, caller, membersOf(input)), {
+      check: () => validateInput(operation, input),
+      make: () =>
+        this.#parts.lives.attempt(async ({ api }, again): Promise<unknown> => {
+          const checked = validateInput(operation, input);
+          if (again && before !== undefined) {
+            return await api.runAgain(operation, checked, caller, before);
+          }
+          before = api.lookBefore(operation, checked);
+          return await api.run(operation, checked, caller);
+        }),
+    });
+  }
+
+  async #openSubscription({
+    operation,
+    input,
+    caller,
+  }: ApiCall<"SubscribeToShard">): Promise<OpenedSubscription> {
+    const { gate, lives, lasting } = this.#parts;
+    const { subscriptions, metrics } = lasting;
+    const facts = factsOfInput(operation, caller, membersOf(input));
+    const request = (): Parameters<typeof subscriptions.open>[0] => ({
+      ...validateInput(operation, input),
+      caller,
+    });
+    try {
+      const opened = await gate.run(facts, {
+        check: request,
+        make: () => lives.attempt(() => subscriptions.open(request())),
+      });
+      const name = consumerNameOf(facts);
+      const outcome = { succeeded: true, rateExceeded: false };
+      if (name !== undefined) metrics.recordSubscription(opened.streamUid, name, outcome);
+      return opened;
+    } catch (error) {
+      await this.#countRefused(facts, error);
+      throw error;
+    }
+  }
+
+  /** Counts a subscription that was refused, when there is a stream that it can count for. */
+  async #countRefused(facts: CallFacts, error: unknown): Promise<void> {
+    const name = consumerNameOf(facts);
+    const { lives, lasting } = this.#parts;
+    const life = await lives.current().catch(() => undefined);
+    const stream = life?.context.catalogue.find(facts.streamName ?? "");
+    if (name === undefined || stream === undefined) return;
+    const rateExceeded = isEarly(error);
+    lasting.metrics.recordSubscription(stream.uid, name, { succeeded: false, rateExceeded });
+  }
+
+  /** Makes a call of the typed operations, which counts as a call of the application's own. */
+  #asApplication<Answer>(
+    operation: OperationName,
+    input: Facts,
+    call: (life: EngineLife, again: boolean) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { gate, lives } = this.#parts;
+    return gate.run(factsOfInput(operation, APPLICATION, input), {
+      make: () => lives.attempt(call),
+    });
+  }
+
+  #createStream(spec: StreamSpec): Promise<StreamDescription> {
+    const { name: StreamName, shards: ShardCount } = spec;
+    let existed: boolean | undefined;
+    return this.#asApplication("CreateStream", { StreamName, ShardCount }, async (life, again) => {
+      checkStreamSpec(spec);
+      const { catalogue } = life.context;
+      const found = catalogue.find(spec.name);
+      // Over the failure of a core, a stream that came to be meanwhile is the call's own work.
+      if (again && existed === false && found !== undefined) return catalogue.describe(found);
+      existed ??= found !== undefined;
+      return catalogue.describe(await catalogue.create(spec));
+    });
+  }
+
+  #deleteStream(name: string): Promise<null> {
+    let existed: boolean | undefined;
+    return this.#asApplication("DeleteStream", { StreamName: name }, async (life, again) => {
+      checkName("name", name);
+      const { catalogue } = life.context;
+      const found = catalogue.find(name);
+      if (again && existed === true && found === undefined) return null;
+      existed ??= found !== undefined;
+      this.#checkOwnAccess(life, "DeleteStream", name);
+      await catalogue.delete(name);
+      return null;
+    });
+  }
+
+  #checkOwnAccess({ context }: EngineLife, operation: OperationName, name: string): void {
+    const stream = context.catalogue.get(name);
+    context.access.check(ROOT_PRINCIPAL, operation, {
+      arn: streamArn(name),
+      key: streamPrefix(stream.uid),
+    });
+  }
+
+  async #setTrail(streamName: string | null): Promise<null> {
+    const { lives, trail } = this.#parts;
+    await lives.attempt(async ({ context: { catalogue, documents } }) => {
+      await catalogue.change(() => {
+        if (streamName === null) return [documents.deleting(TRAIL_KEY)];
+        return [documents.putting(TRAIL_KEY, catalogue.get(streamName).name)];
+      });
+    });
+    trail.direct(streamName ?? undefined);
+    return null;
+  }
+
+  /** Lets time pass, then waits until everything that became due and was decided is durable. */
+  async #advanceTime(byMs: number): Promise<number> {
+    const { clock, lives, options } = this.#parts;
+    if (options.time !== "virtual" || !(clock instanceof VirtualClock)) {
+      throw new InvalidArgumentError(
+        'time passes by itself; open the engine with time: "virtual"',
+        {
+          argument: "time",
+          value: options.time ?? "system",
+          limit: "virtual",
+        },
+      );
+    }
+    checkTimeSpan("byMs", byMs);
+    const passage = this.#lastPassage.then(async () => {
+      await passTime(clock, byMs);
+      await lives.attempt(async ({ context: { catalogue, documents } }) => {
+        await catalogue.change(() => [documents.putting(TIME_KEY, clock.nowMs())]);
+      });
+      return clock.nowMs();
+    });
+    this.#lastPassage = passage.catch(() => undefined);
+    return await passage;
+  }
+
+  async #reset(): Promise<null> {
+    const { lives, trail, lasting } = this.#parts;
+    lasting.faults.set([]);
+    trail.clear();
+    lasting.subscriptions.clear();
+    await lives.attempt((life) => resetEverything(life, [TIME_KEY]));
+    lasting.metrics.clear();
+    lasting.counters.clear();
+    return null;
+  }
+}
+
+/** Members of an input that may be anything. */
+function membersOf(input: unknown): Facts {
+  return typeof input === "object" && input !== null ? (input as Facts) : {};
+}
+
+function consumerNameOf({ resources }: CallFacts): string | undefined {
+  const [arn] = resources;
+  const resource = arn === undefined ? undefined : parseArn(arn);
+  return resource?.kind === "consumer" ? resource.consumerName : undefined;
+}
+
+/** Whether a subscription was refused because it came too soon after the one before. */
+function isEarly(error: unknown): boolean {
+  return error instanceof Error && "retryAfterMs" in error && error.retryAfterMs !== undefined;
+}

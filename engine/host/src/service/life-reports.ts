@@ -1,0 +1,53 @@
+/** What can be told of one life of an engine as a whole, and done to it as a whole. */
+import type { ShardCounters } from "../metrics/shard-counters.ts";
+import type { StorageKind } from "../platform/platform.ts";
+import type { CallTrail } from "./call-trail.ts";
+import type { EngineLife } from "./engine-life.ts";
+import type { ShardMetrics, StorageReport } from "./engine-service.ts";
+
+/** Counters of a stream's open shards. @throws ResourceNotFoundError. */
+export function shardMetrics(
+  { context: { catalogue } }: EngineLife,
+  counters: ShardCounters,
+  name: string,
+): ShardMetrics[] {
+  return catalogue.get(name).shards.map((shard) => ({
+    shardIndex: shard.shardIndex,
+    ...counters.of(shard.uid),
+  }));
+}
+
+/** Where the engine's bytes are, and how it is doing. */
+export async function storageReport(
+  { log, store }: EngineLife,
+  kind: StorageKind,
+  trail: CallTrail,
+): Promise<StorageReport> {
+  const memory = log.core.memory();
+  const usage = await store.usage();
+  return {
+    kind,
+    durable: store.recoverable,
+    ...usage,
+    ...log.status(),
+    coreMemoryBytes: memory.totalBytes,
+    dirtyBytes: memory.dirtyBytes,
+    cachedBytes: memory.cachedBytes,
+    trailFailure: trail.failure,
+    trailEventsLost: trail.lost,
+  };
+}
+
+/** Deletes all streams and all documents but those under the keys to keep, in one change. */
+export async function resetEverything(
+  { context: { catalogue, documents } }: EngineLife,
+  kept: readonly string[],
+): Promise<void> {
+  await catalogue.change(() => [
+    ...documents
+      .keys("")
+      .filter((key) => !kept.includes(key))
+      .map((key) => documents.deleting(key)),
+    ...catalogue.list().map(({ uid }) => ({ kind: "stream-deleted", streamUid: uid }) as const),
+  ]);
+}

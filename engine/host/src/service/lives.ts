@@ -1,0 +1,114 @@
+/**
+ * The lives of an engine, one after the other. A trap of the core ends a life: the next one is recovered
+ * from the store, and the calls that were under way are made again.
+ */
+import { CoreTrapError } from "../core/core-errors.ts";
+import {
+  EngineClosedError,
+  EngineFailedError,
+  InternalFailureError,
+  type MillraceError,
+} from "../errors/index.ts";
+import { CoreFailedError } from "../log/group-commit.ts";
+import type { EngineLife } from "./engine-life.ts";
+
+/** Calls that the core traps at by their own fault are made this often. */
+const FAULTS_PER_CALL_MAX = 2;
+/** Calls that suffer from others' faults are made in this many lives. */
+const LIVES_PER_CALL_MAX = 8;
+
+/** A call over one life; `again` says that it may have taken effect in the life before. */
+export type LifeCall<Result> = (life: EngineLife, again: boolean) => Promise<Result>;
+
+/** What the lives of an engine have in common. */
+export interface LivesParts {
+  /** Name of the engine, for messages. */
+  readonly name: string;
+  /** Whether the store can be recovered from. */
+  readonly recoverable: boolean;
+  /** Recovers a life from the store. */
+  readonly begin: () => Promise<EngineLife>;
+}
+
+/** Makes calls over whichever life is the current one. */
+export class Lives {
+  readonly #parts: LivesParts;
+  #life: Promise<EngineLife>;
+  #closing = false;
+
+  constructor(parts: LivesParts, first: EngineLife) {
+    this.#parts = parts;
+    this.#life = Promise.resolve(first);
+  }
+
+  /** The current life, once it has begun. @throws EngineClosedError, or why it could not begin. */
+  async current(): Promise<EngineLife> {
+    return await this.#open(false, false);
+  }
+
+  /**
+   * Makes a call, and makes it again in the next life when the core of this one trapped. A call that the
+   * core trapped at twice by its own fault is refused. With `last`, it is made even while the engine closes.
+   */
+  async attempt<Result>(call: LifeCall<Result>, last = false): Promise<Result> {
+    let faults = 0;
+    let failure: MillraceError | undefined;
+    for (let lives = 0; lives < LIVES_PER_CALL_MAX && faults < FAULTS_PER_CALL_MAX; lives++) {
+      const life = await this.#open(lives > 0, last);
+      try {
+        return await call(life, lives > 0);
+      } catch (error) {
+        const trap = error instanceof CoreTrapError;
+        if (!trap && !(error instanceof CoreFailedError)) throw error;
+        this.#renew(life, error);
+        failure = error;
+        if (trap || error.ownBatch) faults++;
+      }
+    }
+    throw new InternalFailureError(`the core failed again and again: ${failure?.message}`, {
+      indeterminate: faults < FAULTS_PER_CALL_MAX,
+      cause: failure,
+    });
+  }
+
+  /** Takes no new call from now on, makes the last ones, and ends the life in order. */
+  async close(makeLast: () => Promise<void>): Promise<void> {
+    this.#closing = true;
+    await makeLast();
+    // A life that could not begin has nothing to close.
+    const life = await this.#life.catch(() => undefined);
+    await life?.close();
+  }
+
+  /** `again` says that the call may have taken effect already. */
+  async #open(again: boolean, last: boolean): Promise<EngineLife> {
+    if (this.#closing && !last) {
+      const { name } = this.#parts;
+      throw new EngineClosedError(`the engine "${name}" is closed`, {
+        argument: "name",
+        value: name,
+        indeterminate: again,
+      });
+    }
+    return await this.#life;
+  }
+
+  /** Ends a life, unless another call has done so, and recovers the next one from the store. */
+  #renew(life: EngineLife, error: CoreTrapError | CoreFailedError): void {
+    if (life.ended) return;
+    life.end(error);
+    if (this.#closing) return;
+    const { name, recoverable, begin } = this.#parts;
+    this.#life = recoverable
+      ? begin().then((next) => next.succeed(life))
+      : // Nothing of an engine in memory is in a store, and an empty life would pass for a whole one.
+        Promise.reject(
+          new EngineFailedError(
+            `the core of the engine "${name}" failed, and an engine in memory cannot be recovered`,
+            { cause: error },
+          ),
+        );
+    // Whoever makes the next call is told when recovery fails.
+    this.#life.catch(() => undefined);
+  }
+}

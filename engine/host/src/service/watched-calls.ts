@@ -1,0 +1,166 @@
+/** Puts and reads while faults are injected or a trail is kept; without either they pass by here. */
+
+import type { RecordRefusals } from "../faults/fault-injector.ts";
+import type { StreamDefinition } from "../log/control-records.ts";
+import type { Random } from "../platform/platform.ts";
+import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
+import { hexHashKey } from "../streams/hash-ranges.ts";
+import { openShardsOf } from "../streams/lineage.ts";
+import { type Facts, factsOfStream } from "./call-facts.ts";
+import type { CallGate } from "./call-gate.ts";
+import type { EngineLife } from "./engine-life.ts";
+import type { CallContext, ReadRequest } from "./engine-service.ts";
+import type { Lives } from "./lives.ts";
+import {
+  failInternally,
+  firstRowOf,
+  markFault,
+  type PackedRow,
+  refusedRows,
+  restamp,
+  rowsOf,
+} from "./packed-batch.ts";
+import { readBatchHeader } from "./put-service.ts";
+
+/** The parts that watched calls go through. */
+export interface WatchParts {
+  readonly gate: CallGate;
+  readonly lives: Lives;
+  readonly random: Random;
+}
+
+/** Index of the open shard that takes a row; undefined where the stream spreads its records. */
+function shardOfRow(
+  { log }: EngineLife,
+  stream: StreamDefinition,
+  { key, hashKey }: PackedRow,
+): number | undefined {
+  if (stream.distribution === "AUTO") return undefined;
+  if (hashKey === undefined) {
+    const route = log.slots.routeOf(stream.uid);
+    if (route === undefined || key.byteLength === 0) return undefined;
+    return log.slots.inSlot(log.core.routeKey(route, key)).shardIndex;
+  }
+  const wanted = hexHashKey(hashKey);
+  return openShardsOf(stream).find(
+    (shard) => shard.startingHashKey <= wanted && wanted <= shard.endingHashKey,
+  )?.shardIndex;
+}
+
+/** Shards that a batch's rows fall into. */
+function shardsOf(
+  life: EngineLife,
+  stream: StreamDefinition | undefined,
+  batch: Uint8Array,
+): ReadonlySet<number> {
+  const shards = new Set<number>();
+  if (stream === undefined) return shards;
+  for (const row of rowsOf(batch)) {
+    const shardIndex = shardOfRow(life, stream, row);
+    if (shardIndex !== undefined) shards.add(shardIndex);
+  }
+  return shards;
+}
+
+/** Marks the rows that are to be refused, and returns the positions of those that fail internally. */
+function refuse(
+  life: EngineLife,
+  stream: StreamDefinition | undefined,
+  batch: Uint8Array,
+  refusals: readonly RecordRefusals[],
+): ReadonlySet<number> {
+  const internally = new Set<number>();
+  if (stream === undefined || refusals.length === 0) return internally;
+  let position = 0;
+  for (const row of rowsOf(batch)) {
+    const refusal = refusals.find(
+      ({ shardIndex, refuses }) =>
+        (shardIndex === undefined || shardIndex === shardOfRow(life, stream, row)) && refuses(),
+    );
+    if (refusal !== undefined) markFault(batch, row);
+    if (refusal?.code === "InternalFailure") internally.add(position);
+    position += 1;
+  }
+  return internally;
+}
+
+/** What the trail is to know of a put's result. */
+function describeResult(operation: string, result: ArrayBuffer): Facts {
+  const refused = refusedRows(result).rows.length;
+  if (operation !== "PutRecord" || refused > 0) return { FailedRecordCount: refused };
+  const { shardIndex, ...place } = firstRowOf(result);
+  return {
+    ShardId: shardIdOf(shardIndex),
+    SequenceNumber: formatSequenceNumber({ shardIndex, ...place }),
+  };
+}
+
+/** Puts and reads of one engine, as faults and the trail see them. */
+export class WatchedCalls {
+  readonly #parts: WatchParts;
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Makes a put. @throws what the put and the injected faults throw. */
+  async put(batch: ArrayBuffer, call: CallContext): Promise<ArrayBuffer> {
+    const { gate, lives, random } = this.#parts;
+    const header = readBatchHeader(new Uint8Array(batch));
+    const bytes = new Uint8Array(batch, 0, header.byteLength);
+    const life = await lives.current();
+    life.puts.meet(header);
+    const stream = life.log.control.stream(header.streamUid);
+    const facts = factsOfStream(
+      call.operation,
+      call.caller,
+      stream?.name,
+      () => shardsOf(life, stream, bytes),
+      () => ({ streamName: stream?.name, ...sizesOf(bytes) }),
+    );
+    return await gate.run(facts, {
+      make: async ({ delayMs, refusals }) => {
+        // While it was held back, later batches of its sender went ahead, and its number is too low now.
+        if (delayMs > 0) restamp(bytes, random.fill(new Uint8Array(16)), 1);
+        const internally = refuse(life, stream, bytes, refusals);
+        const result = await lives.attempt((current) => current.puts.put(batch, call));
+        failInternally(result, internally);
+        return result;
+      },
+      describe: (result) => describeResult(call.operation, result),
+    });
+  }
+
+  /** Makes a read that belongs to no subscription. @throws what the read and the injected faults throw. */
+  async read(request: ReadRequest, call: CallContext, signal: AbortSignal): Promise<ArrayBuffer> {
+    const { gate, lives } = this.#parts;
+    const life = await lives.current();
+    const stream = life.log.control.stream(request.streamUid);
+    const facts = factsOfStream(
+      call.operation,
+      call.caller,
+      stream?.name,
+      () => new Set(request.cursors.map(({ shardIndex }) => shardIndex)),
+      () => ({
+        streamName: stream?.name,
+        shardIds: request.cursors.map(({ shardIndex }) => shardIdOf(shardIndex)),
+        limit: request.recordsMax,
+      }),
+    );
+    return await gate.run(facts, {
+      make: () => lives.attempt((current) => current.reads.read(request, signal)),
+      signal,
+    });
+  }
+}
+
+/** Number of a batch's records and the bytes of their keys and data. */
+function sizesOf(batch: Uint8Array): Facts {
+  let recordCount = 0;
+  let recordBytes = 0;
+  for (const { byteLength } of rowsOf(batch)) {
+    recordCount += 1;
+    recordBytes += byteLength;
+  }
+  return { recordCount, recordBytes };
+}

@@ -1,0 +1,157 @@
+/** SubscribeToShard as the engine carries it: admission, pushed reads, its own 2 MiB per second, its end. */
+import { describe, expect, it } from "vitest";
+import { ROOT_PRINCIPAL } from "../../src/access/principals.ts";
+import type {
+  EngineOptions,
+  StreamDescription,
+  Subscription,
+} from "../../src/service/engine-service.ts";
+import { ApiEngine, turns } from "../support/api-calls.ts";
+import { numberOf, someRecords } from "../support/engines.ts";
+import { failureOf } from "../support/failures.ts";
+
+class Subscriber {
+  readonly api: ApiEngine;
+  readonly stream: StreamDescription;
+  readonly #arns = new Map<string, string>();
+
+  constructor(api: ApiEngine, stream: StreamDescription) {
+    this.api = api;
+    this.stream = stream;
+  }
+
+  async subscribe(ConsumerName = "app", type: "LATEST" | "TRIM_HORIZON" = "TRIM_HORIZON") {
+    let arn = this.#arns.get(ConsumerName);
+    if (arn === undefined) {
+      const StreamARN = this.stream.arn;
+      const { Consumer } = await this.api.invoke("RegisterStreamConsumer", {
+        ...{ StreamARN, ConsumerName },
+      });
+      arn = Consumer.ConsumerARN;
+      this.#arns.set(ConsumerName, arn);
+    }
+    return await this.api.service.call("openSubscription", {
+      operation: "SubscribeToShard",
+      input: {
+        ...{ ConsumerARN: arn, ShardId: "shardId-000000000000" },
+        StartingPosition: { Type: type },
+      },
+      caller: { principal: ROOT_PRINCIPAL },
+    });
+  }
+
+  read({ id, nextIndex }: Pick<Subscription, "id" | "nextIndex">, waitMs = 0) {
+    return this.api.read(this.stream, { nextIndex, subscriptionId: id, waitMs });
+  }
+}
+
+async function open(options: Partial<EngineOptions> = {}): Promise<Subscriber> {
+  const api = await ApiEngine.open(options);
+  return new Subscriber(api, await api.engine.createStream());
+}
+
+describe("a subscription", () => {
+  it("is pushed what is committed", async () => {
+    const subscriber = await open();
+    const { api, stream } = subscriber;
+    await api.put(stream, someRecords(2));
+    const subscription = await subscriber.subscribe("app", "LATEST");
+    const waiting = subscriber.read(subscription, 5000);
+    await turns();
+    await api.put(stream, someRecords(1, 100, 50));
+    expect((await waiting).records.map(numberOf)).toEqual([50]);
+    await api.close();
+  });
+
+  it("reads the one shard that it is for", async () => {
+    const subscriber = await open();
+    const { api, stream } = subscriber;
+    const { id } = await subscriber.subscribe();
+    const other = await api.engine.createStream("other");
+    for (const [target, shardIndex] of [
+      [other, 0],
+      [stream, 1],
+    ] as const) {
+      const error = await failureOf(api.read(target, { shardIndex, subscriptionId: id }));
+      expect(error).toMatchObject({ code: "InvalidArgumentException", argument: "subscriptionId" });
+    }
+    await api.close();
+  });
+
+  it("is taken over after 5 seconds, in the middle of a waiting read", async () => {
+    const subscriber = await open();
+    const { api } = subscriber;
+    const first = await subscriber.subscribe();
+    expect((await failureOf(subscriber.subscribe())).code).toBe("ResourceInUseException");
+    await api.platform.clock.advance(5000);
+    const waiting = failureOf(subscriber.read(first, 60_000));
+    await turns();
+    const second = await subscriber.subscribe();
+    expect((await waiting).code).toBe("ResourceInUseException");
+    expect((await subscriber.read(second)).records).toEqual([]);
+    await api.close();
+  });
+
+  it("ends five minutes after it was opened, and when it is closed", async () => {
+    const subscriber = await open();
+    const { api } = subscriber;
+    const first = await subscriber.subscribe();
+    await api.platform.clock.advance(299_000);
+    const waiting = failureOf(subscriber.read(first, 60_000));
+    await turns();
+    await api.platform.clock.advance(1000);
+    expect((await waiting).code).toBe("ResourceNotFoundException");
+    expect((await failureOf(subscriber.read(first))).code).toBe("ResourceNotFoundException");
+    const second = await subscriber.subscribe();
+    await api.service.call("closeSubscription", { id: second.id });
+    expect((await failureOf(subscriber.read(second))).code).toBe("ResourceNotFoundException");
+    await api.close();
+  });
+
+  it("has 2 MiB per second of its own, which GetRecords and other consumers do not touch", async () => {
+    const subscriber = await open({ quotas: "aws" });
+    const { api, stream } = subscriber;
+    const mib = 1_048_576;
+    for (let i = 0; i < 6; i++) await api.put(stream, someRecords(1, mib - 100, i));
+    const a = await subscriber.subscribe("a");
+    const b = await subscriber.subscribe("b");
+    const take = async (nextIndex: number, id?: number) =>
+      await api.read(stream, {
+        ...{ nextIndex, bytesMax: 2 * mib },
+        ...(id === undefined ? {} : { subscriptionId: id }),
+      });
+    const [fromA, fromB, shared] = [await take(0, a.id), await take(0, b.id), await take(0)];
+    for (const part of [fromA, fromB, shared]) expect(part.records.length).toBeGreaterThan(0);
+    // Each has used up its own second, and the next read of each has to wait.
+    const again = await take(fromA.nextIndex, a.id);
+    expect(again.records.length).toBeGreaterThan(0);
+    const refused = await failureOf(take(again.nextIndex, a.id));
+    expect(refused.code).toBe("ProvisionedThroughputExceededException");
+    expect(refused.retryAfterMs).toBeGreaterThan(0);
+    expect((await take(fromB.nextIndex, b.id)).records.length).toBeGreaterThan(0);
+    await api.platform.clock.advance(2000);
+    expect((await take(again.nextIndex, a.id)).records.length).toBeGreaterThan(0);
+    await api.close();
+  });
+
+  it("counts its events and calls as CloudWatch does", async () => {
+    const subscriber = await open();
+    const { api, stream } = subscriber;
+    await api.put(stream, someRecords(7));
+    const subscription = await subscriber.subscribe();
+    await subscriber.read(subscription);
+    await failureOf(subscriber.subscribe());
+    const nowMs = await api.service.call("now", {});
+    const sumOf = async (metricName: string, consumerName?: string): Promise<number> => {
+      const points = await api.service.call("streamMetrics", {
+        ...{ name: "clicks", metricName, startMs: nowMs - 60_000, endMs: nowMs + 60_000 },
+        ...(consumerName === undefined ? {} : { consumerName }),
+      });
+      return points.reduce((sum, point) => sum + point.sum, 0);
+    };
+    expect(await sumOf("SubscribeToShardEvent.Records", "app")).toBe(7);
+    expect(await sumOf("SubscribeToShard.Success")).toBe(1);
+    expect(await sumOf("SubscribeToShard.RateExceeded", "app")).toBe(1);
+    await api.close();
+  });
+});

@@ -1,0 +1,115 @@
+/** The words of a command line: what they ask for, and what is wrong with them. */
+import { readFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { checkOneOf } from "../check.ts";
+import type { ServeOptions } from "./options.ts";
+import type { AccessKey } from "./signature.ts";
+
+/** What `millrace --help` prints. */
+export const USAGE = `Usage: millrace serve [options]
+
+Answers as Amazon Kinesis Data Streams does, over HTTP/1.1 and HTTP/2 on one port.
+
+  --port NUMBER            port to listen on, 0 for any that is free (4567)
+  --host ADDRESS           address to listen on (127.0.0.1: this machine only)
+  --data DIRECTORY         keep streams in a directory (in memory when absent)
+  --tls-cert FILE          certificate in PEM; with --tls-key: speak HTTPS
+  --tls-key FILE           its key in PEM
+  --time system|virtual    virtual: time stands still until POST /_millrace/time (system)
+  --quotas aws|unlimited   enforce AWS's quotas (unlimited)
+  --control-quotas         enforce the rates of control operations, too
+  --transition-ms NUMBER   how long streams are CREATING, UPDATING, DELETING (0)
+  --access-key ID:SECRET   accept only requests signed with this key; may be repeated
+  --help, --version
+
+Tests and tools ask /_millrace/ : GET / time faults metrics, POST time {"advanceMs": 1000},
+POST reset, PUT faults {"rules": [...]}, DELETE faults, PUT trail {"streamName": "..."}, DELETE trail.
+`;
+
+const OPTIONS = {
+  port: { type: "string" },
+  host: { type: "string" },
+  data: { type: "string" },
+  "tls-cert": { type: "string" },
+  "tls-key": { type: "string" },
+  time: { type: "string" },
+  quotas: { type: "string" },
+  "control-quotas": { type: "boolean" },
+  "transition-ms": { type: "string" },
+  "access-key": { type: "string", multiple: true },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+/** What a command line asks for. */
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  | { readonly kind: "serve"; readonly options: ServeOptions };
+
+/** A command line that makes no sense. */
+export class UsageError extends Error {}
+
+/** Reads a command line, without the interpreter and the script. @throws UsageError, InvalidArgumentError. */
+export async function readCommand(words: readonly string[]): Promise<Command> {
+  const { values, positionals } = parse(words);
+  if (values.help === true) return { kind: "help" };
+  if (values.version === true) return { kind: "version" };
+  const [command, ...rest] = positionals;
+  if (command === undefined) return { kind: "help" };
+  if (command !== "serve") throw new UsageError(`there is no command "${command}"`);
+  if (rest.length > 0) throw new UsageError(`"${rest.join(" ")}" says nothing to serve`);
+  const time = values.time ?? "system";
+  const quotas = values.quotas ?? "unlimited";
+  return {
+    kind: "serve",
+    options: {
+      port: numberOf("--port", values.port),
+      host: values.host,
+      directory: values.data,
+      tls: await readTls(values["tls-cert"], values["tls-key"]),
+      time: checkOneOf<"system" | "virtual">("--time", time, ["system", "virtual"]),
+      quotas: checkOneOf<"unlimited" | "aws">("--quotas", quotas, ["unlimited", "aws"]),
+      controlQuotas: values["control-quotas"],
+      transitionMs: numberOf("--transition-ms", values["transition-ms"]),
+      accessKeys: values["access-key"]?.map(accessKeyOf),
+    },
+  };
+}
+
+function parse(words: readonly string[]) {
+  try {
+    return parseArgs({ args: [...words], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+function numberOf(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) throw new UsageError(`${name} must be a number, but it is "${text}"`);
+  return Number(text);
+}
+
+function accessKeyOf(text: string): AccessKey {
+  const at = text.indexOf(":");
+  if (at < 1 || at === text.length - 1) {
+    throw new UsageError("--access-key must be ID:SECRET");
+  }
+  return { accessKeyId: text.slice(0, at), secretAccessKey: text.slice(at + 1) };
+}
+
+async function readTls(
+  certFile: string | undefined,
+  keyFile: string | undefined,
+): Promise<ServeOptions["tls"]> {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined) {
+    throw new UsageError("--tls-cert and --tls-key go together");
+  }
+  try {
+    return { cert: await readFile(certFile), key: await readFile(keyFile) };
+  } catch (error) {
+    throw new UsageError(`a file of TLS cannot be read: ${String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/** The command `millrace`: reads its words, serves until it is told to stop. */
+import process from "node:process";
+import { VERSION } from "@millrace/engine";
+import { readCommand, USAGE, UsageError } from "./arguments.ts";
+import { serve } from "./index.ts";
+import type { ServeOptions } from "./options.ts";
+
+async function serveUntilStopped(options: ServeOptions): Promise<void> {
+  const warn = (message: string): void => {
+    process.stderr.write(`millrace: ${message}\n`);
+  };
+  const server = await serve({ ...options, warn });
+  const stop = (): void => {
+    void server.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  // A second signal ends the process at once, as it does where nobody listens.
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  const where = options.directory === undefined ? "in memory" : `in ${options.directory}`;
+  process.stdout.write(`millrace ${VERSION} answers at ${server.url}, streams are ${where}\n`);
+}
+
+function fail(error: unknown): never {
+  const usage = error instanceof UsageError;
+  const text = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`millrace: ${text}\n${usage ? `\n${USAGE}` : ""}`);
+  process.exit(usage ? 2 : 1);
+}
+
+try {
+  const command = await readCommand(process.argv.slice(2));
+  if (command.kind === "help") process.stdout.write(USAGE);
+  else if (command.kind === "version") process.stdout.write(`${VERSION}\n`);
+  else await serveUntilStopped(command.options);
+} catch (error) {
+  fail(error);
+}

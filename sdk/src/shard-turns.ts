@@ -1,0 +1,67 @@
+/** Which shards of a stream may be read now: a child only after all of its parents were read to their end. */
+import type { ShardCursor, ShardDescription, StreamDescription } from "@millrace/engine";
+
+/** Open and closed shards of a stream, by index. */
+export function allShards({
+  openShards,
+  closedShards,
+}: Pick<StreamDescription, "openShards" | "closedShards">): ShardDescription[] {
+  return [...closedShards, ...openShards].sort((a, b) => a.shardIndex - b.shardIndex);
+}
+
+/** Indexes of the shards that a shard was made of: none, one after a split, two after a merge. */
+export function parentsOf({
+  parentShardIndex,
+  adjacentParentShardIndex,
+}: ShardDescription): number[] {
+  return [parentShardIndex, adjacentParentShardIndex].filter((index) => index !== undefined);
+}
+
+/** The shards of one reading. */
+export class ShardTurns {
+  /** Where the next read of each shard begins whose turn it is, by shard index. */
+  readonly cursors = new Map<number, number>();
+  /** The same of shards whose parents are not done. */
+  readonly #held = new Map<number, number>();
+  readonly #done = new Set<number>();
+  readonly #parents = new Map<number, readonly number[]>();
+
+  /** Adds shards to read, where they are begun. The description must not be older than they are. */
+  begin(shards: readonly ShardCursor[], description: StreamDescription): void {
+    this.#learn(description);
+    for (const { shardIndex, nextIndex } of shards) this.#held.set(shardIndex, nextIndex);
+    this.#release();
+  }
+
+  /** A shard is read to its end, and those that waited for it have their turn. */
+  finish(shardIndex: number): void {
+    this.cursors.delete(shardIndex);
+    this.#done.add(shardIndex);
+    this.#release();
+  }
+
+  /** Adds the children of shards that are done, from their beginning. */
+  adopt(description: StreamDescription): void {
+    this.#learn(description);
+    for (const [index, parents] of this.#parents) {
+      const known = this.cursors.has(index) || this.#held.has(index) || this.#done.has(index);
+      if (!known && parents.some((parent) => this.#done.has(parent))) this.#held.set(index, 0);
+    }
+    this.#release();
+  }
+
+  #learn(description: StreamDescription): void {
+    for (const shard of allShards(description)) {
+      this.#parents.set(shard.shardIndex, parentsOf(shard));
+    }
+  }
+
+  #release(): void {
+    for (const [index, nextIndex] of this.#held) {
+      const parents = this.#parents.get(index) ?? [];
+      if (parents.some((parent) => this.cursors.has(parent) || this.#held.has(parent))) continue;
+      this.#held.delete(index);
+      this.cursors.set(index, nextIndex);
+    }
+  }
+}

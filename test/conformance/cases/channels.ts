@@ -1,0 +1,204 @@
+/** Cases of the channel operations: a state machine; delivery needs an object store. */
+import { assert } from "vitest";
+import {
+  createOnDemand,
+  createStream,
+  fails,
+  type Input,
+  STREAM,
+  STREAM_ARN,
+  succeeds,
+  untilRefused,
+  type World,
+} from "../world.ts";
+
+const CONTROL = { controlQuotas: true };
+const UPDATING = { transitionMs: 1000 };
+const CHANNEL_ARN = STREAM_ARN.replace(`stream/${STREAM}`, "channel/lake");
+const MISSING_ARN = STREAM_ARN.replace(`stream/${STREAM}`, "channel/missing");
+
+const BUCKET = {
+  BucketARN: "arn:aws:s3:::shop-lake",
+  ExpectedBucketOwner: "000000000000",
+};
+
+function channel(rest: object = {}): Input<"CreateChannel"> {
+  return {
+    ChannelName: "lake",
+    ServiceExecutionRoleARN: "arn:aws:iam::000000000000:role/delivery",
+    StreamConfigurationList: [
+      { StreamARN: STREAM_ARN, RecordConfiguration: { RecordFormatType: "JSON" } },
+    ],
+    S3DestinationConfiguration: {
+      DataFreshnessInSeconds: 300,
+      StorageConfiguration: { ...BUCKET, CompressionType: "GZIP" },
+    },
+    ...rest,
+  } as Input<"CreateChannel">;
+}
+
+async function created(world: World): Promise<void> {
+  await createOnDemand(world);
+  await world.advance(1001);
+  await world.call("CreateChannel", channel());
+  await world.advance(1001);
+}
+
+succeeds("CreateChannel", "answers the channel as it will be", async (world) => {
+  await createOnDemand(world);
+  const { ChannelDescription: made } = await world.call(
+    "CreateChannel",
+    channel({ Tags: { team: "shop" } }),
+  );
+  assert.equal(made.ChannelName, "lake");
+  assert.equal(made.ChannelARN, CHANNEL_ARN);
+  assert.equal(made.ChannelStatus, "ACTIVE");
+  assert.instanceOf(made.ChannelCreationTimestamp, Date);
+  assert.equal(made.StreamConfigurationList[0]?.StreamARN, STREAM_ARN);
+});
+fails("CreateChannel", "ResourceInUseException", "a name that is taken", async (world) => {
+  await created(world);
+  await world.call("CreateChannel", channel());
+});
+fails("CreateChannel", "ResourceNotFoundException", "no such stream", (world) =>
+  world.call("CreateChannel", channel()),
+);
+fails("CreateChannel", "InvalidArgumentException", "no destination", async (world) => {
+  await createOnDemand(world);
+  await world.call("CreateChannel", channel({ S3DestinationConfiguration: undefined }));
+});
+fails("CreateChannel", "ValidationException", "a provisioned stream", async (world) => {
+  await createStream(world);
+  await world.call("CreateChannel", channel());
+});
+fails(
+  "CreateChannel",
+  "LimitExceededException",
+  "over 5 calls a second",
+  (world) =>
+    untilRefused(() =>
+      world.call("CreateChannel", channel()).catch((error: unknown) => {
+        if ((error as Error).name !== "ResourceNotFoundException") throw error;
+      }),
+    ),
+  CONTROL,
+);
+
+succeeds(
+  "DescribeChannel",
+  "shows its state",
+  async (world) => {
+    await createOnDemand(world);
+    await world.advance(1001);
+    await world.call("CreateChannel", channel());
+    const before = await world.call("DescribeChannel", { ChannelARN: CHANNEL_ARN });
+    assert.equal(before.ChannelDescription.ChannelStatus, "CREATING");
+    await world.advance(1001);
+    const { ChannelDescription: after } = await world.call("DescribeChannel", {
+      ChannelARN: CHANNEL_ARN,
+    });
+    assert.equal(after.ChannelStatus, "ACTIVE");
+    assert.isString(after.ChannelId);
+    assert.isFalse(after.LoggingConfiguration.CloudWatchLogs.Enabled);
+  },
+  UPDATING,
+);
+succeeds("ListChannels", "those of a stream, page by page", async (world) => {
+  await createOnDemand(world);
+  for (const ChannelName of ["a", "b"]) await world.call("CreateChannel", channel({ ChannelName }));
+  const first = await world.call("ListChannels", { MaxResults: 1 });
+  assert.equal(first.ChannelSummaries[0]?.ChannelName, "a");
+  assert.equal(first.ChannelSummaries[0]?.Streams[0]?.StreamARN, STREAM_ARN);
+  const second = await world.call("ListChannels", { NextToken: first.NextToken });
+  assert.equal(second.ChannelSummaries[0]?.ChannelName, "b");
+  const none = await world.call("ListChannels", {
+    StreamFilter: [{ StreamARN: STREAM_ARN.replace(STREAM, "missing") }],
+  });
+  assert.deepEqual(none.ChannelSummaries, []);
+});
+fails("ListChannels", "ExpiredNextTokenException", "a token of five minutes ago", async (world) => {
+  await createOnDemand(world);
+  for (const ChannelName of ["a", "b"]) await world.call("CreateChannel", channel({ ChannelName }));
+  const { NextToken } = await world.call("ListChannels", { MaxResults: 1 });
+  await world.advance(301_000);
+  await world.call("ListChannels", { NextToken });
+});
+fails("ListChannels", "InvalidArgumentException", "a token that is none", (world) =>
+  world.call("ListChannels", { NextToken: "garbage" }),
+);
+fails("ListChannels", "ValidationException", "no results wanted", (world) =>
+  world.call("ListChannels", { MaxResults: 0 }),
+);
+fails(
+  "ListChannels",
+  "LimitExceededException",
+  "over 5 calls a second",
+  (world) => untilRefused(() => world.call("ListChannels", {})),
+  CONTROL,
+);
+
+function update(world: World, ChannelARN = CHANNEL_ARN, rest: object = {}) {
+  return world.call("UpdateChannel", {
+    ChannelARN,
+    S3DestinationConfiguration: { DataFreshnessInSeconds: 600 },
+    ...rest,
+  });
+}
+
+succeeds(
+  "UpdateChannel",
+  "changes the freshness",
+  async (world) => {
+    await created(world);
+    const { ChannelDescription } = await update(world);
+    assert.equal(ChannelDescription.ChannelStatus, "UPDATING");
+    await world.advance(1001);
+    const { ChannelDescription: after } = await world.call("DescribeChannel", {
+      ChannelARN: CHANNEL_ARN,
+    });
+    assert.equal(after.S3DestinationConfiguration?.DataFreshnessInSeconds, 600);
+  },
+  UPDATING,
+);
+fails(
+  "UpdateChannel",
+  "ResourceInUseException",
+  "the channel is being updated",
+  async (world) => {
+    await created(world);
+    await update(world);
+    await update(world);
+  },
+  UPDATING,
+);
+succeeds("DeleteChannel", "is gone afterwards", async (world) => {
+  await created(world);
+  await world.call("DeleteChannel", { ChannelARN: CHANNEL_ARN });
+  const { ChannelSummaries } = await world.call("ListChannels", {});
+  assert.deepEqual(ChannelSummaries, []);
+});
+
+for (const operation of ["DescribeChannel", "UpdateChannel", "DeleteChannel"] as const) {
+  const call = (world: World, ChannelARN: string): Promise<unknown> =>
+    operation === "UpdateChannel"
+      ? update(world, ChannelARN)
+      : world.callRaw(operation, { ChannelARN });
+  fails(operation, "ResourceNotFoundException", "no such channel", (world) =>
+    call(world, MISSING_ARN),
+  );
+  fails(operation, "ValidationException", "an ARN that is none", (world) =>
+    call(world, "arn:aws:s3:::bucket"),
+  );
+  fails(
+    operation,
+    "LimitExceededException",
+    "over 5 calls a second",
+    (world) =>
+      untilRefused(() =>
+        call(world, MISSING_ARN).catch((error: unknown) => {
+          if ((error as Error).name !== "ResourceNotFoundException") throw error;
+        }),
+      ),
+    CONTROL,
+  );
+}

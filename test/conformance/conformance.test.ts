@@ -1,0 +1,95 @@
+/** The table of operations and cases, run through every face of the service. */
+import { readFile, writeFile } from "node:fs/promises";
+import { type OperationName, operations } from "@millrace/engine/model";
+import { assert, describe, test } from "vitest";
+import "./cases/capacity.ts";
+import "./cases/channels.ts";
+import "./cases/records.ts";
+import "./cases/resources.ts";
+import "./cases/shards.ts";
+import "./cases/streams.ts";
+import { membersOf, membersToShow, missingErrors } from "./coverage.ts";
+import { faces } from "./faces.ts";
+import { tableOf } from "./table.ts";
+import { allCases, type Case, type World } from "./world.ts";
+
+const shown = new Set<string>();
+
+/** The same world, noting which members the answers have. */
+function watched(world: World): World {
+  return {
+    call: async (operation, input) => {
+      const output = await world.call(operation, input);
+      for (const path of membersOf(operation, output)) shown.add(path);
+      return output;
+    },
+    callRaw: async (operation, input) => {
+      const output = await world.callRaw(operation, input);
+      for (const path of membersOf(operation, output)) shown.add(path);
+      return output;
+    },
+    get other() {
+      return watched(world.other);
+    },
+    advance: (ms) => world.advance(ms),
+    now: () => world.now(),
+  };
+}
+
+async function runCase(world: World, one: Case): Promise<void> {
+  if (one.error === undefined) {
+    await one.run(world);
+    return;
+  }
+  const outcome = await one.run(world).then(
+    () => "no error",
+    (error: Error) => (error.name === one.error ? one.error : `${error.name}: ${error.message}`),
+  );
+  assert.equal(outcome, one.error);
+}
+
+const cases = allCases();
+
+for (const face of faces) {
+  describe(face.name, () => {
+    for (const one of cases.filter(face.carries)) {
+      const title = `${one.operation}: ${one.error ?? "ok"}: ${one.title}`;
+      test(title, async () => {
+        const opened = await face.open(one.options);
+        try {
+          await runCase(watched(opened.world), one);
+        } finally {
+          await opened.close();
+        }
+      });
+    }
+  });
+}
+
+describe("the table", () => {
+  test("has a success for every operation but those that need what is not built", () => {
+    const names = (Object.keys(operations) as OperationName[]).filter(
+      (name) => !cases.some((one) => one.operation === name && one.error === undefined),
+    );
+    assert.deepEqual(names, ["StartStreamEncryption", "StopStreamEncryption"]);
+  });
+
+  test("has a case for every declared error that can be reached", () => {
+    const missing = missingErrors(cases);
+    assert.isEmpty(missing, missing.join("\n"));
+  });
+
+  test("is written down as it is", async () => {
+    const file = new URL("./TABLE.md", import.meta.url);
+    const names = faces.map(({ name }) => name);
+    if (process.env["MILLRACE_WRITE_TABLE"] === "1") await writeFile(file, tableOf(cases, names));
+    assert.equal(await readFile(file, "utf8"), tableOf(cases, names), "run: npm run table");
+  });
+
+  test("shows every output member", () => {
+    const missing = (Object.keys(operations) as OperationName[])
+      .flatMap(membersToShow)
+      .filter((path) => !shown.has(path));
+    assert.isEmpty(missing, missing.join("\n"));
+  });
+});

@@ -1,0 +1,226 @@
+/** The faces that the table runs through: each opens a fresh service with virtual time. */
+import * as sdk from "@aws-sdk/client-kinesis";
+import type { OperationName } from "@millrace/engine/model";
+import { open } from "millrace";
+import { awsFace, awsFetch } from "millrace/aws";
+import { serve } from "millrace/serve";
+import { cborCaller } from "./cbor-client.ts";
+import {
+  type Case,
+  OTHER_ACCESS_KEY,
+  OTHER_PRINCIPAL,
+  type World,
+  type WorldOptions,
+} from "./world.ts";
+
+/** A service that was opened for one case. */
+export interface OpenedWorld {
+  readonly world: World;
+  close(): Promise<void>;
+}
+
+/** One way to reach the service. */
+export interface Face {
+  readonly name: string;
+  /** Whether the face carries what a case needs. */
+  readonly carries: (one: Case) => boolean;
+  open(options: WorldOptions): Promise<OpenedWorld>;
+}
+
+type Call = (operation: OperationName, input: unknown) => Promise<unknown>;
+
+interface Time {
+  advance(ms: number): Promise<void>;
+  now(): Promise<number>;
+}
+
+function worldOf(call: Call, callAsOther: Call, time: Time): World {
+  const build = (own: Call, others: Call): World => ({
+    call: (operation, input) => own(operation, input) as never,
+    callRaw: own,
+    get other() {
+      return build(others, others);
+    },
+    advance: time.advance,
+    now: time.now,
+  });
+  return build(call, callAsOther);
+}
+
+let count = 0;
+
+async function openEngine(options: WorldOptions) {
+  count += 1;
+  return await open({
+    name: `conformance-${count}`,
+    storage: "memory",
+    time: "virtual",
+    quotas: options.quotas ?? "aws",
+    transitionMs: options.transitionMs ?? 0,
+    controlQuotas: options.controlQuotas ?? false,
+    memoryBudgetBytes: 64 * 1_048_576,
+  });
+}
+
+type Engine = Awaited<ReturnType<typeof openEngine>>;
+
+const timeOf = ({ time }: Engine): Time => ({
+  advance: async (ms) => {
+    await time.advance(ms);
+  },
+  now: () => time.now(),
+});
+
+/** Makes calls by name with an official client, which is not to try again by itself. */
+function callerOf(client: sdk.KinesisClient): Call {
+  const commands = sdk as unknown as Record<string, new (input: unknown) => never>;
+  return async (operation, input) => {
+    const Command = commands[`${operation}Command`];
+    if (Command === undefined) throw new Error(`the client has no ${operation}`);
+    const { $metadata: _, ...output } = (await client.send(new Command(input))) as Record<
+      string,
+      unknown
+    >;
+    return output;
+  };
+}
+
+function inProcess(name: string, caller: (engine: Engine, principal?: string) => Call): Face {
+  return {
+    name,
+    carries: () => true,
+    open: async (options) => {
+      const engine = await openEngine(options);
+      const world = worldOf(caller(engine), caller(engine, OTHER_PRINCIPAL), timeOf(engine));
+      return { world, close: () => engine.close() };
+    },
+  };
+}
+
+const withPrincipal = (principal: string | undefined): { principal?: string } =>
+  principal === undefined ? {} : { principal };
+
+const typed = inProcess("the typed SDK", (engine, principal) => {
+  const face = awsFace(engine);
+  return (operation, input) =>
+    face.execute(operation, input, withPrincipal(principal)).catch((error: unknown) => {
+      // The SDK's own errors carry AWS's name as their code.
+      const { code } = error as { code?: string };
+      throw Object.assign(error as Error, code === undefined ? {} : { name: code });
+    });
+});
+
+const official = (protocol: "direct" | "json"): Face =>
+  inProcess(`the official client, ${protocol} protocol`, (engine, principal) => {
+    const config = engine.aws({ protocol, ...withPrincipal(principal) });
+    return callerOf(new sdk.KinesisClient({ ...config, maxAttempts: 1 }));
+  });
+
+interface ClientRequest {
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body?: Uint8Array | string;
+}
+
+/** Lets an official client call a fetch-shaped handler. */
+function fetchHandlerClient(engine: Engine, principal: string | undefined): sdk.KinesisClient {
+  const handler = awsFetch(engine, principal === undefined ? {} : { principal: () => principal });
+  return new sdk.KinesisClient({
+    region: "us-east-1",
+    endpoint: "http://kinesis.example",
+    credentials: { accessKeyId: "any", secretAccessKey: "any" },
+    maxAttempts: 1,
+    requestHandler: {
+      handle: async ({ headers, body }: ClientRequest) => {
+        const bytes = typeof body === "string" ? body : new Uint8Array(body ?? []);
+        const request = new Request("http://kinesis.example/", {
+          method: "POST",
+          headers,
+          body: bytes,
+        });
+        const response = await handler(request);
+        const answer = {
+          statusCode: response.status,
+          headers: Object.fromEntries(response.headers),
+          body: response.body,
+        };
+        return { response: answer as never };
+      },
+    },
+  });
+}
+
+const fetchJson = inProcess("the fetch handler, JSON", (engine, principal) =>
+  callerOf(fetchHandlerClient(engine, principal)),
+);
+
+const fetchCbor: Face = {
+  ...inProcess("the fetch handler, CBOR", (engine, principal) =>
+    cborCaller(awsFetch(engine, principal === undefined ? {} : { principal: () => principal })),
+  ),
+  // AWS answers no subscriptions in CBOR either.
+  carries: ({ operation }) => operation !== "SubscribeToShard",
+};
+
+const KEYS = [
+  { accessKeyId: "AKIDAPPLICATION00000", secretAccessKey: "the application's secret" },
+  { accessKeyId: OTHER_ACCESS_KEY, secretAccessKey: "the other's secret" },
+] as const;
+
+const served: Face = {
+  name: "`millrace serve`, the client's default handler (HTTP/2)",
+  // With a StreamId the official client goes to AWS, whatever its endpoint.
+  carries: ({ title }) => !title.includes("StreamId"),
+  open: async (options) => {
+    const server = await serve({
+      port: 0,
+      time: "virtual",
+      accessKeys: KEYS,
+      quotas: options.quotas ?? "aws",
+      transitionMs: options.transitionMs ?? 0,
+      controlQuotas: options.controlQuotas ?? false,
+      memoryBudgetBytes: 64 * 1_048_576,
+    });
+    const clients = KEYS.map(
+      (credentials) =>
+        new sdk.KinesisClient({
+          region: "us-east-1",
+          endpoint: server.url,
+          credentials,
+          maxAttempts: 1,
+        }),
+    );
+    const [own, other] = clients.map(callerOf);
+    const [{ accessKeyId, secretAccessKey }] = KEYS;
+    const headers = { authorization: `Basic ${btoa(`${accessKeyId}:${secretAccessKey}`)}` };
+    const ask = async (init: RequestInit): Promise<number> => {
+      const response = await fetch(`${server.url}/_millrace/time`, { ...init, headers });
+      const { nowMs } = (await response.json()) as { nowMs: number };
+      return nowMs;
+    };
+    const time: Time = {
+      advance: async (advanceMs) => {
+        await ask({ method: "POST", body: JSON.stringify({ advanceMs }) });
+      },
+      now: () => ask({}),
+    };
+    if (own === undefined || other === undefined) throw new Error("there are two clients");
+    return {
+      world: worldOf(own, other, time),
+      close: async () => {
+        for (const client of clients) client.destroy();
+        await server.close();
+      },
+    };
+  },
+};
+
+/** All faces. */
+export const faces: readonly Face[] = [
+  typed,
+  official("direct"),
+  official("json"),
+  fetchJson,
+  fetchCbor,
+  served,
+];
