@@ -5,10 +5,10 @@ const HOST = "^engine/host/src";
 /** Folders of the host from the lowest up; each may import itself and what stands before it here. */
 const LAYERS = [
   ["errors"],
-  ["storage", "core", "sequence"],
+  ["model", "storage", "core", "sequence"],
   ["platform"],
   ["log"],
-  ["streams", "quotas", "metrics"],
+  ["streams", "metrics", "access", "channels", "faults"],
   ["service"],
   ["rpc"],
 ];

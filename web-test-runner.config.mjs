@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { esbuildPlugin } from "@web/dev-server-esbuild";
 import { defaultReporter } from "@web/test-runner";
 import { chromeLauncher } from "@web/test-runner-chrome";
+import { bundledClient } from "./test/tools/bundled-client.mjs";
 import { CHROMIUM_FLAGS, requireChromium } from "./test/tools/chromium.mjs";
 import { countingReporter } from "./test/tools/counting-reporter.mjs";
 import { storageCommands } from "./test/tools/storage-commands.mjs";
@@ -42,6 +43,7 @@ export default {
   rootDir: fileURLToPath(new URL(".", import.meta.url)),
   nodeResolve: { exportConditions: ["@millrace/source"] },
   plugins: [
+    bundledClient(),
     esbuildPlugin({
       ts: true,
       tsconfig: fileURLToPath(new URL("./tsconfig.base.json", import.meta.url)),

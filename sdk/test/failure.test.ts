@@ -20,9 +20,12 @@ const DESCRIPTION = {
   retentionHours: 24,
   recordKibMax: 1024,
   arn: "arn:aws:kinesis:us-east-1:000000000000:stream/clicks",
+  mode: "PROVISIONED",
+  distribution: "USER_PARTITION_KEY",
   status: "ACTIVE",
   createdMs: 0,
   openShards: [],
+  closedShards: [],
 } as const;
 
 /** A result in which every record of the batch is stored. */

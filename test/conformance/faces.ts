@@ -71,16 +71,16 @@ const timeOf = ({ time }: Engine): Time => ({
   now: () => time.now(),
 });
 
+/** Every command is made alike; only their types differ. */
+type CommandClass = new (input: unknown) => sdk.ListStreamsCommand;
+
+const exported: ReadonlyMap<string, unknown> = new Map(Object.entries(sdk));
+
 /** Makes calls by name with an official client, which is not to try again by itself. */
 function callerOf(client: sdk.KinesisClient): Call {
-  const commands = sdk as unknown as Record<string, new (input: unknown) => never>;
   return async (operation, input) => {
-    const Command = commands[`${operation}Command`];
-    if (Command === undefined) throw new Error(`the client has no ${operation}`);
-    const { $metadata: _, ...output } = (await client.send(new Command(input))) as Record<
-      string,
-      unknown
-    >;
+    const Command = exported.get(`${operation}Command`) as CommandClass;
+    const { $metadata: _, ...output } = await client.send(new Command(input));
     return output;
   };
 }

@@ -210,7 +210,8 @@ export const ROW_FAULT: u32 = 2;
 //  28  u32  total length in bytes
 //  32       shards: {u32 shard index, u32 retry after in ms, f64 creation in seconds since the Unix epoch}
 //           rows:   {u32 position in the shard list, u32 status, u64 sequence index; with the status of
-//                    a stream's rate instead the limit per second, with other refusals 0}
+//                    a stream's rate instead the limit per second, with STATUS_FAULT 1 when the host
+//                    made an internal failure of it, with other refusals 0}
 
 /** "MRA1" read as a little-endian u32. */
 export const RESULT_MAGIC: u32 = 0x3141524d;

@@ -1,7 +1,7 @@
 /** What a direct call is answered with: the output as it is, or the client's own exception. */
 import { toMillraceError } from "@millrace/engine";
 import { type AwsError, awsErrorOf } from "@millrace/engine/model";
-import type { ShardEvent, ShardEvents } from "./face.ts";
+import type { ShardEvent, ShardEvents } from "./calls.ts";
 import { nextRequestId } from "./request-id.ts";
 
 /** A client's registry of exception classes, as far as it is known here. */

@@ -1,7 +1,7 @@
 /** GetRecords: one read of the engine from where the iterator says, and the iterator that goes on. */
 import { decodeSlice, type EngineClient, InternalFailureError } from "@millrace/engine";
 import { type OutputOf, parseIterator } from "@millrace/engine/model";
-import type { FaceCall } from "./face.ts";
+import type { FaceCall } from "./calls.ts";
 import { recordsOf } from "./record-shapes.ts";
 
 const RECORDS_MAX = 10_000;

@@ -12,6 +12,7 @@ import {
   SerializationError,
   structureShape,
 } from "@millrace/engine/model";
+import type { ShardEvent, ShardEvents } from "./calls.ts";
 import { cbor11 } from "./codec/cbor11.ts";
 import type { Codec } from "./codec/codec.ts";
 import {
@@ -22,7 +23,7 @@ import {
   initialResponse,
 } from "./codec/event-stream.ts";
 import { json11 } from "./codec/json11.ts";
-import type { AwsFace, ShardEvent, ShardEvents } from "./face.ts";
+import type { AwsFace } from "./face.ts";
 import { nextRequestId } from "./request-id.ts";
 
 /** Bodies over this are refused, in bytes: a PutRecords of 10 MiB in base64, and its other members. */

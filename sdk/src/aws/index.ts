@@ -2,16 +2,17 @@
 import { clientOf } from "../client-of.ts";
 import type { Millrace } from "../millrace.ts";
 import { type AwsClientConfig, type AwsOptions, clientConfig } from "./client-config.ts";
+import type { AwsFace } from "./face.ts";
 import {
   createFetchHandler,
   type FetchHandler,
   type FetchHandlerOptions,
 } from "./fetch-handler.ts";
-import type { AwsFace } from "./face.ts";
 import * as requestHandler from "./request-handler.ts";
 
+export type { AnswerOf, CallSettings, ShardEvent, ShardEvents } from "./calls.ts";
 export type { AwsClientConfig, AwsOptions } from "./client-config.ts";
-export { AwsFace, type CallSettings, type ShardEvent, type ShardEvents } from "./face.ts";
+export { AwsFace } from "./face.ts";
 export {
   createFetchHandler,
   type FetchHandler,

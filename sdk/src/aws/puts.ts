@@ -16,7 +16,7 @@ import {
   ValidationError,
 } from "@millrace/engine";
 import type { InputOf, OutputOf, StructureOf } from "@millrace/engine/model";
-import type { FaceCall } from "./face.ts";
+import type { FaceCall } from "./calls.ts";
 import { StreamLocator, type StreamNames } from "./stream-locator.ts";
 
 type Entry = StructureOf<"PutRecordsRequestEntry">;
@@ -79,15 +79,29 @@ export class Puts {
         throw new InternalFailureError("a put was not sent", { argument: "records" });
       } catch (error) {
         // What is remembered of the stream may be out of date: deleted, made again, other limits.
-        const dated =
-          error instanceof ResourceNotFoundError || error instanceof RecordTooLargeError;
-        if (!dated) throw error;
+        if (!isByStream(error)) throw error;
         const now = await this.#locator.locateAnew(names, call);
-        if (now.uid === stream.uid && now.recordKibMax === stream.recordKibMax) throw error;
+        if (isSame(now, stream)) throw error;
         stream = now;
       }
     }
   }
+}
+
+/** Whether an error depends on what a stream is like. */
+function isByStream(error: unknown): boolean {
+  return (
+    error instanceof ResourceNotFoundError ||
+    error instanceof RecordTooLargeError ||
+    error instanceof ValidationError ||
+    error instanceof InvalidArgumentError
+  );
+}
+
+/** Whether a put into one goes as a put into the other. */
+function isSame(one: StreamDescription, other: StreamDescription): boolean {
+  const { uid, recordKibMax, distribution } = other;
+  return one.uid === uid && one.recordKibMax === recordKibMax && one.distribution === distribution;
 }
 
 function namesOf({ StreamName, StreamARN, StreamId }: InputOf<PutCall["operation"]>): StreamNames {

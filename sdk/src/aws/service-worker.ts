@@ -33,16 +33,16 @@ export interface ServiceWorkerScope {
       readonly includeUncontrolled: boolean;
     }): Promise<readonly WorkerClient[]>;
   };
-  addEventListener(type: "fetch" | "message", listener: (event: never) => void): void;
+  addEventListener(type: "fetch" | "message", listener: (event: Event) => void): void;
 }
 
-interface FetchEventLike {
+interface FetchEventLike extends Event {
   readonly request: Request;
   readonly clientId: string;
   respondWith(response: Promise<Response>): void;
 }
 
-interface MessageEventLike {
+interface MessageEventLike extends Event {
   readonly data: unknown;
   readonly origin: string;
   readonly ports: readonly MessagePort[];
@@ -97,16 +97,17 @@ class Pages {
  */
 export function answerKinesisRequests(scope: ServiceWorkerScope): void {
   const pages = new Pages(scope);
-  scope.addEventListener("message", (event: MessageEventLike) => {
-    const { data, origin, ports, source } = event;
+  scope.addEventListener("message", (event) => {
+    const { data, origin, ports, source } = event as MessageEventLike;
     const [port] = ports;
     const trusted = origin === scope.location.origin && source?.id !== undefined;
     if (trusted && isHello(data) && port !== undefined) pages.connect(source.id, port);
   });
-  scope.addEventListener("fetch", (event: FetchEventLike) => {
-    const { request, clientId } = event;
+  scope.addEventListener("fetch", (event) => {
+    const intercepted = event as FetchEventLike;
+    const { request, clientId } = intercepted;
     if (KINESIS_HOST.test(new URL(request.url).hostname)) {
-      event.respondWith(answerBy(pages, clientId, request));
+      intercepted.respondWith(answerBy(pages, clientId, request));
     }
   });
 }

@@ -1,7 +1,7 @@
 /** SubscribeToShard: the batches of a subscription as AWS's events. */
 import type { EngineClient } from "@millrace/engine";
+import type { FaceCall, ShardEvent, ShardEvents } from "./calls.ts";
 import { placeOf } from "./continuation.ts";
-import type { FaceCall, ShardEvent, ShardEvents } from "./face.ts";
 import { recordsOf } from "./record-shapes.ts";
 import { type FedBatch, ShardFeed } from "./shard-feed.ts";
 

@@ -16,7 +16,7 @@ Answers as Amazon Kinesis Data Streams does, over HTTP/1.1 and HTTP/2 on one por
   --tls-cert FILE          certificate in PEM; with --tls-key: speak HTTPS
   --tls-key FILE           its key in PEM
   --time system|virtual    virtual: time stands still until POST /_millrace/time (system)
-  --quotas aws|unlimited   enforce AWS's quotas (unlimited)
+  --quotas aws|unlimited   enforce AWS's quotas (aws)
   --control-quotas         enforce the rates of control operations, too
   --transition-ms NUMBER   how long streams are CREATING, UPDATING, DELETING (0)
   --access-key ID:SECRET   accept only requests signed with this key; may be repeated
@@ -60,7 +60,7 @@ export async function readCommand(words: readonly string[]): Promise<Command> {
   if (command !== "serve") throw new UsageError(`there is no command "${command}"`);
   if (rest.length > 0) throw new UsageError(`"${rest.join(" ")}" says nothing to serve`);
   const time = values.time ?? "system";
-  const quotas = values.quotas ?? "unlimited";
+  const quotas = values.quotas ?? "aws";
   return {
     kind: "serve",
     options: {

@@ -17,7 +17,7 @@ export interface ServeOptions {
   readonly tls?: TlsFiles | undefined;
   /** "virtual": the engine's time stands still until the control endpoint advances it; "system" when absent. */
   readonly time?: "system" | "virtual" | undefined;
-  /** "aws" enforces AWS's quotas; "unlimited" when absent. */
+  /** "aws" enforces AWS's quotas; "aws" when absent. */
   readonly quotas?: "unlimited" | "aws" | undefined;
   /** Enforces AWS's rates of control operations, too; false when absent. */
   readonly controlQuotas?: boolean | undefined;
@@ -76,7 +76,7 @@ export function checkServeOptions(options: ServeOptions): CheckedServeOptions {
     port: checkInteger("port", options.port ?? DEFAULT_PORT, 0, 65_535),
     host: options.host ?? "127.0.0.1",
     time: checkOneOf("time", options.time ?? "system", ["system", "virtual"]),
-    quotas: checkOneOf("quotas", options.quotas ?? "unlimited", ["unlimited", "aws"]),
+    quotas: checkOneOf("quotas", options.quotas ?? "aws", ["unlimited", "aws"]),
     controlQuotas: options.controlQuotas ?? false,
     transitionMs: checkInteger("transitionMs", options.transitionMs ?? 0, 0, DAY_MS),
     memoryBudgetBytes: checkInteger(

@@ -19,6 +19,7 @@ import {
   SubscribeToShardCommand,
   type SubscribeToShardEventStream,
   UpdateMaxRecordSizeCommand,
+  UpdateStreamRecordDistributionStrategyCommand,
 } from "@aws-sdk/client-kinesis";
 import { describe, expect, it } from "vitest";
 import { failureOf, openEngine } from "../support.ts";
@@ -240,6 +241,29 @@ describe.each(ROUTES)("a client by %s", (route) => {
     await put(client, new Uint8Array(2 * MIB));
   });
 
+  it("needs partition keys unless the service spreads the records", async () => {
+    const engine = await openEngine();
+    const { arn } = await engine.streams.create(StreamName, { mode: "ON_DEMAND" });
+    const client = clientBy(route, engine);
+    const record = { PartitionKey: undefined, Data: bytes("x") };
+    const putWithoutKey = () =>
+      client.send(new PutRecordsCommand({ StreamName, Records: [record] }));
+    const spread = (RecordDistributionStrategy: "AUTO" | "USER_PARTITION_KEY") =>
+      client.send(
+        new UpdateStreamRecordDistributionStrategyCommand({
+          StreamARN: arn,
+          RecordDistributionStrategy,
+        }),
+      );
+    expect(await failureOf(putWithoutKey())).toMatchObject({ name: "ValidationException" });
+    await spread("AUTO");
+    const shards = new Set<string | undefined>();
+    for (let i = 0; i < 8; i++) shards.add((await putWithoutKey()).Records?.[0]?.ShardId);
+    expect(shards.size).toBe(4);
+    await spread("USER_PARTITION_KEY");
+    expect(await failureOf(putWithoutKey())).toMatchObject({ name: "ValidationException" });
+  });
+
   it("makes dry runs", async () => {
     const { client } = await opened(route);
     const Data = bytes("x");
@@ -306,14 +330,14 @@ describe.each(ROUTES)("a client by %s", (route) => {
     const waits: number[] = [];
     for (let i = 0; i < 40; i++) {
       const event = nextEvent(events);
-      const startMs = performance.now();
       await put(client, `${i}`);
+      const storedMs = performance.now();
       expect((await event)?.Records?.map(({ Data }) => text(Data))).toEqual([`${i}`]);
-      waits.push(performance.now() - startMs);
+      waits.push(performance.now() - storedMs);
     }
     waits.sort((a, b) => a - b);
-    // Put and event together.
-    expect(waits[20]).toBeLessThan(10);
+    // From the put's answer on: the put itself depends on what else the machine does.
+    expect(waits[20]).toBeLessThan(5);
     await events.return?.();
   });
 

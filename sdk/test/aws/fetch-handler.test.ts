@@ -167,7 +167,7 @@ describe("bad input", () => {
 
 describe("CBOR", () => {
   async function call(handler: FetchHandler, operation: string, input: unknown) {
-    const response = await ask(handler, operation, cbor.serialize(input), {
+    const response = await ask(handler, operation, new Uint8Array(cbor.serialize(input)), {
       "content-type": CBOR_11,
     });
     expect(response.headers.get("content-type")).toBe(CBOR_11);

@@ -22,9 +22,9 @@ class Scope {
   readonly location = { origin: ORIGIN };
   readonly pages: Page[] = [];
   readonly clients = { matchAll: async () => this.pages };
-  readonly #listeners = new Map<string, (event: never) => void>();
+  readonly #listeners = new Map<string, (event: Event) => void>();
 
-  addEventListener(type: string, listener: (event: never) => void): void {
+  addEventListener(type: string, listener: (event: Event) => void): void {
     this.#listeners.set(type, listener);
   }
 

@@ -19,7 +19,10 @@ export function clientBy(route: Route, engine: Millrace, principal?: string): Ki
     endpoint: "https://kinesis.invalid",
     credentials: { accessKeyId: "test", secretAccessKey: "test" },
     maxAttempts: 1,
-    requestHandler: { handle: (request, settings) => handleByFetch(handler, request, settings) },
+    requestHandler: {
+      handle: (request: Sent, settings?: { abortSignal?: unknown }) =>
+        handleByFetch(handler, request, settings),
+    },
   });
 }
 

@@ -26,7 +26,7 @@ describe("a command line", () => {
     const { port, host, directory, time, quotas, transitionMs, accessKeys, tls } =
       await optionsOf("serve");
     assert.deepEqual([port, host, directory, tls], [4567, "127.0.0.1", undefined, undefined]);
-    assert.deepEqual([time, quotas, transitionMs, accessKeys], ["system", "unlimited", 0, []]);
+    assert.deepEqual([time, quotas, transitionMs, accessKeys], ["system", "aws", 0, []]);
   });
 
   it("may say otherwise about everything", async () => {

@@ -6,6 +6,7 @@ import {
   type Millrace,
   type OpenOptions,
   open,
+  ResourceNotFoundError,
   type Stream,
 } from "millrace";
 import { describeError, type ShownError } from "../live/advice.ts";
@@ -16,7 +17,7 @@ export const ENGINE_NAME = "millrace-live";
 /** Name of the stream that the access log goes through. */
 export const STREAM_NAME = "access-log";
 
-/** Shards of the stream. */
+/** Shards that the stream is made with. */
 export const SHARD_COUNT = 4;
 
 /** An engine that is open, with the stream of the page. */
@@ -52,11 +53,21 @@ async function openPatiently(options: OpenOptions): Promise<Millrace> {
   }
 }
 
+/** The page's stream as it is, which may have been resharded since it was made. */
+async function ownStream({ streams }: Millrace): Promise<Stream> {
+  try {
+    return await streams.get(STREAM_NAME);
+  } catch (error) {
+    if (!(error instanceof ResourceNotFoundError)) throw error;
+    return await streams.create(STREAM_NAME, { shards: SHARD_COUNT });
+  }
+}
+
 async function openEngine(): Promise<OpenEngine> {
   const millrace = await openPatiently({ name: ENGINE_NAME, quotas: "aws" });
   const openedMs = Date.now();
   try {
-    const stream = await millrace.streams.ensure(STREAM_NAME, { shards: SHARD_COUNT });
+    const stream = await ownStream(millrace);
     return { millrace, stream, openedMs, dataLoss: await millrace.dataLoss() };
   } catch (error) {
     await millrace.close();

@@ -68,6 +68,8 @@ export class MeterController implements ReactiveController {
     this.#busy = true;
     try {
       const acknowledgedBefore = this.#acknowledged();
+      // A reshard, from whichever place, changes what there is to be drawn.
+      await engine.stream.describe();
       const shards = await engine.stream.metrics();
       const sample = { takenMs: performance.now(), shards };
       const storage = await engine.millrace.storage();

@@ -4,6 +4,11 @@ import { svg, type TemplateResult } from "lit";
 /** Names of the icons. */
 export type IconName =
   | "wheel"
+  | "streams"
+  | "split"
+  | "merge"
+  | "link"
+  | "down"
   | "pause"
   | "play"
   | "code"
@@ -15,6 +20,11 @@ export type IconName =
 
 const SHAPES: Readonly<Record<IconName, TemplateResult>> = {
   wheel: svg`<circle cx="8" cy="8" r="6"/><path d="M8 2v12M2 8h12M3.8 3.8l8.4 8.4M12.2 3.8l-8.4 8.4"/>`,
+  streams: svg`<path d="M1.5 4.5c2-1.6 4.5-1.6 6.5 0s4.5 1.6 6.5 0M1.5 8.5c2-1.6 4.5-1.6 6.5 0s4.5 1.6 6.5 0M1.5 12.5c2-1.6 4.5-1.6 6.5 0s4.5 1.6 6.5 0"/>`,
+  split: svg`<path d="M2 8h4l4-4.5h4M6 8l4 4.5h4"/>`,
+  merge: svg`<path d="M14 8h-4L6 3.5H2M10 8l-4 4.5H2"/>`,
+  link: svg`<path d="M6.5 9.5l3-3M7 4.5l1.5-1.5a3 3 0 0 1 4.5 4.5L11.5 9M9 11.5 7.5 13A3 3 0 0 1 3 8.5L4.5 7"/>`,
+  down: svg`<path d="M8 3v10M4 9l4 4 4-4"/>`,
   pause: svg`<path d="M5.5 3.5v9M10.5 3.5v9"/>`,
   play: svg`<path d="M5 3.5v9l7-4.5z"/>`,
   code: svg`<path d="M5 4.5 1.5 8 5 11.5M11 4.5 14.5 8 11 11.5"/>`,

@@ -93,6 +93,11 @@ export class MillSlider extends LitElement {
       <p id="hint">${this.hint}</p>`;
   }
 
+  /** Puts the keyboard on the slider, as soon as it is drawn. */
+  override focus(): void {
+    void this.updateComplete.then(() => this.renderRoot.querySelector("input")?.focus());
+  }
+
   #slide(event: Event): void {
     const { target } = event;
     if (!(target instanceof HTMLInputElement)) return;

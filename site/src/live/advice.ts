@@ -9,6 +9,15 @@ export interface ShownError {
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
+  ResourceNotFoundException:
+    "Look whether it was deleted or its name is misspelt. Opening the engine again makes the Live stream anew.",
+  ResourceInUseException:
+    "Another change is under way, or the name is taken: look at the list of streams, then try again.",
+  LimitExceededException: "Stay below the limit that the message names, or wait until it frees up.",
+  InvalidArgumentException: "Change the value that the message names.",
+  ValidationException: "Change the value that the message names.",
+  ProvisionedThroughputExceededException:
+    "The shard's quota is used up: wait a second, or split the shard.",
   EngineInUseException: "Close the other tab or window that shows this page, then try again.",
   StorageUnavailableException:
     "Leave private browsing, or allow this site to store data, then try again.",

@@ -6,10 +6,7 @@ export const ROW_PX = 30;
 /** Rows that are drawn beyond either edge, so that a quick scroll shows no gap. */
 const ROWS_BEYOND = 8;
 
-/** Height that a browser still lays out; a list beyond it would be cut off. */
-export const LIST_PX_MAX = 8_000_000;
-
-/** Rows that one list can hold. */
+/** Rows that one list holds: more would be taller than some browsers lay out, and past reading. */
 export const ROWS_MAX = 50_000;
 
 /** What is drawn of a list: rows `[first, end)`, and the height left free above and below, in px. */

@@ -12,6 +12,9 @@ export interface RecordRow {
   readonly data: Uint8Array;
 }
 
+/** What the order of arrival depends on. */
+export type Arrival = Pick<RecordRow, "shardIndex" | "arrivalMs">;
+
 /** Bytes of a record's data that its preview is made of. */
 const PREVIEW_BYTES_MAX = 240;
 
@@ -53,7 +56,7 @@ export function matchesFilter(row: RecordRow, filter: string): boolean {
  * Merges rows of several shards by arrival. The order within a shard stays as it is, also where the
  * clock was set back between two of its records.
  */
-export function mergeByArrival(rows: readonly RecordRow[]): RecordRow[] {
+export function mergeByArrival<Row extends Arrival>(rows: readonly Row[]): Row[] {
   const latest = new Map<number, number>();
   // A row's place is the latest arrival up to it in its shard: sorting by that, stably, keeps the order.
   const placed = rows.map((row) => {

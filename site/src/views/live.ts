@@ -52,6 +52,7 @@ export class MillLive extends LitElement {
   static override get properties(): PropertyDeclarations {
     return {
       engine: { attribute: false },
+      active: { type: Boolean },
       settings: { state: true },
       paused: { state: true },
       summary: { state: true },
@@ -63,6 +64,8 @@ export class MillLive extends LitElement {
 
   /** The open engine. */
   declare engine: OpenEngine | undefined;
+  /** Whether this is the place that is shown; records flow either way. */
+  declare active: boolean;
   declare settings: LiveSettings;
   declare paused: boolean;
   declare summary: string;
@@ -85,6 +88,7 @@ export class MillLive extends LitElement {
   constructor() {
     super();
     this.engine = undefined;
+    this.active = true;
     this.settings = settingsOf(location.search);
     this.paused = false;
     this.summary = "";
@@ -104,11 +108,23 @@ export class MillLive extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("active") && this.active) this.settings = settingsOf(location.search);
     if (!changed.has("engine") || this.engine === undefined) return;
     this.#producer.attach(this.engine.stream);
     this.#consumer.attach(this.engine.stream, this.engine.openedMs);
     this.#ledger.attach(this.engine);
     this.#meter.attach(this.engine);
+  }
+
+  /** Query of the address that stands for the settings as they are. */
+  get search(): string {
+    return searchOf(this.settings);
+  }
+
+  /** Deletes the stream and begins with an empty one, after the person has confirmed it. */
+  startOver(): void {
+    this.#ledger.forget();
+    this.dispatchEvent(new CustomEvent("mill-start-over"));
   }
 
   get #ring(): MillRing | null {
@@ -120,7 +136,7 @@ export class MillLive extends LitElement {
     const rates = this.#meter.reading?.rates ?? [];
     const selected = this.settings.shardIndex;
     return html`<div class="page">
-        ${this.#header()} ${this.#errors()}
+        ${this.#header(shards.length)} ${this.#errors()}
         <div class="top">
           <mill-panel heading="Ring of hash keys">
             <mill-ring
@@ -171,13 +187,13 @@ export class MillLive extends LitElement {
       <div class="visually-hidden" role="status">${this.summary}</div>`;
   }
 
-  #header(): TemplateResult {
+  #header(shards: number): TemplateResult {
     return html`<header>
       <div>
         <h1>Live</h1>
         <p class="soft">
-          A web server's access log, 10,000 real lines over and over, through four shards in this
-          browser and onto its disk.
+          A web server's access log, 10,000 real lines over and over, through
+          ${formatNumberOf(shards, "shard")} in this browser and onto its disk.
         </p>
       </div>
       <div class="actions">
@@ -233,7 +249,7 @@ export class MillLive extends LitElement {
       <mill-start-over
         .streamName=${name}
         .loss=${loss}
-        @mill-confirmed=${this.#startOver}
+        @mill-confirmed=${this.startOver}
       ></mill-start-over>`;
   }
 
@@ -306,17 +322,12 @@ export class MillLive extends LitElement {
 
   #set(changed: Partial<LiveSettings>): void {
     this.settings = { ...this.settings, ...changed };
-    history.replaceState(null, "", `${location.pathname}${searchOf(this.settings)}`);
+    history.replaceState(null, "", `${location.pathname}${this.search}`);
   }
 
   #reopen(): void {
     if (this.sourceError !== undefined) void this.#load();
     this.dispatchEvent(new CustomEvent("mill-reopen"));
-  }
-
-  #startOver(): void {
-    this.#ledger.forget();
-    this.dispatchEvent(new CustomEvent("mill-start-over"));
   }
 
   async #load(): Promise<void> {

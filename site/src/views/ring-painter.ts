@@ -45,7 +45,8 @@ export interface Drop {
 
 /** Colours as the canvas needs them: resolved for the theme that holds. */
 export interface RingColours {
-  readonly shards: readonly string[];
+  /** By shard index. */
+  readonly shards: ReadonlyMap<number, string>;
   readonly hot: string;
   readonly line: string;
 }
@@ -61,7 +62,7 @@ export class RingPainter {
   readonly #heights = new Float64Array(PADDLES);
   readonly #owners = new Int32Array(PADDLES);
   #drops: FallingDrop[] = [];
-  #colours: RingColours = { shards: [], hot: "red", line: "gray" };
+  #colours: RingColours = { shards: new Map(), hot: "red", line: "gray" };
   #lastMs: number | undefined;
   #peak = PEAK_MIN;
   #turn = 0;
@@ -189,6 +190,6 @@ export class RingPainter {
 
   #colourOf(shardIndex: number): string {
     const { shards, line } = this.#colours;
-    return shards[shardIndex % Math.max(1, shards.length)] ?? line;
+    return shards.get(shardIndex) ?? line;
   }
 }

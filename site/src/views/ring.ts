@@ -29,6 +29,9 @@ const ARC_GAP = 0.006;
 const TICKS = 16;
 const TICK_RADIUS = 202;
 
+/** Share of the turn below which an arc has no room for its number. */
+const LABEL_SHARE_MIN = 0.02;
+
 /** Time over which the records of one call leave the hub, in ms. */
 const SPREAD_MS = 60;
 
@@ -63,6 +66,8 @@ export class MillRing extends LitElement {
   readonly #resize = new ResizeObserver(() => this.#fitCanvas());
   #arcs: readonly Arc[] = [];
   #painter: RingPainter | undefined;
+  /** Whether the ring has a size; a place that is not shown has none. */
+  #shown = false;
   #frame: number | undefined;
 
   constructor() {
@@ -76,7 +81,7 @@ export class MillRing extends LitElement {
   /** Shows where records went; each stands for `weight` records. */
   land(landings: readonly Landing[], weight: number): void {
     const painter = this.#painter;
-    if (painter === undefined || document.hidden) return;
+    if (painter === undefined || !this.#shown || document.hidden) return;
     const nowMs = performance.now();
     landings.forEach(({ partitionKey, shardIndex, refused }, i) => {
       const arc = this.#arcs.find((candidate) => candidate.shardIndex === shardIndex);
@@ -129,7 +134,7 @@ export class MillRing extends LitElement {
         @keydown=${this.#onKey}
       >
         <circle class="scale" cx=${CENTRE} cy=${CENTRE} r=${TICK_RADIUS} aria-hidden="true" />
-        ${this.#ticks()}${this.#arcs.map((arc) => this.#arc(arc))}
+        ${this.#ticks()}${this.#arcs.map((arc) => this.#arc(arc))}${this.overlay()}
       </svg>
       <div class="dial">
         <div class="value">${formatRate(perSecond)}</div>
@@ -138,6 +143,16 @@ export class MillRing extends LitElement {
       </div>
       <i class="probe hot"></i><i class="probe line"></i>
     </div>`;
+  }
+
+  /** The shards as arcs in ring order. */
+  protected get arcs(): readonly Arc[] {
+    return this.#arcs;
+  }
+
+  /** What a ring that can do more draws over the arcs, as SVG. */
+  protected overlay(): TemplateResult | typeof nothing {
+    return nothing;
   }
 
   #arc(arc: Arc): TemplateResult {
@@ -155,7 +170,11 @@ export class MillRing extends LitElement {
     >
       <path class="halo" d=${arcPath(arc, ARC_RADIUS, CENTRE, 0)} stroke-width=${ARC_WIDTH + 7} />
       <path class="band" d=${arcPath(arc, ARC_RADIUS, CENTRE, ARC_GAP)} stroke-width=${ARC_WIDTH} />
-      <text x=${label.x} y=${label.y} dy="0.35em">${shardIndex}</text>
+      ${
+        arc.end - arc.start < LABEL_SHARE_MIN
+          ? nothing
+          : svg`<text x=${label.x} y=${label.y} dy="0.35em">${shardIndex}</text>`
+      }
     </g>`;
   }
 
@@ -204,7 +223,9 @@ export class MillRing extends LitElement {
       const probe = this.renderRoot.querySelector(selector);
       return probe === null ? "" : getComputedStyle(probe).color;
     };
-    const shards = this.shards.map(({ shardIndex }) => colourOf(`#arc-${shardIndex}`));
+    const shards = new Map(
+      this.shards.map(({ shardIndex }) => [shardIndex, colourOf(`#arc-${shardIndex}`)]),
+    );
     this.#painter.colours = { shards, hot: colourOf(".probe.hot"), line: colourOf(".probe.line") };
   }
 
@@ -212,6 +233,7 @@ export class MillRing extends LitElement {
     const canvas = this.renderRoot.querySelector("canvas");
     if (canvas === null) return;
     const pixels = Math.round(canvas.clientWidth * devicePixelRatio);
+    this.#shown = pixels > 0;
     canvas.width = pixels;
     canvas.height = pixels;
     this.#paint(performance.now());

@@ -1,12 +1,15 @@
 /** Asks before the stream is deleted: names what will be lost and wants the stream's name typed. */
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "../kit/base-styles.ts";
+import { formStyles } from "../kit/form-styles.ts";
 import "../kit/drawer.ts";
 
 /** Fires `mill-confirmed` once the name was typed and confirmed. */
 export class MillStartOver extends LitElement {
   static override get properties(): PropertyDeclarations {
     return {
+      heading: { type: String },
+      action: { type: String },
       streamName: { type: String },
       loss: { type: String },
       typed: { state: true },
@@ -15,30 +18,19 @@ export class MillStartOver extends LitElement {
 
   static override readonly styles = [
     baseStyles,
+    formStyles,
     css`
       form {
         display: grid;
         gap: calc(var(--unit) * 3);
       }
-
-      label {
-        font-weight: 500;
-      }
-
-      input {
-        inline-size: 100%;
-        min-block-size: 36px;
-        margin-block-start: var(--unit);
-        padding: 0 calc(var(--unit) * 2);
-        border: 1px solid var(--line-strong);
-        border-radius: var(--radius);
-        background: var(--raised);
-        color: var(--ink);
-        font: var(--text) var(--face-mono);
-      }
     `,
   ];
 
+  /** What is about to be done, in two or three words. */
+  declare heading: string;
+  /** The same on the button that does it. */
+  declare action: string;
   /** What has to be typed. */
   declare streamName: string;
   /** What will be lost, in words. */
@@ -47,6 +39,8 @@ export class MillStartOver extends LitElement {
 
   constructor() {
     super();
+    this.heading = "Start over";
+    this.action = "Delete the stream and start over";
     this.streamName = "";
     this.loss = "";
     this.typed = "";
@@ -59,13 +53,14 @@ export class MillStartOver extends LitElement {
   }
 
   override render(): TemplateResult {
-    return html`<mill-drawer heading="Start over" placement="middle">
+    return html`<mill-drawer .heading=${this.heading} placement="middle">
       <p>${this.loss}</p>
       <form @submit=${this.#confirm}>
         <label>
           Type <span class="mono">${this.streamName}</span> to delete it
           <input
             type="text"
+            class="mono"
             autocomplete="off"
             spellcheck="false"
             .value=${this.typed}
@@ -73,7 +68,7 @@ export class MillStartOver extends LitElement {
           />
         </label>
         <button type="submit" class="danger" ?disabled=${this.typed !== this.streamName}>
-          Delete the stream and start over
+          ${this.action}
         </button>
       </form>
     </mill-drawer>`;

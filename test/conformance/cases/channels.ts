@@ -202,3 +202,70 @@ for (const operation of ["DescribeChannel", "UpdateChannel", "DeleteChannel"] as
     CONTROL,
   );
 }
+
+const TABLES = {
+  S3DestinationConfiguration: undefined,
+  StreamConfigurationList: [
+    {
+      StreamARN: STREAM_ARN,
+      RecordConfiguration: {
+        RecordFormatType: "GSR_JSON",
+        GSRSchemaARN: "arn:aws:glue:us-east-1:000000000000:schema/shop/clicks",
+      },
+    },
+  ],
+  S3TablesDestinationConfiguration: {
+    DataFreshnessInSeconds: 600,
+    DeadLetterQueueS3Configuration: { ...BUCKET, ErrorOutputPrefix: "errors/" },
+    S3TablesConfigurationList: [
+      {
+        TableBucketARN: "arn:aws:s3tables:us-east-1:000000000000:bucket/tables",
+        Namespace: "shop",
+        TableName: "clicks",
+        CompressionType: "ZSTD",
+        PartitionSpec: { PartitionFields: [{ Transform: "TIME_HOUR", SourceName: "at" }] },
+      },
+    ],
+  },
+  LoggingConfiguration: {
+    CloudWatchLogs: { Enabled: true, LogGroupName: "/shop/lake", LogStreamName: "delivery" },
+  },
+};
+
+succeeds("CreateChannel", "into tables, with a schema and a log", async (world) => {
+  await createOnDemand(world);
+  const { ChannelDescription: made } = await world.call("CreateChannel", channel(TABLES));
+  const [table] = made.S3TablesDestinationConfiguration?.S3TablesConfigurationList ?? [];
+  assert.equal(table?.PartitionSpec?.PartitionFields[0]?.SourceName, "at");
+  assert.equal(made.LoggingConfiguration.CloudWatchLogs.LogGroupName, "/shop/lake");
+});
+succeeds("DescribeChannel", "shows tables as they were made", async (world) => {
+  await createOnDemand(world);
+  const { ChannelDescription: made } = await world.call("CreateChannel", channel(TABLES));
+  const { ChannelDescription: shown } = await world.call("DescribeChannel", {
+    ChannelARN: CHANNEL_ARN,
+  });
+  assert.deepEqual(shown, made);
+});
+succeeds("UpdateChannel", "changes the freshness of tables", async (world) => {
+  await createOnDemand(world);
+  await world.call("CreateChannel", channel(TABLES));
+  const { ChannelDescription: changed } = await world.call("UpdateChannel", {
+    ChannelARN: CHANNEL_ARN,
+    S3TablesDestinationConfiguration: { DataFreshnessInSeconds: 900 },
+  });
+  assert.equal(changed.S3TablesDestinationConfiguration?.DataFreshnessInSeconds, 900);
+});
+fails(
+  "UpdateChannel",
+  "InvalidArgumentException",
+  "a destination it does not have",
+  async (world) => {
+    await createOnDemand(world);
+    await world.call("CreateChannel", channel());
+    await world.call("UpdateChannel", {
+      ChannelARN: CHANNEL_ARN,
+      S3TablesDestinationConfiguration: { DataFreshnessInSeconds: 600 },
+    });
+  },
+);

@@ -157,6 +157,19 @@ fails("PutRecords", "ValidationException", "501 records", async (world) => {
     Records: Array(501).fill({ PartitionKey: "a", Data: bytes("x") }),
   });
 });
+fails(
+  "PutRecords",
+  "ProvisionedThroughputExceededException",
+  "every record is over a quota",
+  async (world) => {
+    await createStream(world);
+    const big = { PartitionKey: "a", Data: new Uint8Array(MIB - 10) };
+    await world.call("PutRecords", { StreamName: STREAM, Records: Array(10).fill(big) });
+    const { Records } = await world.call("PutRecords", { StreamName: STREAM, Records: [big] });
+    // PutRecords says so for each record instead of failing.
+    throw Object.assign(new Error(Records[0]?.ErrorMessage), { name: Records[0]?.ErrorCode });
+  },
+);
 fails("PutRecords", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world);
   await denyOther(world, "PutRecords");
@@ -385,3 +398,16 @@ fails("SubscribeToShard", "DryRunOperationException", "a dry run", async (world)
     DryRun: true,
   });
 });
+fails(
+  "SubscribeToShard",
+  "LimitExceededException",
+  "twice within a second",
+  async (world) => {
+    await createStream(world);
+    const consumer = await registerConsumer(world);
+    const events = await subscribe(world, consumer);
+    await events.return?.();
+    await subscribe(world, consumer);
+  },
+  { controlQuotas: true },
+);

@@ -85,8 +85,7 @@ export class EngineControls {
     const { lives, lasting } = this.#parts;
     return {
       invoke: (call: ApiCall) => this.#invoke(call),
-      dryRun: ({ operation, input, caller }: ApiCall) =>
-        lives.attempt(async (life) => await life.api.dryRun({ operation, input, caller })),
+      dryRun: (call: ApiCall) => this.#dryRun(call),
       locateStream: (call: ApiCall) =>
         lives.attempt(async ({ api, context }) =>
           context.catalogue.describe(api.locateStream(call)),
@@ -169,6 +168,15 @@ export class EngineControls {
           before = api.lookBefore(operation, checked);
           return await api.run(operation, checked, caller);
         }),
+    });
+  }
+
+  /** A dry run is a call like any other: it can be refused on purpose, and it is in the trail. */
+  async #dryRun({ operation, input, caller }: ApiCall): Promise<never> {
+    const { gate, lives } = this.#parts;
+    if (!isOperationName(operation)) throw unknownOperation(String(operation));
+    return await gate.run(factsOfInput(operation, caller, membersOf(input)), {
+      make: () => lives.attempt(({ api }) => api.dryRun({ operation, input, caller })),
     });
   }
 

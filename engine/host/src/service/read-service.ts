@@ -1,5 +1,5 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
-import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
+import { FRAME_HEADER_BYTES, READ_CALLS_PER_SECOND } from "@millrace/core/layout";
 import { ROOT_PRINCIPAL } from "../access/principals.ts";
 import {
   ACCOUNT_ID,
@@ -199,7 +199,7 @@ export class ReadService {
     const [refused] = admission.refused;
     const throttled =
       refused !== undefined && outcome.recordCount === 0 && request.waitMs === 0
-        ? throttledError(refused, admission.retryAfterMs)
+        ? throttledError(request, refused, admission.retryAfterMs)
         : undefined;
     this.#measure(request, throttled === undefined ? [] : admission.refused, outcome, beganMs);
     if (throttled !== undefined) throw throttled;
@@ -269,19 +269,27 @@ function requireOwnShard(request: ReadRequest, running: RunningSubscription): vo
   });
 }
 
-function throttledError({ shard }: ReadPosition, waitMs: number): ThroughputExceededError {
+/** Longest wait for a read call, in ms: a longer one is for bytes. */
+const CALL_WAIT_MS_MAX = 1000 / READ_CALLS_PER_SECOND;
+
+/** The limit that a read has to wait for, as far as the wait tells. */
+function limitOf({ subscriptionId }: ReadRequest, waitMs: number): string {
+  if (subscriptionId !== undefined) return "2 MiB per second, consumer and shard";
+  if (waitMs > CALL_WAIT_MS_MAX) return "2 MiB per second and shard";
+  return "5 reads and 2 MiB per second and shard";
+}
+
+function throttledError(
+  request: ReadRequest,
+  { shard }: ReadPosition,
+  waitMs: number,
+): ThroughputExceededError {
   const shardId = shardIdOf(shard.shardIndex);
   const retryAfterMs = Math.ceil(waitMs);
+  const limit = limitOf(request, waitMs);
   return new ThroughputExceededError(
     `Rate exceeded for shard ${shardId} in stream ${shard.streamName} under ` +
-      `account ${ACCOUNT_ID}. The limit is 5 reads and 2 MiB per second and shard; retry after ` +
-      `${retryAfterMs} ms.`,
-    {
-      argument: "cursors",
-      value: shardId,
-      limit: "5 reads/s, 2 MiB/s",
-      retryable: true,
-      retryAfterMs,
-    },
+      `account ${ACCOUNT_ID}. The limit is ${limit}; retry after ${retryAfterMs} ms.`,
+    { argument: "cursors", value: shardId, limit, retryable: true, retryAfterMs },
   );
 }

@@ -12,6 +12,9 @@ const READ_BYTES_MAX = 10 * MIB;
 /** Smallest and largest memory budget in bytes: 16 MiB and 2 GiB. */
 const BUDGET_BYTES = { min: 16 * MIB, max: 2048 * MIB } as const;
 
+/** Longest time that a stream shows that it is being changed: 1 hour. */
+const TRANSITION_MS_MAX = 3_600_000;
+
 /** Refuses a number that is no integer or out of its range. */
 function checkInteger(argument: string, value: number, min: number, max: number): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;
@@ -19,6 +22,17 @@ function checkInteger(argument: string, value: number, min: number, max: number)
     `${argument} must be an integer from ${min} to ${max}, but it is ${String(value)}`,
     { argument, value, limit: `${min} to ${max}` },
   );
+}
+
+/** Refuses anything but one of a few values. */
+function checkChoice(argument: string, value: string | boolean, choices: readonly unknown[]): void {
+  if (choices.includes(value)) return;
+  const limit = choices.map((choice) => JSON.stringify(choice)).join(" or ");
+  throw new InvalidArgumentError(`${argument} must be ${limit}, but it is ${String(value)}`, {
+    argument,
+    value: String(value),
+    limit,
+  });
 }
 
 /** Refuses a name that AWS would refuse. @throws InvalidArgumentError. */
@@ -42,6 +56,11 @@ export function checkStreamSpec(spec: StreamSpec): void {
 export function checkEngineOptions(options: EngineOptions): void {
   checkName("name", options.name);
   checkInteger("memoryBudgetBytes", options.memoryBudgetBytes, BUDGET_BYTES.min, BUDGET_BYTES.max);
+  const { quotas, time = "system", transitionMs = 0, controlQuotas = false } = options;
+  checkChoice("quotas", quotas, ["unlimited", "aws"]);
+  checkChoice("time", time, ["system", "virtual"]);
+  checkInteger("transitionMs", transitionMs, 0, TRANSITION_MS_MAX);
+  checkChoice("controlQuotas", controlQuotas, [true, false]);
 }
 
 /** Longest time that may pass at once: ten years. */

@@ -17,7 +17,7 @@ import { Documents, streamPrefix } from "./documents.ts";
 import { isOpen, openShardsOf } from "./lineage.ts";
 import { defineStream, type NewStream } from "./new-stream.ts";
 import { nameOf, type StreamReference } from "./stream-reference.ts";
-import type { StreamDescription, StreamStatus } from "./stream-types.ts";
+import type { StreamDescription, StreamMode, StreamStatus } from "./stream-types.ts";
 import { Transitions } from "./transitions.ts";
 
 /** Open shards of one engine. */
@@ -178,8 +178,13 @@ export class Catalogue {
     alsoFor: (stream: StreamDefinition) => readonly ControlRecord[] = () => [],
   ): Promise<StreamDefinition> {
     return this.#serially(async () => {
+      const mode = spec.mode ?? "PROVISIONED";
+      this.#checkNew(spec.name, mode);
+      // Before there are ranges of them: nobody may ask for billions of shards and be given the work.
+      if (mode === "PROVISIONED") this.requireRoom(spec.shards, spec.shards);
       const stream = defineStream(this.#log.control, spec, this.#clock.nowMs());
-      this.#checkNew(stream);
+      const shards = openShardsOf(stream).length;
+      this.requireRoom(shards, shards);
       await this.#log.change([
         { kind: "stream-created", stream },
         ...this.transitions.beginning(stream.uid, "CREATING"),
@@ -233,30 +238,28 @@ export class Catalogue {
     );
   }
 
-  #checkNew(stream: StreamDefinition): void {
-    if (this.find(stream.name) !== undefined) {
-      throw new ResourceInUseError(
-        `Stream ${stream.name} under account ${ACCOUNT_ID} already exists.`,
-        { argument: "name", value: stream.name },
-      );
+  #checkNew(name: string, wantedMode: StreamMode): void {
+    if (this.find(name) !== undefined) {
+      throw new ResourceInUseError(`Stream ${name} under account ${ACCOUNT_ID} already exists.`, {
+        argument: "name",
+        value: name,
+      });
     }
     const creating = this.list().filter((other) => this.status(other) === "CREATING").length;
     if (this.#controlQuotas && creating >= CREATING_MAX) {
       throw new LimitExceededError(
         `Account ${ACCOUNT_ID} has ${creating} streams in state CREATING. Limit: ${CREATING_MAX}.`,
-        { argument: "name", value: stream.name, limit: CREATING_MAX, retryable: true },
+        { argument: "name", value: name, limit: CREATING_MAX, retryable: true },
       );
     }
     const onDemand = this.list().filter(({ mode }) => mode === "ON_DEMAND").length;
-    if (stream.mode === "ON_DEMAND" && onDemand >= ON_DEMAND_STREAMS_MAX) {
+    if (wantedMode === "ON_DEMAND" && onDemand >= ON_DEMAND_STREAMS_MAX) {
       throw new LimitExceededError(
         `This request would exceed the on-demand stream limit for the account ${ACCOUNT_ID} in ` +
           `${REGION}. Limit: ${ON_DEMAND_STREAMS_MAX}.`,
-        { argument: "mode", value: stream.mode, limit: ON_DEMAND_STREAMS_MAX },
+        { argument: "mode", value: wantedMode, limit: ON_DEMAND_STREAMS_MAX },
       );
     }
-    const shards = openShardsOf(stream).length;
-    this.requireRoom(shards, shards);
   }
 
   #serially<Result>(change: () => Promise<Result>): Promise<Result> {

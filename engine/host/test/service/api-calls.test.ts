@@ -93,6 +93,21 @@ describe("invoke", () => {
   });
 });
 
+describe("options", () => {
+  it("are refused by name when they are none", async () => {
+    const wrong = {
+      quotas: "all",
+      time: "imaginary",
+      transitionMs: -1,
+      controlQuotas: "yes",
+    };
+    for (const [argument, value] of Object.entries(wrong)) {
+      const opening = ApiEngine.open({ [argument]: value } as object);
+      await expect(opening).rejects.toMatchObject({ name: "InvalidArgumentError", argument });
+    }
+  });
+});
+
 describe("puts and reads", () => {
   it("ask the stream's policy, as whoever makes the call", async () => {
     const api = await ApiEngine.open();
@@ -139,6 +154,24 @@ describe("puts and reads", () => {
     await failureOf(api.put(stream, someRecords(1), callOf("PutRecords", stranger)));
     await failureOf(api.put({ ...stream, uid: 99 }, someRecords(1)));
     await expect(api.put(stream, someRecords(1))).resolves.toHaveLength(1);
+    await api.close();
+  });
+
+  it("say which limit of a shard refuses a read, and for how long", async () => {
+    const api = await ApiEngine.open({ quotas: "aws" });
+    const stream = await api.engine.createStream();
+    await api.put(stream, someRecords(1));
+    for (let i = 0; i < 5; i++) await api.put(stream, someRecords(1, 1_048_000, i));
+    for (let i = 0; i < 5; i++) await api.read(stream, { recordsMax: 1, bytesMax: 1000 });
+    expect((await failureOf(api.read(stream))).message).toMatch(
+      /^Rate exceeded for shard shardId-0{12} in stream clicks .* The limit is 5 reads and 2 MiB per/,
+    );
+    await api.platform.clock.advance(10_000);
+    await api.read(stream);
+    const refused = await failureOf(api.read(stream));
+    expect(refused.message).toContain("The limit is 2 MiB per second and shard; retry after ");
+    expect(refused).toMatchObject({ value: "shardId-000000000000", retryable: true });
+    expect(refused.retryAfterMs).toBeGreaterThan(1000);
     await api.close();
   });
 

@@ -161,6 +161,16 @@ describe("the call trail", () => {
     await again.close();
   });
 
+  it("has dry runs with how they end", async () => {
+    const { api, trail } = await openWithTrail();
+    const call = { operation: "PutRecord", input: { StreamName: "clicks" } } as const;
+    await failureOf(api.service.call("dryRun", { ...call, caller: { principal: ROOT_PRINCIPAL } }));
+    expect(await eventsOf(api, trail)).toMatchObject([
+      { eventName: "PutRecord", errorCode: "DryRunOperationException" },
+    ]);
+    await api.close();
+  });
+
   it("needs a stream that exists", async () => {
     const api = await ApiEngine.open();
     const set = api.service.call("setTrail", { streamName: "nowhere" });

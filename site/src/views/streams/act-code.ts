@@ -1,0 +1,45 @@
+/** The calls behind an act on a stream, in a drawer: the SDK, the AWS SDK, the command line. */
+import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
+import { baseStyles } from "../../kit/base-styles.ts";
+import { type Act, samplesOf } from "../../streams/samples.ts";
+import "../../kit/code-block.ts";
+import "../../kit/drawer.ts";
+
+/** `show(act)` opens it. */
+export class MillActCode extends LitElement {
+  static override get properties(): PropertyDeclarations {
+    return { act: { state: true } };
+  }
+
+  static override readonly styles = [baseStyles];
+
+  declare act: Act;
+
+  constructor() {
+    super();
+    this.act = { kind: "list" };
+  }
+
+  /** Shows the code of an act. */
+  show(act: Act): void {
+    this.act = act;
+    this.renderRoot.querySelector("mill-drawer")?.show();
+  }
+
+  override render(): TemplateResult {
+    return html`<mill-drawer heading="The same in code">
+      ${samplesOf(this.act).map(
+        ({ heading, code }) =>
+          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
+      )}
+    </mill-drawer>`;
+  }
+}
+
+customElements.define("mill-act-code", MillActCode);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "mill-act-code": MillActCode;
+  }
+}

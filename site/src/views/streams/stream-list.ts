@@ -1,0 +1,133 @@
+/** The list of streams, with what can be done to the list. */
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from "lit";
+import type { Millrace } from "millrace";
+import { BeatController } from "../../controllers/beat-controller.ts";
+import { baseStyles } from "../../kit/base-styles.ts";
+import { iconShape } from "../../kit/icons.ts";
+import { formatNumberOf, formatRate } from "../../live/format.ts";
+import type { StreamReading } from "../../streams/readings.ts";
+import { showCode } from "./act-events.ts";
+import { placeStyles } from "./place-styles.ts";
+import "../../kit/panel.ts";
+import "./create-stream.ts";
+import "./stream-table.ts";
+
+const SUMMARY_MS = 5000;
+
+/** Fires `mill-pause`, and `mill-delete` with a stream's name. */
+export class MillStreamList extends LitElement {
+  static override get properties(): PropertyDeclarations {
+    return {
+      millrace: { attribute: false },
+      streams: { attribute: false },
+      paused: { type: Boolean },
+      summary: { state: true },
+    };
+  }
+
+  static override readonly styles = [
+    baseStyles,
+    placeStyles,
+    css`
+      .empty {
+        display: grid;
+        justify-items: start;
+        gap: calc(var(--unit) * 3);
+      }
+    `,
+  ];
+
+  /** The open engine. */
+  declare millrace: Millrace | undefined;
+  /** The streams at the last reading; undefined before the first. */
+  declare streams: readonly StreamReading[] | undefined;
+  /** Whether nothing is read by itself. */
+  declare paused: boolean;
+  declare summary: string;
+
+  constructor() {
+    super();
+    this.millrace = undefined;
+    this.streams = undefined;
+    this.paused = false;
+    this.summary = "";
+    new BeatController(this, SUMMARY_MS, () => this.#summarise());
+  }
+
+  override render(): TemplateResult {
+    return html`<div class="page">
+      <header class="head">
+        <div>
+          <h1>Streams</h1>
+          <p class="soft">All streams of this engine, on this device.</p>
+        </div>
+        <div class="actions">
+          <button type="button" class="main" id="create" @click=${this.#create}>
+            Create a stream
+          </button>
+          <button
+            type="button"
+            id="pause"
+            @click=${() => this.dispatchEvent(new CustomEvent("mill-pause"))}
+          >
+            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+              ${iconShape(this.paused ? "play" : "pause")}
+            </svg>
+            ${this.paused ? "Resume" : "Pause"}
+          </button>
+          <button type="button" @click=${() => this.dispatchEvent(showCode({ kind: "list" }))}>
+            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("code")}</svg>
+            Show code
+          </button>
+        </div>
+      </header>
+      <mill-panel heading="Streams">${this.#body()}</mill-panel>
+      <mill-create-stream .millrace=${this.millrace}></mill-create-stream>
+      <div class="visually-hidden" role="status">${this.summary}</div>
+    </div>`;
+  }
+
+  #body(): TemplateResult | typeof nothing {
+    const { streams } = this;
+    if (streams === undefined) return html`<p>Reading the streams…</p>`;
+    if (streams.length > 0) {
+      return html`<mill-stream-table
+        .streams=${streams}
+        @mill-delete=${(event: CustomEvent<string>) =>
+          this.dispatchEvent(new CustomEvent("mill-delete", { detail: event.detail }))}
+      ></mill-stream-table>`;
+    }
+    return html`<div class="empty">
+      <p>There is no stream yet. A stream takes records into its shards and keeps them in order.</p>
+      <button type="button" @click=${this.#create}>Create the first one</button>
+    </div>`;
+  }
+
+  #create(): void {
+    this.renderRoot.querySelector("mill-create-stream")?.show();
+  }
+
+  #summarise(): void {
+    const { streams } = this;
+    if (streams === undefined || this.paused) return;
+    const perSecond = streams
+      .flatMap(({ rates }) => rates)
+      .reduce((sum, rate) => sum + rate.incomingRecordsPerSecond, 0);
+    this.summary = `${formatNumberOf(streams.length, "stream")}, ${formatRate(perSecond)} records per second in.`;
+  }
+}
+
+customElements.define("mill-stream-list", MillStreamList);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "mill-stream-list": MillStreamList;
+  }
+}
