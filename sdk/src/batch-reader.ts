@@ -109,12 +109,22 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     const name = this.#name;
     const argument = shardId === undefined ? { name, position } : { name, position, shardId };
     const resolved = await this.#client.call("resolvePosition", argument);
-    const begun = this.#live
-      ? resolved
-      : resolved.filter(({ nextIndex, endIndex }) => nextIndex < endIndex);
-    if (!this.#live)
-      for (const { shardIndex, endIndex } of begun) this.#ends.set(shardIndex, endIndex);
-    this.#turns.begin(begun, await this.#describe());
+    if (!this.#live) {
+      for (const { shardIndex, endIndex } of resolved) this.#ends.set(shardIndex, endIndex);
+    }
+    this.#turns.begin(resolved, await this.#describe());
+    this.#skipEmpty();
+  }
+
+  /** Finishes what has nothing to read. Until its turn it stands between its parents and its children. */
+  #skipEmpty(): void {
+    const { cursors } = this.#turns;
+    // Whoever has its turn by that is visited as well.
+    for (const [shardIndex, nextIndex] of cursors) {
+      if (nextIndex >= (this.#ends.get(shardIndex) ?? Number.POSITIVE_INFINITY)) {
+        this.#turns.finish(shardIndex);
+      }
+    }
   }
 
   #describe(): Promise<StreamDescription> {
@@ -164,6 +174,7 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
       anyClosed ||= done;
     }
     if (anyClosed) this.#stalled = false;
+    this.#skipEmpty();
     return anyClosed;
   }
 }

@@ -10,7 +10,7 @@ import {
   withSignal,
 } from "@millrace/engine";
 import type { OutputOf } from "@millrace/engine/model";
-import { placeOf } from "./aws/continuation.ts";
+import { numberBefore } from "./aws/continuation.ts";
 import { ShardFeed } from "./aws/shard-feed.ts";
 import type { CheckedReadOptions } from "./read-options.ts";
 import { allShards, ShardTurns } from "./shard-turns.ts";
@@ -169,8 +169,8 @@ export class ConsumerReader implements AsyncIterableIterator<RecordBatch, undefi
         ConsumerARN: this.#consumerArn,
         ShardId: String(shardIndex),
         StartingPosition: {
-          Type: "AT_SEQUENCE_NUMBER",
-          SequenceNumber: placeOf({ shardIndex, createdSeconds, nextIndex }),
+          Type: "AFTER_SEQUENCE_NUMBER",
+          SequenceNumber: numberBefore({ shardIndex, createdSeconds, nextIndex }),
         },
       },
       CALLER,

@@ -58,10 +58,25 @@ export class ShardTurns {
 
   #release(): void {
     for (const [index, nextIndex] of this.#held) {
-      const parents = this.#parents.get(index) ?? [];
-      if (parents.some((parent) => this.cursors.has(parent) || this.#held.has(parent))) continue;
+      if (this.#hasAncestorToRead(index)) continue;
       this.#held.delete(index);
       this.cursors.set(index, nextIndex);
     }
+  }
+  /** Whether a shard comes after one that is being read, waits, or is yet to be adopted. */
+  #hasAncestorToRead(index: number): boolean {
+    // Grows while it is walked; of two parents' common ancestors each is looked at once.
+    const ancestors = new Set(this.#parents.get(index));
+    for (const ancestor of ancestors) {
+      if (this.#done.has(ancestor)) continue;
+      if (this.cursors.has(ancestor) || this.#held.has(ancestor)) return true;
+      for (const parent of this.#parents.get(ancestor) ?? []) {
+        // A child of a shard that is done has its turn before its own children, also if nobody
+        // asked for it so far.
+        if (this.#done.has(parent)) return true;
+        ancestors.add(parent);
+      }
+    }
+    return false;
   }
 }

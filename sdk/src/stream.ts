@@ -101,8 +101,10 @@ export class Stream {
     const parts = await this.#batcher.put([record], nameOfOnly, signal);
     const outcome = new PutRecordsResult(parts).get(0);
     if ("sequenceNumber" in outcome) return outcome;
-    const { errorCode, errorMessage, retryAfterMs } = outcome;
-    const details = { argument: "record.partitionKey", value: record.partitionKey, retryAfterMs };
+    const { errorCode, errorMessage, retryAfterMs, limit } = outcome;
+    const argument = "record.partitionKey";
+    const crossed = limit === undefined ? {} : { limit };
+    const details = { argument, value: record.partitionKey, retryAfterMs, ...crossed };
     if (errorCode === "ProvisionedThroughputExceededException") {
       throw new ThroughputExceededError(errorMessage, details);
     }

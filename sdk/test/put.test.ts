@@ -82,6 +82,7 @@ describe("putRecord", () => {
     expect(failure).toMatchObject({
       code: "ProvisionedThroughputExceededException",
       retryable: true,
+      limit: "1,000 records per second",
     });
     expect(String(failure)).toContain(
       "Rate exceeded for shard shardId-000000000000 in stream clicks under account 000000000000. " +

@@ -134,6 +134,18 @@ describe("reading across reshards", () => {
     expect(read).toEqual(sent);
   });
 
+  it("keeps that order over shards in between that took nothing", async () => {
+    const { stream } = await opened();
+    await stream.putRecords(numbered(0, 200));
+    // Neither of the first one's children has a record when its own children come.
+    const [lower, upper] = await stream.split(SHARD_0);
+    for (const child of [lower, upper]) await stream.split(child?.shardId ?? "");
+    await stream.putRecords(numbered(200, 400));
+    const texts = (await readAll(stream)).map((record) => record.text());
+    expect(texts.slice(0, 200)).toEqual(numbered(0, 200).map(({ data }) => data));
+    expect(texts.slice(200).sort()).toEqual(numbered(200, 400).map(({ data }) => data));
+  });
+
   it("starts at a time in whichever shards have something there", async () => {
     const { engine, stream } = await opened().then(async () => {
       const virtual = await openEngine({ time: "virtual" });

@@ -14,10 +14,7 @@ import {
 const HASH_KEYS = 1n << 128n;
 
 const range = fc
-  .tuple(
-    fc.bigInt({ min: 0n, max: HASH_KEYS - 5n }),
-    fc.bigInt({ min: 3n, max: HASH_KEYS }),
-  )
+  .tuple(fc.bigInt({ min: 0n, max: HASH_KEYS - 5n }), fc.bigInt({ min: 3n, max: HASH_KEYS }))
   .map(([start, width]) => ({
     shardIndex: 0,
     startingHashKey: start.toString(),

@@ -70,19 +70,23 @@ describe("the lineage", () => {
   it("keeps every lane inside the picture", () => {
     const times = fc.array(fc.integer({ min: 0, max: 10_000 }), { minLength: 1, maxLength: 20 });
     fc.assert(
-      fc.property(times, fc.constantFrom("time" as const, "events" as const), (seconds, spacing) => {
-        const shards = seconds.map((createdSeconds, i) =>
-          shard(i, BigInt(i), BigInt(i), {
-            createdSeconds,
-            ...(i % 2 === 0 ? {} : { closedMs: (createdSeconds + 5) * 1000 }),
-          }),
-        );
-        for (const { start, end } of lineageOf(shards, 10_000_000, spacing).lanes) {
-          expect(start).toBeGreaterThanOrEqual(0);
-          expect(end).toBeLessThanOrEqual(1);
-          expect(start).toBeLessThanOrEqual(end);
-        }
-      }),
+      fc.property(
+        times,
+        fc.constantFrom("time" as const, "events" as const),
+        (seconds, spacing) => {
+          const shards = seconds.map((createdSeconds, i) =>
+            shard(i, BigInt(i), BigInt(i), {
+              createdSeconds,
+              ...(i % 2 === 0 ? {} : { closedMs: (createdSeconds + 5) * 1000 }),
+            }),
+          );
+          for (const { start, end } of lineageOf(shards, 10_000_000, spacing).lanes) {
+            expect(start).toBeGreaterThanOrEqual(0);
+            expect(end).toBeLessThanOrEqual(1);
+            expect(start).toBeLessThanOrEqual(end);
+          }
+        },
+      ),
     );
   });
 });

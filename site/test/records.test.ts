@@ -92,7 +92,9 @@ describe("rows in sight", () => {
         const reachable = Math.min(scrollPx, Math.max(0, count * ROW_PX - heightPx));
         if (scrollPx === reachable) {
           expect(abovePx).toBeLessThanOrEqual(scrollPx);
-          expect(end * ROW_PX).toBeGreaterThanOrEqual(Math.min(count * ROW_PX, scrollPx + heightPx));
+          expect(end * ROW_PX).toBeGreaterThanOrEqual(
+            Math.min(count * ROW_PX, scrollPx + heightPx),
+          );
         }
         expect(end - first).toBeLessThanOrEqual(Math.ceil(heightPx / ROW_PX) + 16);
       }),

@@ -3,11 +3,18 @@ import { runScenarios } from "./harness.mjs";
 import { accessibilityScenarios } from "./scenarios/accessibility.mjs";
 import { durabilityScenarios } from "./scenarios/durability.mjs";
 import { flowScenarios } from "./scenarios/flow.mjs";
+import { recordsScenarios } from "./scenarios/records.mjs";
 import { serverScenarios } from "./scenarios/server.mjs";
+import { streamsScenarios } from "./scenarios/streams.mjs";
 
-await runScenarios([
+const scenarios = [
   ...serverScenarios,
   ...flowScenarios,
+  ...streamsScenarios,
+  ...recordsScenarios,
   ...durabilityScenarios,
   ...accessibilityScenarios,
-]);
+];
+// A word on the command line picks the scenarios whose names contain it.
+const [word = ""] = process.argv.slice(2);
+await runScenarios(scenarios.filter(({ name }) => name.includes(word)));

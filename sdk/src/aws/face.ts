@@ -5,7 +5,6 @@
 import { type EngineClient, ROOT_PRINCIPAL, withSignal } from "@millrace/engine";
 import { type OperationName, validateInput } from "@millrace/engine/model";
 import type { AnswerOf, CallSettings, FaceCall } from "./calls.ts";
-import { withPlaces } from "./continuation.ts";
 import { getRecords } from "./get-records.ts";
 import { Puts } from "./puts.ts";
 import { ShardSubscription } from "./shard-subscription.ts";
@@ -41,8 +40,7 @@ export class AwsFace {
   ): Promise<AnswerOf<Name>> {
     const { principal = ROOT_PRINCIPAL, signal } = settings;
     signal?.throwIfAborted();
-    const given = withPlaces(operation, input ?? {});
-    const answer = this.#run(operation, given, { principal }, signal);
+    const answer = this.#run(operation, input ?? {}, { principal }, signal);
     return (await (signal === undefined ? answer : withSignal(signal, answer))) as AnswerOf<Name>;
   }
 

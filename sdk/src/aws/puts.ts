@@ -116,9 +116,10 @@ function entryOf(result: BatchResult, i: number): StructureOf<"PutRecordsResultE
   return { SequenceNumber: outcome.sequenceNumber, ShardId: outcome.shardId };
 }
 
-function refusal({ errorCode, errorMessage, retryAfterMs }: PutFailure): MillraceError {
+function refusal({ errorCode, errorMessage, retryAfterMs, limit }: PutFailure): MillraceError {
   if (errorCode === "ProvisionedThroughputExceededException") {
-    return new ThroughputExceededError(errorMessage, { retryAfterMs });
+    const details = limit === undefined ? { retryAfterMs } : { retryAfterMs, limit };
+    return new ThroughputExceededError(errorMessage, details);
   }
   return new InternalFailureError(errorMessage, { retryable: true, retryAfterMs });
 }

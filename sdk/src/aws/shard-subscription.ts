@@ -1,7 +1,7 @@
 /** SubscribeToShard: the batches of a subscription as AWS's events. */
 import type { EngineClient } from "@millrace/engine";
 import type { FaceCall, ShardEvent, ShardEvents } from "./calls.ts";
-import { placeOf } from "./continuation.ts";
+import { numberBefore } from "./continuation.ts";
 import { recordsOf } from "./record-shapes.ts";
 import { type FedBatch, ShardFeed } from "./shard-feed.ts";
 
@@ -72,7 +72,7 @@ export class ShardSubscription implements ShardEvents {
     const Records = recordsOf(batch);
     const MillisBehindLatest = part.millisBehindLatest;
     if (!part.shardClosed) {
-      const ContinuationSequenceNumber = this.#continuation ?? placeOf(part);
+      const ContinuationSequenceNumber = this.#continuation ?? numberBefore(part);
       return { Records, ContinuationSequenceNumber, MillisBehindLatest };
     }
     const { streamUid, shardIndex } = this.#feed.subscription;

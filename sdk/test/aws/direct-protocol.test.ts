@@ -42,7 +42,7 @@ describe("a client of another version", () => {
         new DirectProtocol(settings).deserializeResponse({}, {}, answer),
       );
       expect(error).toMatchObject({
-        name: "InternalFailure",
+        name: "InternalFailureException",
         $fault: "server",
         $metadata: { httpStatusCode: 500 },
       });

@@ -15,7 +15,7 @@ export const PAGE_RECORDS = 500;
 /** How long a page waits for records that are not there yet, in ms. */
 const PATIENCE_MS = 1500;
 
-/** The same where the last page had reached the newest record. */
+/** The same where the last answer had reached the newest record. */
 const PATIENCE_AT_END_MS = 300;
 
 /** Pause between two live reads, in ms: a shard grants five reads a second to all of its readers. */
@@ -38,6 +38,8 @@ export class RecordsController implements ReactiveController {
   #paused = false;
   #error: ShownError | undefined;
   #caughtUp = false;
+  /** Whether the last answer reached the newest record there was then. */
+  #reachedEnd = false;
   #ended = false;
   #position = "";
   #stop = new AbortController();
@@ -157,6 +159,8 @@ export class RecordsController implements ReactiveController {
     this.#paused = false;
     this.#release();
     if (!this.isAt(address)) this.#open(stream, address);
+    // A batch that came since the last turn says nothing of what has come after it.
+    if (this.#batch !== undefined) this.#caughtUp = false;
     this.#turn += 1;
     this.#phase = phase;
     this.#host.requestUpdate();
@@ -172,6 +176,7 @@ export class RecordsController implements ReactiveController {
     this.#total = 0;
     this.#ended = false;
     this.#caughtUp = false;
+    this.#reachedEnd = false;
     this.#error = undefined;
     const { shardIndex } = address;
     const shard = shardIndex === undefined ? {} : { shard: shardIdOf(shardIndex) };
@@ -186,8 +191,8 @@ export class RecordsController implements ReactiveController {
 
   /** A page that has records ends at the newest one; an empty one waits a little for the first. */
   #patienceMs(missing: number): number {
-    if (!this.#caughtUp) return PATIENCE_MS;
-    return missing === PAGE_RECORDS ? PATIENCE_AT_END_MS : 0;
+    if (!this.#reachedEnd) return PATIENCE_MS;
+    return this.#caughtUp && missing < PAGE_RECORDS ? 0 : PATIENCE_AT_END_MS;
   }
 
   /** Has a batch at hand; false when none came in time, the shard has ended, or the turn is over. */
@@ -198,15 +203,22 @@ export class RecordsController implements ReactiveController {
       if (patienceMs === undefined) await this.#asked;
       else await Promise.race([this.#asked, pause(patienceMs)]);
       if (signal.aborted || turn !== this.#turn) return false;
-      if (this.#batch === undefined) this.#caughtUp = true;
+      if (this.#batch === undefined) {
+        this.#reachedEnd = true;
+        this.#caughtUp = true;
+      }
     }
     return turn === this.#turn && this.#batch !== undefined;
   }
 
   #ask(reader: AsyncIterator<RecordBatch, undefined>): Promise<void> {
+    const turn = this.#turn;
     const asked = reader.next().then(
       (result) => {
-        if (reader === this.#reader) this.#receive(result);
+        if (reader !== this.#reader) return;
+        this.#receive(result);
+        // Nor does an answer that was asked for in an earlier turn.
+        if (turn !== this.#turn) this.#caughtUp = false;
       },
       (error: unknown) => {
         if (reader === this.#reader) this.#asked = undefined;
@@ -225,7 +237,8 @@ export class RecordsController implements ReactiveController {
       return;
     }
     const { shards } = result.value;
-    this.#caughtUp = shards.every(({ atEnd, shardClosed }) => atEnd && !shardClosed);
+    this.#reachedEnd = shards.every(({ atEnd, shardClosed }) => atEnd && !shardClosed);
+    this.#caughtUp = this.#reachedEnd;
     this.#batch = new BatchRows(result.value);
   }
 

@@ -97,8 +97,10 @@ export const baseStyles = css`
     color: var(--hot);
   }
 
-  button:disabled {
+  button:disabled,
+  button:disabled:hover {
     border-color: var(--line);
+    background: transparent;
     color: var(--ink-soft);
     cursor: not-allowed;
   }
@@ -124,6 +126,8 @@ export const baseStyles = css`
 /** Tables of numbers. */
 export const tableStyles = css`
   .scroll {
+    /* What is hidden from the eye alone is placed in here, and scrolls along. */
+    position: relative;
     overflow-x: auto;
   }
 

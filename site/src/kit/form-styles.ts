@@ -8,7 +8,9 @@ export const formStyles = css`
     gap: calc(var(--unit) * 3);
   }
 
-  label {
+  label,
+  legend {
+    font-size: var(--text);
     font-weight: 500;
   }
 
@@ -64,7 +66,6 @@ export const formStyles = css`
 
   legend {
     padding: 0;
-    font-weight: 500;
   }
 
   .choice {

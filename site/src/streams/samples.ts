@@ -204,10 +204,7 @@ function splitSamples({ stream, shardId, hashKey }: Extract<Act, { kind: "split"
     ],
     [
       "split-shard",
-      [
-        `--stream-name ${stream} --shard-to-split ${shardId}`,
-        `--new-starting-hash-key ${hashKey}`,
-      ],
+      [`--stream-name ${stream} --shard-to-split ${shardId}`, `--new-starting-hash-key ${hashKey}`],
     ],
   );
 }
@@ -246,10 +243,7 @@ function scaleSamples({ stream, shards }: Extract<Act, { kind: "scale" }>) {
     ],
     [
       "update-shard-count",
-      [
-        `--stream-name ${stream} --target-shard-count ${shards}`,
-        "--scaling-type UNIFORM_SCALING",
-      ],
+      [`--stream-name ${stream} --target-shard-count ${shards}`, "--scaling-type UNIFORM_SCALING"],
     ],
   );
 }

@@ -1,16 +1,32 @@
 /** The frame of the site: the rail of places, and the view, or why there is none. */
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
-import { EngineController } from "../controllers/engine-controller.ts";
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from "lit";
+import { EngineController, type OpenEngine } from "../controllers/engine-controller.ts";
+import { NavigationController } from "../controllers/navigation-controller.ts";
 import { ThemeController } from "../controllers/theme-controller.ts";
 import { UpdateController } from "../controllers/update-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
-import { iconShape } from "../kit/icons.ts";
+import { type IconName, iconShape } from "../kit/icons.ts";
+import { searchOf, settingsOf } from "../live/settings.ts";
+import { searchOfAddress } from "../places/address.ts";
 import "../kit/notice.ts";
 import "./edge-strip.ts";
 import "./live.ts";
 
+const STREAMS_LINK = `./${searchOfAddress({ place: "streams", view: "list" })}`;
+
 /** The application. */
 export class MillraceApp extends LitElement {
+  static override get properties(): PropertyDeclarations {
+    return { streamsPlace: { state: true } };
+  }
+
   static override readonly styles = [
     baseStyles,
     css`
@@ -79,7 +95,12 @@ export class MillraceApp extends LitElement {
         min-inline-size: 0;
       }
 
-      mill-live {
+      main:focus {
+        outline: none;
+      }
+
+      mill-live,
+      mill-streams {
         flex: 1;
       }
 
@@ -162,19 +183,37 @@ export class MillraceApp extends LitElement {
     `,
   ];
 
+  /** Whether the code of the Streams place has arrived, or why it has not. */
+  declare streamsPlace: "absent" | "loading" | "here" | Error;
+
+  readonly #navigation = new NavigationController(this, {
+    onMove: () => this.#moved(),
+    liveSearch: () =>
+      this.renderRoot.querySelector("mill-live")?.search ?? searchOf(settingsOf("")),
+  });
   readonly #engine = new EngineController(this);
   readonly #theme = new ThemeController(this);
   readonly #update = new UpdateController(this);
+
+  constructor() {
+    super();
+    this.streamsPlace = "absent";
+  }
+
+  protected override willUpdate(): void {
+    if (this.#navigation.address.place === "streams" && this.streamsPlace === "absent") {
+      this.streamsPlace = "loading";
+      void this.#loadStreams();
+    }
+  }
 
   override render(): TemplateResult {
     return html`<div class="frame">
         <nav aria-label="Places">
           <a class="skip" href="#main" @click=${this.#skip}>Skip to the content</a>
           <div class="brand">Millrace</div>
-          <a class="place" href="./" aria-current="page" @click=${this.#stay}>
-            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("wheel")}</svg>
-            Live
-          </a>
+          ${this.#place("live", "wheel", "Live", this.#navigation.liveLink)}
+          ${this.#place("streams", "streams", "Streams", STREAMS_LINK)}
           ${this.#themeButton()}
         </nav>
         <main id="main" tabindex="-1">${this.#view()}</main>
@@ -186,17 +225,13 @@ export class MillraceApp extends LitElement {
     const { state } = this.#engine;
     switch (state.phase) {
       case "open":
-        return html`<mill-live
-          .engine=${state.engine}
-          @mill-reopen=${() => this.#engine.reopen()}
-          @mill-start-over=${() => this.#engine.startOver()}
-        ></mill-live>`;
+        return this.#places(state.engine);
       case "opening":
         return html`<div class="alone"><p role="status">Opening the engine…</p></div>
           <mill-edge-strip .online=${navigator.onLine}></mill-edge-strip>`;
       case "failed":
         return html`<div class="alone">
-            <h1>Live</h1>
+            <h1>Millrace</h1>
             <mill-notice
               heading="The engine could not be opened"
               .message=${state.error.message}
@@ -210,6 +245,59 @@ export class MillraceApp extends LitElement {
           </div>
           <mill-edge-strip .online=${navigator.onLine}></mill-edge-strip>`;
     }
+  }
+
+  /** Live stays, out of sight, while another place is shown: its records go on flowing. */
+  #places(engine: OpenEngine): TemplateResult {
+    const live = this.#navigation.address.place === "live";
+    return html`<mill-live
+        ?hidden=${!live}
+        .active=${live}
+        .engine=${engine}
+        @mill-reopen=${() => this.#engine.reopen()}
+        @mill-start-over=${() => this.#engine.startOver()}
+      ></mill-live>
+      ${live ? nothing : this.#streams(engine)}`;
+  }
+
+  #streams(engine: OpenEngine): TemplateResult {
+    if (this.streamsPlace === "here") {
+      return html`<mill-streams
+        .engine=${engine}
+        .address=${this.#navigation.address}
+        @mill-reopen=${() => this.#engine.reopen()}
+        @mill-start-over=${() => this.renderRoot.querySelector("mill-live")?.startOver()}
+      ></mill-streams>`;
+    }
+    if (!(this.streamsPlace instanceof Error)) {
+      return html`<div class="alone"><p role="status">Loading the streams…</p></div>`;
+    }
+    return html`<div class="alone">
+      <h1>Streams</h1>
+      <mill-notice
+        heading="This part of the site could not be loaded"
+        .message=${this.streamsPlace.message}
+        .code=${this.streamsPlace.name}
+        advice="Reload the page; if it stays, the site's files are not all being served."
+      ></mill-notice>
+    </div>`;
+  }
+
+  async #loadStreams(): Promise<void> {
+    try {
+      await import("./streams/place.ts");
+      this.streamsPlace = "here";
+    } catch (error) {
+      this.streamsPlace = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  #place(place: "live" | "streams", icon: IconName, name: string, link: string): TemplateResult {
+    const here = this.#navigation.address.place === place;
+    return html`<a class="place" href=${link} aria-current=${here ? "page" : "false"}>
+      <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape(icon)}</svg>
+      ${name}
+    </a>`;
   }
 
   #themeButton(): TemplateResult {
@@ -239,9 +327,10 @@ export class MillraceApp extends LitElement {
     this.renderRoot.querySelector("main")?.focus();
   }
 
-  /** The place is here already; going there again would only reload the page. */
-  #stay(event: Event): void {
-    event.preventDefault();
+  /** Where another view is shown, keyboard and screen reader begin at its top. */
+  #moved(): void {
+    scrollTo({ top: 0 });
+    this.renderRoot.querySelector("main")?.focus({ preventScroll: true });
   }
 }
 

@@ -24,6 +24,11 @@ export const ringStyles = css`
     border-radius: 50%;
   }
 
+  /* Browsers outline drawings also where the keyboard came by script. */
+  svg:focus:not(:focus-visible) {
+    outline: none;
+  }
+
   .arc {
     cursor: pointer;
   }

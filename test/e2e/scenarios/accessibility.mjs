@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { assert, startServer, VIEWPORTS } from "../harness.mjs";
 import { click, expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
+import { fetched, find, inPlace, inRecords, inShards, inStream, press } from "../streams-page.mjs";
 
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
@@ -29,6 +30,13 @@ async function expectAccessible(page, where) {
   assert(violations.length === 0, `${where}: ${violations.join("\n")}`);
 }
 
+async function expectNoOverflow(page, where) {
+  const overflow = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  assert(overflow <= 0, `${where} is ${overflow} px wider than the window`);
+}
+
 async function lookAtPage(browser, theme, viewport) {
   const server = await startServer();
   try {
@@ -38,10 +46,7 @@ async function lookAtPage(browser, theme, viewport) {
     });
     await untilAcknowledged(page, 1000);
     await expectAccessible(page, "the page");
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    assert(overflow <= 0, `the page is ${overflow} px wider than the window`);
+    await expectNoOverflow(page, "the page");
     await click(page, "#show-code");
     await until("the drawer is open", () =>
       page.$("millrace-app >>> mill-live >>> mill-code-drawer >>> dialog[open]"),
@@ -50,6 +55,45 @@ async function lookAtPage(browser, theme, viewport) {
     const second = await browser.open(server.address, { theme, viewport });
     await until("the error is shown", () => second.page.$("millrace-app >>> mill-notice"));
     await expectAccessible(second.page, "the error");
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function lookAtStreams(browser, theme, viewport) {
+  const server = await startServer();
+  try {
+    const address = `${server.address}?place=streams`;
+    const { page, complaints } = await browser.open(address, { theme, viewport });
+    const list = (part) => inPlace(`mill-stream-list >>> ${part}`);
+    const look = async (where) => {
+      await expectAccessible(page, where);
+      await expectNoOverflow(page, where);
+    };
+    await find(page, list("mill-stream-table"));
+    await look("the list of streams");
+    await press(page, list("#create"));
+    await press(page, list("mill-create-stream >>> button[type=submit]"));
+    await find(page, list("mill-create-stream >>> mill-notice"));
+    await look("the dialog that creates a stream, with a refusal");
+    await page.keyboard.press("Escape");
+    await press(page, list("mill-stream-table >>> a.name"));
+    await press(page, inShards("mill-reshard-ring >>> #arc-1 text"));
+    await press(page, inShards("#split"));
+    await find(page, inShards("mill-split-form >>> mill-slider"));
+    await look("the shards, with a split");
+    await press(page, inShards("mill-split-form >>> button[type=submit]"));
+    await find(page, inShards("mill-reshard-ring >>> #arc-4"));
+    await press(page, inShards("#merge"));
+    await find(page, inShards("mill-merge-form >>> input"));
+    await look("the shards, with a merge and a lineage");
+    await press(page, inStream(".tabs a:nth-of-type(2)"));
+    await until("records are there", async () => (await fetched(page)) > 50);
+    await look("the records");
+    await press(page, inRecords("mill-record-list >>> [data-record]"));
+    await find(page, inRecords("mill-record-inspector >>> pre"));
+    await look("a record");
     await expectNoComplaints(page, complaints);
   } finally {
     await server.stop();
@@ -77,10 +121,16 @@ async function themeCanBeSwitched(browser) {
 }
 
 const looks = ["light", "dark"].flatMap((theme) =>
-  Object.entries(VIEWPORTS).map(([width, viewport]) => ({
-    name: `axe finds nothing, ${theme}, ${width}`,
-    run: (browser) => lookAtPage(browser, theme, viewport),
-  })),
+  Object.entries(VIEWPORTS).flatMap(([width, viewport]) => [
+    {
+      name: `axe finds nothing, ${theme}, ${width}`,
+      run: (browser) => lookAtPage(browser, theme, viewport),
+    },
+    {
+      name: `axe finds nothing in the streams, ${theme}, ${width}`,
+      run: (browser) => lookAtStreams(browser, theme, viewport),
+    },
+  ]),
 );
 
 /** Scenarios of accessibility. */

@@ -53,6 +53,7 @@ export class AccessControl {
    * @throws AccessDeniedError that names the principal, the action, the resource and the statement.
    */
   check(principal: string, operation: OperationName, resource: ProtectedResource): void {
+    if (principal === ROOT_PRINCIPAL && ROOT_ALWAYS_MAY.includes(operation)) return;
     const text = this.#documents.get<string>(policyKey(resource.key));
     const policy = text === undefined ? [] : this.#policyOf(resource, text);
     const { arn } = resource;
@@ -60,10 +61,7 @@ export class AccessControl {
       // What cannot be known counts against the caller, here and below.
       (one) => one.effect === "Deny" && applies(one, principal, operation, arn) !== false,
     );
-    if (
-      deny !== undefined &&
-      !(principal === ROOT_PRINCIPAL && ROOT_ALWAYS_MAY.includes(operation))
-    ) {
+    if (deny !== undefined) {
       throw denied(
         principal,
         operation,

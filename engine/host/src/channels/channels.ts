@@ -5,7 +5,7 @@
  * A channel is CREATING until `activeMs`, UPDATING until `updatedMs`, and DELETING until `deletedMs`;
  * from then on it is gone, even though its documents go only with the next change of channels.
  */
-import { ACCOUNT_ID, ResourceNotFoundError } from "../errors/index.ts";
+import { ACCOUNT_ID, ResourceInUseError, ResourceNotFoundError } from "../errors/index.ts";
 import type { ControlRecord, DocumentValue } from "../log/control-records.ts";
 import type { StructureOf } from "../model/shapes.ts";
 import { channelArn, streamArn } from "../streams/arns.ts";
@@ -48,6 +48,9 @@ export interface Channel {
   readonly document: ChannelDocument;
 }
 
+/** Channels of one account. */
+export const CHANNELS_MAX = 50;
+
 const PREFIX = "channel/";
 
 /** Key of a channel's document; what else is kept of the channel stands below it. */
@@ -85,6 +88,22 @@ export function allChannels(documents: Documents, nowMs: number): Channel[] {
 /** The channels that deliver from a stream, in the order of their names. */
 export function channelsOf(documents: Documents, streamUid: number, nowMs: number): Channel[] {
   return allChannels(documents, nowMs).filter(({ document }) => document.streamUid === streamUid);
+}
+
+/** Refuses what cannot be done to a stream that channels deliver from. @throws ResourceInUseError that names them. */
+export function requireNoChannels(
+  documents: Documents,
+  stream: { readonly uid: number; readonly name: string },
+  nowMs: number,
+): void {
+  const channels = channelsOf(documents, stream.uid, nowMs);
+  if (channels.length === 0) return;
+  const names = channels.map(({ name }) => name).join(", ");
+  throw new ResourceInUseError(
+    `Stream ${stream.name} under account ${ACCOUNT_ID} is the source of the channels ${names}. ` +
+      "Delete them first.",
+    { argument: "StreamName", value: stream.name },
+  );
 }
 
 /** AWS's answer to a channel that there is not. */
@@ -125,9 +144,12 @@ export function sweepingRecords(documents: Documents, nowMs: number): ControlRec
 }
 
 function statusOf(document: ChannelDocument, nowMs: number): ChannelStatus {
-  if (document.deletedMs !== undefined) return "DELETING";
-  if (nowMs < document.activeMs) return "CREATING";
-  return document.updatedMs !== undefined && nowMs < document.updatedMs ? "UPDATING" : "ACTIVE";
+  const { createdMs, activeMs, updatedMs = activeMs, deletedMs } = document;
+  if (deletedMs !== undefined) return "DELETING";
+  // Before its creation there is only a clock that was set back.
+  if (nowMs < createdMs) return "ACTIVE";
+  if (nowMs < activeMs) return "CREATING";
+  return nowMs < updatedMs ? "UPDATING" : "ACTIVE";
 }
 
 /** Names that have a document of their own, and not only documents below it. */

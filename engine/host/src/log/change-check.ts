@@ -18,14 +18,14 @@ const CHECKED: ReadonlySet<ControlRecord["kind"]> = new Set<ControlRecord["kind"
 /** Rejects a group's changes that cannot be applied after those before them, and leaves them out. */
 export function refuseContradictions(control: ControlState, group: FrameGroup): void {
   if (!group.changes.some(needsCheck)) return;
-  let trial = control;
+  const trial = control.fork();
   const refused = new Set<PendingChange>();
   for (const change of group.changes) {
-    const next = trial.copy();
+    const next = trial.fork();
     try {
       for (const record of change.records) next.apply(record);
       if (needsCheck(change)) checkRoom({ streams: next.streamCount, shards: next.shardCount });
-      trial = next;
+      trial.takeOver(next);
     } catch (error) {
       refused.add(change);
       change.reject(error instanceof Error ? error : new Error(String(error)));

@@ -1,6 +1,9 @@
 /**
  * Keeps the WAL short: seals the laggards, writes a snapshot of the control state and the producer
  * table, then deletes the frames that nothing depends on any more.
+ *
+ * The snapshot stands for all that was deleted. There are two of it, each in a frame of its own and whole
+ * by itself, so that one that can no longer be read costs nothing.
  */
 import { MillraceError } from "../errors/index.ts";
 import type { GroupCommit } from "./group-commit.ts";
@@ -8,10 +11,12 @@ import type { LogContext } from "./log-context.ts";
 import { encodeResults } from "./producer-table.ts";
 import type { Sealer } from "./sealer.ts";
 import { producerSection, snapshotSection } from "./sections.ts";
-import { decodeFrame, type SectionDraft } from "./wal-frame.ts";
+import { decodeFrame, frameLength, type SectionDraft } from "./wal-frame.ts";
 
 /** Age of the WAL in ms at which a checkpoint trims it even if it is short: 5 minutes. */
 const WAL_AGE_MAX_MS = 300_000;
+/** Snapshots that one checkpoint writes. */
+const COPIES = 2;
 
 /** Decides when a checkpoint is due and makes it. */
 export class Checkpointer {
@@ -22,6 +27,8 @@ export class Checkpointer {
   #lastMonotonicMs: number;
   /** Commits that the last checkpoint itself needed are no reason for the next one. */
   #commitsAtLast = 0;
+  /** Bytes of the snapshots that the last checkpoint wrote: none can make the WAL shorter by them. */
+  #snapshotBytes = 0;
 
   constructor(context: LogContext, commit: GroupCommit, sealer: Sealer) {
     this.#context = context;
@@ -34,7 +41,7 @@ export class Checkpointer {
   consider(): void {
     if (this.#running !== undefined || !this.#context.store.recoverable) return;
     const { wal, limits, clock } = this.#context;
-    const long = wal.byteLength > limits.walBytesMax;
+    const long = wal.trimmableBytes - this.#snapshotBytes > limits.walBytesMax;
     const old =
       clock.monotonicMs() - this.#lastMonotonicMs > WAL_AGE_MAX_MS &&
       this.#commit.commits > this.#commitsAtLast;
@@ -54,8 +61,7 @@ export class Checkpointer {
     // What was appended and not committed when the segments were rolled holds them back until it is.
     await this.#commit.change([]);
     await this.#sealer.drain(throughFrame);
-    const snapshotFrame = await this.#commit.change([], () => this.#snapshot());
-    await this.#verify(snapshotFrame);
+    await this.#writeSnapshots();
     const frameNumbers = wal.trimmable(throughFrame, ({ shardUid, ordinal }) => {
       const shard = this.#context.control.shard(shardUid);
       return shard === undefined || ordinal <= shard.sealedThrough;
@@ -64,7 +70,20 @@ export class Checkpointer {
     wal.remove(frameNumbers);
   }
 
-  /** The one frame that stands for all that is about to be deleted is read back first. */
+  async #writeSnapshots(): Promise<void> {
+    let byteLength = 0;
+    for (let copy = 0; copy < COPIES; copy++) {
+      const frameNumber = await this.#commit.change([], () => {
+        const sections = this.#snapshot();
+        byteLength += frameLength(sections);
+        return sections;
+      });
+      await this.#verify(frameNumber);
+    }
+    this.#snapshotBytes = byteLength;
+  }
+
+  /** What stands for all that is about to be deleted is read back first. */
   async #verify(frameNumber: number): Promise<void> {
     const { store, core } = this.#context;
     const stored = await store.readFrame(frameNumber);

@@ -70,6 +70,17 @@ export function upgradeStream(stream: StoredStream<StreamDefinition>): StreamDef
   return { ...FIRST_SETTINGS, nextShardIndex: stream.shards.length, ...stream };
 }
 
+/** The shards of each stream, by its uid. */
+export function shardsByStream(shards: readonly ShardState[]): Map<number, ShardState[]> {
+  const byStream = new Map<number, ShardState[]>();
+  for (const shard of shards) {
+    const others = byStream.get(shard.streamUid);
+    if (others === undefined) byStream.set(shard.streamUid, [shard]);
+    else others.push(shard);
+  }
+  return byStream;
+}
+
 /** Version 1 listed uids one by one, in any order. */
 function upgradeUids(stored: readonly (UidRange | number)[]): UidRange[] {
   const uids = new UidRanges(stored.filter((one) => typeof one !== "number"));
@@ -85,13 +96,15 @@ export function upgradeSnapshot(stored: StoredSnapshot): ControlSnapshot {
       { argument: "snapshot.version", value: stored.version, limit: SNAPSHOT_VERSION },
     );
   }
-  const shardsOf = (uid: number): ShardState[] =>
-    stored.shards.filter(({ streamUid }) => streamUid === uid);
+  const shardsOf = shardsByStream(stored.shards);
   return {
     ...stored,
     version: SNAPSHOT_VERSION,
     streams: stored.streams.map((stream) => {
-      const { shards: _, ...upgraded } = upgradeStream({ ...stream, shards: shardsOf(stream.uid) });
+      const { shards: _, ...upgraded } = upgradeStream({
+        ...stream,
+        shards: shardsOf.get(stream.uid) ?? [],
+      });
       return upgraded;
     }),
     deletedShards: upgradeUids(stored.deletedShards),

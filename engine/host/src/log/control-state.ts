@@ -19,10 +19,12 @@ import {
   type ControlSnapshot,
   type ShardState,
   type StoredSnapshot,
+  shardsByStream,
   upgradeSnapshot,
   upgradeStream,
 } from "./control-snapshot.ts";
 import { DocumentMap } from "./document-map.ts";
+import { LayeredMap } from "./layered-map.ts";
 import { ringProblem } from "./shard-ring.ts";
 import { UidRanges } from "./uid-ranges.ts";
 
@@ -30,14 +32,20 @@ export type { ControlSnapshot, ShardState } from "./control-snapshot.ts";
 
 type Reshard = Extract<ControlRecord, { kind: "stream-resharded" }>;
 
+/**
+ * Sequence index of a shard's first record. No record has 0, the index of the shard's own starting sequence
+ * number, so that reading after that number skips nothing.
+ */
+const FIRST_INDEX = 1;
+
 /** Streams, shards and documents as the committed control records describe them. */
 export class ControlState {
-  #streams = new Map<number, StreamDefinition>();
-  #shards = new Map<number, ShardState>();
-  #lastCreatedSeconds = new Map<string, number>();
+  #streams = LayeredMap.of<number, StreamDefinition>();
+  #shards = LayeredMap.of<number, ShardState>();
+  #lastCreatedSeconds = LayeredMap.of<string, number>();
   /** Shards of deleted streams and expired ones: a segment of theirs in the store is nobody's loss. */
   #deletedShards = new UidRanges();
-  #documents = new DocumentMap();
+  #documents = DocumentMap.of();
   #nextStreamUid = 1;
   #nextShardUid = 1;
 
@@ -106,17 +114,28 @@ export class ControlState {
     return this.#lastCreatedSeconds.get(name) ?? 0;
   }
 
-  /** A state of its own that is equal to this one. */
-  copy(): ControlState {
-    const copy = new ControlState();
-    copy.#streams = new Map(this.#streams);
-    copy.#shards = new Map(this.#shards);
-    copy.#lastCreatedSeconds = new Map(this.#lastCreatedSeconds);
-    copy.#deletedShards = new UidRanges(this.#deletedShards.ranges());
-    copy.#documents = new DocumentMap(this.#documents.entries());
-    copy.#nextStreamUid = this.#nextStreamUid;
-    copy.#nextShardUid = this.#nextShardUid;
-    return copy;
+  /** An equal state to try changes on, which leave this one as it is; for as long as this one does not change. */
+  fork(): ControlState {
+    const fork = new ControlState();
+    fork.#streams = this.#streams.above();
+    fork.#shards = this.#shards.above();
+    fork.#lastCreatedSeconds = this.#lastCreatedSeconds.above();
+    fork.#deletedShards = new UidRanges(this.#deletedShards.ranges());
+    fork.#documents = this.#documents.above();
+    fork.#nextStreamUid = this.#nextStreamUid;
+    fork.#nextShardUid = this.#nextShardUid;
+    return fork;
+  }
+
+  /** Takes over what a fork has changed; it must be one of this state, as it is now, and is of no use afterwards. */
+  takeOver(fork: ControlState): void {
+    fork.#streams.merge();
+    fork.#shards.merge();
+    fork.#lastCreatedSeconds.merge();
+    fork.#documents.merge();
+    this.#deletedShards = fork.#deletedShards;
+    this.#nextStreamUid = fork.#nextStreamUid;
+    this.#nextShardUid = fork.#nextShardUid;
   }
 
   /**
@@ -175,7 +194,7 @@ export class ControlState {
       version: 2,
       nextStreamUid: this.#nextStreamUid,
       nextShardUid: this.#nextShardUid,
-      lastCreatedSeconds: Object.fromEntries(this.#lastCreatedSeconds),
+      lastCreatedSeconds: Object.fromEntries(this.#lastCreatedSeconds.entries()),
       streams: [...this.#streams.values()].map(({ shards: _, ...stream }) => stream),
       deletedShards: this.#deletedShards.ranges(),
       shards: [...this.#shards.values()].map((shard) => ({
@@ -191,12 +210,13 @@ export class ControlState {
     const snapshot = upgradeSnapshot(stored);
     this.#deletedShards = new UidRanges(snapshot.deletedShards);
     this.reserve(snapshot.nextStreamUid - 1, snapshot.nextShardUid - 1);
-    this.#lastCreatedSeconds = new Map(Object.entries(snapshot.lastCreatedSeconds));
-    this.#documents = new DocumentMap(Object.entries(snapshot.documents));
-    this.#shards = new Map(snapshot.shards.map((shard) => [shard.uid, shard]));
-    this.#streams = new Map();
+    this.#lastCreatedSeconds = LayeredMap.of(Object.entries(snapshot.lastCreatedSeconds));
+    this.#documents = DocumentMap.of(Object.entries(snapshot.documents));
+    this.#shards = LayeredMap.of(snapshot.shards.map((shard) => [shard.uid, shard]));
+    this.#streams = LayeredMap.of();
+    const shardsOf = shardsByStream(snapshot.shards);
     for (const stream of snapshot.streams) {
-      const shards = snapshot.shards.filter((shard) => shard.streamUid === stream.uid);
+      const shards = shardsOf.get(stream.uid) ?? [];
       this.#streams.set(stream.uid, { ...stream, shards: byIndex(shards.map(definitionOf)) });
     }
   }
@@ -211,11 +231,11 @@ export class ControlState {
   }
 
   #deleteStream(streamUid: number): void {
+    const shards = this.#streams.get(streamUid)?.shards ?? [];
     this.#streams.delete(streamUid);
-    for (const shard of [...this.#shards.values()]) {
-      if (shard.streamUid !== streamUid) continue;
-      this.#shards.delete(shard.uid);
-      this.#deletedShards.add(shard.uid);
+    for (const { uid } of shards) {
+      this.#shards.delete(uid);
+      this.#deletedShards.add(uid);
     }
   }
 
@@ -275,7 +295,7 @@ export class ControlState {
       sealedThrough: 0,
       trimmedThrough: 0,
       trimmedBefore: 0,
-      nextIndexFloor: 0,
+      nextIndexFloor: FIRST_INDEX,
     });
     this.reserve(0, shard.uid);
     const last = this.lastCreatedSeconds(stream.name);

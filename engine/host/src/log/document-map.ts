@@ -1,14 +1,29 @@
 /** JSON values under string keys, and their keys by prefix. */
 import type { DocumentValue } from "./control-records.ts";
+import { LayeredMap } from "./layered-map.ts";
 
 /** The documents of a control state. */
 export class DocumentMap {
-  readonly #values: Map<string, DocumentValue>;
-  /** All keys in ascending order; made when somebody asks, as keys change less often than values. */
-  #sorted: readonly string[] | undefined;
+  readonly #values: LayeredMap<string, DocumentValue>;
+  /** All keys in ascending order; made when somebody asks for the first time, and kept up from then on. */
+  #sorted: string[] | undefined;
 
-  constructor(entries: Iterable<readonly [string, DocumentValue]> = []) {
-    this.#values = new Map(entries);
+  private constructor(values: LayeredMap<string, DocumentValue>) {
+    this.#values = values;
+  }
+
+  static of(entries: Iterable<readonly [string, DocumentValue]> = []): DocumentMap {
+    return new DocumentMap(LayeredMap.of(entries));
+  }
+
+  /** Equal documents, the changes of which leave these as they are. */
+  above(): DocumentMap {
+    return new DocumentMap(this.#values.above());
+  }
+
+  /** Makes the changes to the documents below, which must still be as they were and have sorted nothing. */
+  merge(): void {
+    this.#values.merge();
   }
 
   get(key: string): DocumentValue | undefined {
@@ -16,19 +31,22 @@ export class DocumentMap {
   }
 
   put(key: string, value: DocumentValue): void {
-    if (!this.#values.has(key)) this.#sorted = undefined;
+    if (this.#sorted !== undefined && !this.#values.has(key)) {
+      this.#sorted.splice(firstFrom(this.#sorted, key), 0, key);
+    }
     this.#values.set(key, value);
   }
 
   delete(key: string): void {
-    if (this.#values.delete(key)) this.#sorted = undefined;
+    if (!this.#values.delete(key) || this.#sorted === undefined) return;
+    this.#sorted.splice(firstFrom(this.#sorted, key), 1);
   }
 
   /** Keys that begin with a prefix, ascending by UTF-16 code units. */
   keys(prefix: string): string[] {
-    this.#sorted ??= [...this.#values.keys()].sort();
+    this.#sorted ??= Array.from(this.#values.entries(), ([key]) => key).sort();
     const keys: string[] = [];
-    for (let i = this.#firstFrom(this.#sorted, prefix); i < this.#sorted.length; i++) {
+    for (let i = firstFrom(this.#sorted, prefix); i < this.#sorted.length; i++) {
       const key = this.#sorted[i];
       if (key === undefined || !key.startsWith(prefix)) break;
       keys.push(key);
@@ -40,15 +58,16 @@ export class DocumentMap {
   entries(): IterableIterator<[string, DocumentValue]> {
     return this.#values.entries();
   }
+}
 
-  #firstFrom(sorted: readonly string[], key: string): number {
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((sorted[middle] ?? "") < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+/** Position of the first of sorted keys that is not below a key. */
+function firstFrom(sorted: readonly string[], key: string): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] ?? "") < key) low = middle + 1;
+    else high = middle;
   }
+  return low;
 }

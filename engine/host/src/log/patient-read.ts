@@ -9,31 +9,31 @@ import type { StoreGuard } from "./store-guard.ts";
 /** A value that cannot be read although the store can be reached. */
 export interface UnreadableValue {
   readonly unreadable: string;
+  /** What the store said when it was asked last. */
+  readonly cause: MillraceError;
 }
 
 /**
- * Reads a value; once more after opening the store anew when it fails.
+ * Reads a value, up to `attempts` times, opening the store anew after each that fails.
  * @throws MillraceError when the store itself is out of reach.
  */
 export async function patientRead(
   store: LogStore,
   guard: StoreGuard,
+  attempts: number,
   read: () => Promise<Uint8Array | undefined>,
 ): Promise<Uint8Array | undefined | UnreadableValue> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!isReadFailure(error)) throw error;
-  }
-  await guard.reopen();
-  try {
-    return await read();
-  } catch (error) {
-    if (!isReadFailure(error)) throw error;
-    await guard.reopen();
-    // The keys tell whether it is the store that fails, or this one value.
-    await store.lastFrameNumber();
-    return { unreadable: `the store cannot read it: ${error.message}` };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isReadFailure(error)) throw error;
+      await guard.reopen();
+      if (attempt < attempts) continue;
+      // The keys tell whether it is the store that fails, or this one value.
+      await store.lastFrameNumber();
+      return { unreadable: `the store cannot read it: ${error.message}`, cause: error };
+    }
   }
 }
 

@@ -204,7 +204,7 @@ export class Reader {
         createdSeconds: shard.createdSeconds,
         flags: walk.flags,
         nextIndex: walk.nextIndex,
-        behindMs: atEnd || walk.lastMs === 0 ? 0 : Math.max(0, clock.nowMs() - walk.lastMs),
+        behindMs: atEnd ? 0 : behindMs(walk, clock.nowMs()),
         recordCount: walk.recordCount,
         sources: walk.sources,
       },
@@ -231,6 +231,11 @@ export class Reader {
       ),
     };
   }
+}
+
+/** How old what a walk came to is, in whole ms; never 0, which says that there is nothing more. */
+function behindMs({ lastMs }: ShardWalk, nowMs: number): number {
+  return lastMs === 0 ? 1 : Math.max(1, Math.ceil(nowMs - lastMs));
 }
 
 /** One pass through the cached and salvaged records of one shard. */

@@ -14,6 +14,8 @@ import type { SalvagedSegment } from "./salvage.ts";
 
 /** Damaged segments whose rest is kept in memory; others are read again. */
 const SALVAGED_MAX = 8;
+/** Readings of a segment before it counts as damaged, for as long as nobody asks again. */
+const READ_ATTEMPTS = 2;
 
 /** Loads segments, each at most once at a time. */
 export class SegmentLoader {
@@ -44,7 +46,7 @@ export class SegmentLoader {
 
   async #load(slot: number, key: SegmentKey): Promise<void> {
     const { store, guard, core, slots } = this.#context;
-    const image = await patientRead(store, guard, () => store.readSegment(key));
+    const image = await patientRead(store, guard, READ_ATTEMPTS, () => store.readSegment(key));
     // The shard may have been deleted, and its slot given away, while the store was reading.
     if (slots.ofUid(key[0])?.slot !== slot) return;
     if (image === undefined || "unreadable" in image) {

@@ -20,6 +20,7 @@ export interface HeldSegment {
 export class WalLedger {
   #frames: LedgerFrame[] = [];
   #byteLength = 0;
+  #fenceBytes = 0;
   /** Hash of the newest frame. */
   previousHash = 0n;
 
@@ -37,10 +38,16 @@ export class WalLedger {
     return this.#byteLength;
   }
 
+  /** Bytes of all frames but fences, which are never trimmed. */
+  get trimmableBytes(): number {
+    return this.#byteLength - this.#fenceBytes;
+  }
+
   /** Notes a frame that is in the store, behind all others. */
   add(frame: LedgerFrame, hash: bigint): void {
     this.#frames.push(frame);
     this.#byteLength += frame.byteLength;
+    if (frame.fence) this.#fenceBytes += frame.byteLength;
     this.previousHash = hash;
   }
 

@@ -33,6 +33,12 @@ import type { StoreGuard } from "./store-guard.ts";
 import { type DamagedFrame, type DecodedFrame, decodeFrame, type Section } from "./wal-frame.ts";
 import type { WalLedger } from "./wal-ledger.ts";
 
+/**
+ * Readings of a frame before it counts as damaged: what it holds is lost to this leader then, and the
+ * next checkpoint deletes it.
+ */
+const READ_ATTEMPTS = 4;
+
 /** One reading of one WAL. */
 export class WalScan {
   readonly control = new ControlState();
@@ -44,6 +50,8 @@ export class WalScan {
   readonly #wal: WalLedger;
   readonly #recordFrames: number[] = [];
   readonly #gaps: number[] = [];
+  /** Frames that the store has and cannot read, and what it says. */
+  readonly #unreadable: { readonly frameNumber: number; readonly cause: MillraceError }[] = [];
   /** Control records since the newest snapshot that the state did not fit. */
   readonly #contradictions: { readonly where: string; readonly reason: string }[] = [];
   #firstFrame = 0;
@@ -86,22 +94,40 @@ export class WalScan {
     return { frameNumber: this.#readThrough + 1, previousHash: this.#wal.previousHash };
   }
 
-  /** Reads all frames that were not read yet. @throws UnsupportedFormatError for what this build cannot keep. */
+  /**
+   * Reads all frames that were not read yet.
+   * @throws UnsupportedFormatError for what this build cannot keep; the store's error when it cannot read
+   * what the state may stand on.
+   */
   async readOn(): Promise<void> {
     for (const frameNumber of await this.#store.frameNumbers()) {
       if (frameNumber <= this.#readThrough) continue;
       if (this.#firstFrame === 0) this.#firstFrame = frameNumber;
-      else if (frameNumber > this.#readThrough + 1) this.#gaps.push(this.#readThrough + 1);
+      if (frameNumber > this.#readThrough + 1) this.#gaps.push(this.#readThrough + 1);
       this.#readThrough = frameNumber;
       const frame = await this.#read(frameNumber);
       if ("damaged" in frame) this.#noteDamage(frameNumber, frame.damaged);
       else this.#apply(frame);
     }
     // Gaps before the newest snapshot are what its checkpoint trimmed.
-    for (const gap of this.#gaps.splice(0)) {
-      if (gap > this.#snapshotFrame) this.#noteLoss(`WAL frame ${gap}`, "it is missing");
+    const gaps = this.#gaps.splice(0).filter((gap) => gap > this.#snapshotFrame);
+    this.#refuseUnreadableBase(gaps.at(-1));
+    for (const gap of gaps) {
+      // A missing beginning is reported by itself.
+      if (gap > 1) this.#noteLoss(`WAL frame ${gap}`, "it is missing");
     }
     for (const { where, reason } of this.#contradictions.splice(0)) this.#noteLoss(where, reason);
+  }
+
+  /**
+   * Frames are missing that no snapshot stands for: they were trimmed, and a frame behind them that
+   * cannot be read may be the snapshot that they were trimmed for. What a later reading would bring back
+   * must not be given up, as it would be by leading without it.
+   */
+  #refuseUnreadableBase(gap: number | undefined): void {
+    if (gap === undefined) return;
+    const unread = this.#unreadable.find(({ frameNumber }) => frameNumber > gap);
+    if (unread !== undefined) throw unread.cause;
   }
 
   /** Reports a WAL whose beginning is gone: the oldest fence is never trimmed. */
@@ -111,16 +137,29 @@ export class WalScan {
     }
   }
 
-  /** Puts the records of segments that are not declared back into the core. @throws InvalidArgumentError when they do not fit. */
+  /**
+   * Puts the records of segments that are not declared back into the core.
+   * @throws InvalidArgumentError when they do not fit; the store's error when it no longer gives what it gave.
+   */
   async replayRecords(slots: ShardSlots): Promise<void> {
     for (const frameNumber of this.#recordFrames) {
       const frame = await this.#read(frameNumber);
-      if ("damaged" in frame) continue;
+      if ("damaged" in frame) {
+        this.#refuseForgotten(frameNumber, frame.damaged);
+        continue;
+      }
       for (const section of frame.sections) {
         if (section.type !== SECTION_RECORDS) continue;
         for (const run of readRuns(section)) this.#replay(run, slots, frameNumber);
       }
     }
+  }
+
+  /** A frame that verified in the first pass and does not in the second one. */
+  #refuseForgotten(frameNumber: number, reason: string): void {
+    const unread = this.#unreadable.find((one) => one.frameNumber === frameNumber);
+    if (unread !== undefined) throw unread.cause;
+    this.#noteLoss(`WAL frame ${frameNumber}`, reason);
   }
 
   #replay(run: StoredRun, slots: ShardSlots, frameNumber: number): void {
@@ -207,9 +246,12 @@ export class WalScan {
 
   async #read(frameNumber: number): Promise<DecodedFrame | DamagedFrame> {
     const read = (): Promise<Uint8Array | undefined> => this.#store.readFrame(frameNumber);
-    const bytes = await patientRead(this.#store, this.#guard, read);
+    const bytes = await patientRead(this.#store, this.#guard, READ_ATTEMPTS, read);
     if (bytes === undefined) return { damaged: "it is missing" };
-    if ("unreadable" in bytes) return { damaged: bytes.unreadable };
+    if ("unreadable" in bytes) {
+      this.#unreadable.push({ frameNumber, cause: bytes.cause });
+      return { damaged: bytes.unreadable };
+    }
     return decodeFrame(this.#core, bytes);
   }
 }

@@ -32,6 +32,8 @@ export interface PutFailure {
   readonly errorMessage: string;
   /** Milliseconds after which a retry makes sense. */
   readonly retryAfterMs: number;
+  /** The quota that refused it, as in "1 MiB per second"; absent when none did. */
+  readonly limit?: string;
 }
 
 /** What came of one record. */
@@ -51,23 +53,30 @@ const STREAM_LIMITS = new Map<number, string>([
   [STATUS_STREAM_BYTE_RATE, "bytes per second"],
 ]);
 
-/** Why a record was refused, in AWS's words followed by which limit that was. */
+/** The quota that refused a record. */
+function limitText(status: number, limitPerSecond: number): string {
+  const unit = STREAM_LIMITS.get(status);
+  if (unit !== undefined) return `${limitPerSecond.toLocaleString("en-US")} ${unit}`;
+  return LIMITS.get(status) ?? `status ${status}`;
+}
+
+/** Whose quota refused a record, in AWS's words, followed by which one, and by when there is room again. */
 function refusalText(
   status: number,
-  limitPerSecond: number,
-  shardId: string,
-  streamName: string,
+  limit: string,
+  { shardId, streamName, retryAfterMs }: Refusal,
 ): string {
-  if (status === STATUS_FAULT) return "injected fault";
-  const unit = STREAM_LIMITS.get(status);
-  if (unit === undefined) {
-    const limit = LIMITS.get(status) ?? `status ${status}`;
-    return ThroughputExceededError.text(shardId, streamName, limit);
-  }
-  return (
-    `Rate exceeded for stream ${streamName} under account ${ACCOUNT_ID}. ` +
-    `Limit: ${limitPerSecond.toLocaleString("en-US")} ${unit}.`
-  );
+  const text = STREAM_LIMITS.has(status)
+    ? `Rate exceeded for stream ${streamName} under account ${ACCOUNT_ID}. Limit: ${limit}.`
+    : ThroughputExceededError.text(shardId, streamName, limit);
+  return `${text} Retry after ${retryAfterMs} ms.`;
+}
+
+/** Where a record was refused. */
+interface Refusal {
+  readonly shardId: string;
+  readonly streamName: string;
+  readonly retryAfterMs: number;
 }
 
 /** One packed result. Rows are in the order of the batch's records. */
@@ -135,17 +144,18 @@ export class BatchResult {
       };
     }
     const limitPerSecond = Number(this.#view.getBigUint64(at + 8, true));
-    if (status === STATUS_FAULT && limitPerSecond === FAULT_INTERNAL_FAILURE) {
-      return {
-        errorCode: "InternalFailure",
-        errorMessage: refusalText(status, 0, shardId, this.#streamName),
-        retryAfterMs: 0,
-      };
+    if (status === STATUS_FAULT) {
+      const internal = limitPerSecond === FAULT_INTERNAL_FAILURE;
+      const errorCode = internal ? "InternalFailure" : "ProvisionedThroughputExceededException";
+      return { errorCode, errorMessage: "injected fault", retryAfterMs: 0 };
     }
+    const limit = limitText(status, limitPerSecond);
+    const refusal = { shardId, streamName: this.#streamName, retryAfterMs };
     return {
       errorCode: "ProvisionedThroughputExceededException",
-      errorMessage: refusalText(status, limitPerSecond, shardId, this.#streamName),
+      errorMessage: refusalText(status, limit, refusal),
       retryAfterMs,
+      limit,
     };
   }
 }

@@ -26,6 +26,12 @@ const SHARD_MEMBERS = ["ShardId", "ShardToSplit", "ShardToMerge", "AdjacentShard
 const ARN_MEMBERS = ["ConsumerARN", "ResourceARN", "ChannelARN", "StreamARN"];
 /** Longer texts are cut; characters. */
 const TEXT_MAX = 1024;
+/** Longest ARN that the model takes; characters. */
+const ARN_MAX = 2048;
+/** Levels of an input that are told; the model's have seven at most. */
+const LEVELS_MAX = 10;
+/** Stands for what lies deeper. */
+const DEEPER = "…";
 
 const NO_SHARDS: ReadonlySet<number> = new Set();
 const utf8 = new TextEncoder();
@@ -35,22 +41,30 @@ export function camelCase(member: string): string {
   return member.slice(0, 1).toLowerCase() + member.slice(1);
 }
 
-/** A value as the trail may show it. */
-export function describeValue(value: unknown): unknown {
-  if (typeof value === "string") return value.length <= TEXT_MAX ? value : value.slice(0, TEXT_MAX);
+/** A text as the trail may show it. */
+export function describeText(text: string): string {
+  return text.length <= TEXT_MAX ? text : text.slice(0, TEXT_MAX);
+}
+
+/** A value as the trail may show it. Calls that the model refuses bring any value. */
+export function describeValue(value: unknown, levels: number = LEVELS_MAX): unknown {
+  if (typeof value === "string") return describeText(value);
+  if (typeof value === "bigint") return String(value);
   if (value instanceof Uint8Array) return { bytes: value.byteLength };
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (Array.isArray(value)) return value.map(describeValue);
-  return isObject(value) ? describeMembers(value) : value;
+  if (!isObject(value)) return value;
+  if (levels === 0) return DEEPER;
+  if (Array.isArray(value)) return value.map((one) => describeValue(one, levels - 1));
+  return describeMembers(value, levels);
 }
 
 /** The members of an input as the trail may show them. */
-export function describeMembers(input: Facts): Facts {
+export function describeMembers(input: Facts, levels: number = LEVELS_MAX): Facts {
   const shown: Record<string, unknown> = {};
   for (const [member, value] of Object.entries(input)) {
     if (value === undefined) continue;
     const name = camelCase(member);
-    if (!CONTENTS.has(member)) shown[name] = describeValue(value);
+    if (!CONTENTS.has(member)) shown[name] = describeValue(value, levels - 1);
     else shown[`${name}Bytes`] = sizeOf(value);
   }
   return shown;
@@ -136,5 +150,5 @@ export function factsOfStream(
 export function describeResource(arn: string): Facts {
   const kind = parseArn(arn)?.kind;
   const type = kind === "consumer" ? "StreamConsumer" : kind === "channel" ? "Channel" : "Stream";
-  return { ARN: arn, accountId: ACCOUNT_ID, type: `AWS::Kinesis::${type}` };
+  return { ARN: arn.slice(0, ARN_MAX), accountId: ACCOUNT_ID, type: `AWS::Kinesis::${type}` };
 }

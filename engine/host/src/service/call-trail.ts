@@ -10,10 +10,12 @@ import type { CallFacts } from "./call-facts.ts";
 import { type OwnRecord, packOwn, refusedRows } from "./packed-batch.ts";
 import { type CallOutcome, trailEvent } from "./trail-event.ts";
 
-/** Events that wait at most; later ones are lost. */
-const QUEUE_MAX = 10_000;
+/** Events and bytes that wait at most: 16 MiB; later ones are lost. */
+const QUEUE_MAX = { events: 10_000, bytes: 16_777_216 } as const;
 /** Events and bytes of one batch: 1 MiB. */
 const BATCH_MAX = { events: 500, bytes: 1_048_576 } as const;
+/** What is the name of a stream; anything else that a call gives for one is no partition key either. */
+const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
 /** A refused event is tried again after this long at least, in ms. */
 const RETRY_MS_MIN = 10;
 
@@ -41,6 +43,8 @@ export class CallTrail {
   readonly #producerId: Uint8Array;
   #batchNumber = 0;
   #queue: WaitingEvent[] = [];
+  /** Bytes of the events in the queue. */
+  #queuedBytes = 0;
   #writing: Promise<void> | undefined;
   #cancelWait: (() => void) | undefined;
   #streamName: string | undefined;
@@ -78,17 +82,15 @@ export class CallTrail {
   note(facts: CallFacts, outcome: CallOutcome): void {
     const streamName = this.#streamName;
     if (streamName === undefined || readsTrail(facts, streamName)) return;
-    if (this.#queue.length >= QUEUE_MAX) {
-      this.#lose(1, `more than ${QUEUE_MAX} events wait to be written`);
+    if (this.#queue.length >= QUEUE_MAX.events || this.#queuedBytes >= QUEUE_MAX.bytes) {
+      const { events, bytes } = QUEUE_MAX;
+      this.#lose(1, `more than ${events} events or ${bytes} bytes of them wait to be written`);
       return;
     }
     const event = trailEvent(facts, outcome, this.#clock.nowMs(), this.#random);
-    const record = {
-      // What concerns one stream stays in order.
-      key: utf8.encode(facts.streamName ?? facts.operation),
-      data: utf8.encode(JSON.stringify(event)),
-    };
-    this.#queue.push({ streamName, record });
+    const data = utf8.encode(JSON.stringify(event));
+    this.#queue.push({ streamName, record: { key: keyOf(facts), data } });
+    this.#queuedBytes += data.byteLength;
     this.#pump();
   }
 
@@ -98,7 +100,7 @@ export class CallTrail {
       if (this.#cancelWait !== undefined) {
         this.#stopWaiting();
         this.#lose(this.#queue.length, this.#failure ?? "the engine is closing");
-        this.#queue = [];
+        this.#empty();
         return;
       }
       this.#pump();
@@ -109,10 +111,15 @@ export class CallTrail {
   /** Forgets what waits, and the stream. */
   clear(): void {
     this.#stopWaiting();
-    this.#queue = [];
+    this.#empty();
     this.#streamName = undefined;
     this.#failure = undefined;
     this.#lost = 0;
+  }
+
+  #empty(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
   }
 
   #pump(): void {
@@ -160,7 +167,9 @@ export class CallTrail {
       const fits = i === 0 || (i < BATCH_MAX.events && bytes <= BATCH_MAX.bytes);
       return !fits || event.streamName !== streamName;
     });
-    return this.#queue.splice(0, end < 0 ? this.#queue.length : end);
+    const taken = this.#queue.splice(0, end < 0 ? this.#queue.length : end);
+    this.#queuedBytes -= bytesOf(taken);
+    return taken;
   }
 
   /** Puts refused events back to the head of the queue and waits for the quota. */
@@ -168,7 +177,9 @@ export class CallTrail {
     const { rows, retryAfterMs } = refusedRows(result);
     if (rows.length === 0) return;
     this.#failure = `the stream's write quota refused ${rows.length} events; they are tried again`;
-    this.#queue.unshift(...rows.map((row) => events[row]).filter((event) => event !== undefined));
+    const refused = rows.map((row) => events[row]).filter((event) => event !== undefined);
+    this.#queue.unshift(...refused);
+    this.#queuedBytes += bytesOf(refused);
     this.#cancelWait = this.#clock.after(Math.max(RETRY_MS_MIN, retryAfterMs), () => {
       this.#cancelWait = undefined;
       this.#pump();
@@ -184,6 +195,16 @@ export class CallTrail {
     this.#lost += count;
     this.#failure = why;
   }
+}
+
+/** What concerns one stream stays in order. */
+function keyOf({ streamName, operation }: CallFacts): Uint8Array {
+  const named = streamName !== undefined && STREAM_NAME.test(streamName);
+  return utf8.encode(named ? streamName : operation);
+}
+
+function bytesOf(events: readonly WaitingEvent[]): number {
+  return events.reduce((sum, { record }) => sum + record.data.byteLength, 0);
 }
 
 /** Whether a call reads the trail itself: its event would be what the next read finds, without end. */

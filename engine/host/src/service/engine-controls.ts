@@ -1,13 +1,14 @@
 /** The control operations of an engine, over whichever life is the current one. */
 import { ROOT_PRINCIPAL } from "../access/principals.ts";
 import { InvalidArgumentError } from "../errors/index.ts";
+import type { StreamDefinition } from "../log/control-records.ts";
 import { isOperationName, type OperationName } from "../model/shapes.ts";
 import { validateInput } from "../model/validate.ts";
 import type { Clock } from "../platform/platform.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
 import { passTime } from "../platform/virtual-time.ts";
-import { parseArn, streamArn } from "../streams/arns.ts";
-import { streamPrefix } from "../streams/documents.ts";
+import { parseArn } from "../streams/arns.ts";
+import { findConsumer } from "../streams/consumers.ts";
 import { resolvePosition } from "../streams/positions.ts";
 import type { OpenedSubscription } from "../streams/subscriptions.ts";
 import { isControlOperation, unknownOperation } from "./api-dispatch.ts";
@@ -27,6 +28,8 @@ import type { LastingParts } from "./lasting-parts.ts";
 import { resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
 import type { Lives } from "./lives.ts";
 import type { Before } from "./operation-repeat.ts";
+import { streamResource } from "./operations/resources.ts";
+import { checkDeletable } from "./operations/streams.ts";
 import { streamMetrics } from "./stream-metrics.ts";
 import { checkName, checkStreamSpec, checkTimeSpan } from "./validate.ts";
 
@@ -110,8 +113,9 @@ export class EngineControls {
         this.#asApplication("DescribeStreamSummary", { StreamName: name }, async (life) => {
           checkName("name", name);
           const { catalogue } = life.context;
-          this.#checkOwnAccess(life, "DescribeStreamSummary", name);
-          return catalogue.describe(catalogue.get(name));
+          const stream = catalogue.get(name);
+          this.#checkOwnAccess(life, "DescribeStreamSummary", stream);
+          return catalogue.describe(stream);
         }),
       listStreams: () =>
         this.#asApplication("ListStreams", {}, async ({ context: { catalogue } }) =>
@@ -207,13 +211,16 @@ export class EngineControls {
     }
   }
 
-  /** Counts a subscription that was refused, when there is a stream that it can count for. */
+  /** Counts a subscription that was refused, when there is a consumer that it can count for. */
   async #countRefused(facts: CallFacts, error: unknown): Promise<void> {
     const name = consumerNameOf(facts);
-    const { lives, lasting } = this.#parts;
+    const { clock, lives, lasting } = this.#parts;
     const life = await lives.current().catch(() => undefined);
     const stream = life?.context.catalogue.find(facts.streamName ?? "");
-    if (name === undefined || stream === undefined) return;
+    if (name === undefined || life === undefined || stream === undefined) return;
+    // Names that callers make up would each have metrics of their own.
+    const consumer = findConsumer(life.context.documents, stream, name, clock.nowMs());
+    if (consumer === undefined) return;
     const rateExceeded = isEarly(error);
     lasting.metrics.recordSubscription(stream.uid, name, { succeeded: false, rateExceeded });
   }
@@ -252,18 +259,21 @@ export class EngineControls {
       const found = catalogue.find(name);
       if (again && existed === true && found === undefined) return null;
       existed ??= found !== undefined;
-      this.#checkOwnAccess(life, "DeleteStream", name);
-      await catalogue.delete(name);
+      await catalogue.delete(name, (stream) => {
+        this.#checkOwnAccess(life, "DeleteStream", stream);
+        // Consumers go with their stream; channels are resources of their own.
+        checkDeletable(life.context, stream, true);
+      });
       return null;
     });
   }
 
-  #checkOwnAccess({ context }: EngineLife, operation: OperationName, name: string): void {
-    const stream = context.catalogue.get(name);
-    context.access.check(ROOT_PRINCIPAL, operation, {
-      arn: streamArn(name),
-      key: streamPrefix(stream.uid),
-    });
+  #checkOwnAccess(
+    { context }: EngineLife,
+    operation: OperationName,
+    stream: StreamDefinition,
+  ): void {
+    context.access.check(ROOT_PRINCIPAL, operation, streamResource(stream));
   }
 
   async #setTrail(streamName: string | null): Promise<null> {

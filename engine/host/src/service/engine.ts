@@ -83,8 +83,8 @@ async function takeLock(platform: Platform, options: EngineOptions): Promise<Hel
   const lock = await platform.locks.tryAcquire(writerLockName(options.name));
   if (lock === undefined) {
     throw new EngineInUseError(
-      `another tab or worker holds the engine "${options.name}"; sharing one engine between tabs is ` +
-        "not supported yet: close the other one, or open under another name",
+      `another tab, worker or process holds the engine "${options.name}"; sharing one engine is not ` +
+        "supported yet: close the other one, or open under another name",
       { argument: "name", value: options.name, retryable: true },
     );
   }

@@ -41,6 +41,17 @@ interface Admission {
   readonly retryAfterMs: number;
 }
 
+/** A read that the log has answered. */
+interface DoneRead {
+  readonly request: ReadRequest;
+  /** As it was when the read began: what was taken is handed out, whoever took the subscription over since. */
+  readonly running: RunningSubscription | undefined;
+  readonly admission: Admission;
+  readonly outcome: ReadOutcome;
+  /** Monotonic time. */
+  readonly beganMs: number;
+}
+
 /** A promise that settles at the first of a commit, a timeout, an abort and the end of the subscription. */
 interface Pause {
   readonly over: Promise<void>;
@@ -87,11 +98,10 @@ export class ReadService {
         const outcome = await this.#log.read(admission.admitted, request);
         // The end of a closed shard is news that no reader should wait for.
         if (outcome.recordCount > 0 || outcome.ended.length > 0 || leftMs <= 0) {
-          return this.#answer(request, admission, outcome, beganMs);
+          return this.#answer({ request, running, admission, outcome, beganMs });
         }
         await pause.over;
-        if (request.subscriptionId !== undefined)
-          this.#subscriptions.verify(request.subscriptionId);
+        if (running !== undefined) this.#verify(request);
       } finally {
         pause.cancel();
       }
@@ -105,9 +115,9 @@ export class ReadService {
   /** Lets a read pass, by its subscription or by the stream's policy. */
   #authorise(request: ReadRequest): RunningSubscription | undefined {
     const { access, catalogue } = this.#context;
-    const { call = OWN_READ, iterator, subscriptionId, streamUid } = request;
-    if (subscriptionId !== undefined) {
-      const running = this.#subscriptions.verify(subscriptionId);
+    const { call = OWN_READ, iterator, streamUid } = request;
+    const running = this.#verify(request);
+    if (running !== undefined) {
       requireOwnShard(request, running);
       return running;
     }
@@ -120,6 +130,12 @@ export class ReadService {
       checkIterator(iterator, stream, shardIndex, this.#clock.nowMs());
     }
     return undefined;
+  }
+
+  /** The subscription that a read is made for, if it is made for one. @throws as `Subscriptions.verify`. */
+  #verify({ subscriptionId, call = OWN_READ }: ReadRequest): RunningSubscription | undefined {
+    if (subscriptionId === undefined) return undefined;
+    return this.#subscriptions.verify(subscriptionId, call.caller.principal);
   }
 
   #positions(request: ReadRequest): ReadPosition[] {
@@ -135,7 +151,7 @@ export class ReadService {
     });
   }
 
-  /** Takes a read call of every shard that has something to read. */
+  /** Takes a read call of every shard that is to be read. */
   #admit(request: ReadRequest, positions: readonly ReadPosition[]): Admission {
     if (!this.#quotas) return { admitted: positions, refused: [], retryAfterMs: 0 };
     const { core } = this.#log;
@@ -146,7 +162,9 @@ export class ReadService {
     let retryAfterMs = Number.POSITIVE_INFINITY;
     for (const position of positions) {
       const { slot } = position.shard;
-      const waiting = core.position(slot).durableIndex > position.nextIndex;
+      // Each GetRecords is a call; a read that waits is one when there is something to read.
+      const waiting =
+        request.iterator !== undefined || core.position(slot).durableIndex > position.nextIndex;
       const waitMs = !waiting
         ? 0
         : subscriptionId === undefined
@@ -190,18 +208,14 @@ export class ReadService {
     return { over, cancel };
   }
 
-  #answer(
-    request: ReadRequest,
-    admission: Admission,
-    outcome: ReadOutcome,
-    beganMs: number,
-  ): ArrayBuffer {
+  #answer(done: DoneRead): ArrayBuffer {
+    const { request, admission, outcome } = done;
     const [refused] = admission.refused;
     const throttled =
       refused !== undefined && outcome.recordCount === 0 && request.waitMs === 0
         ? throttledError(request, refused, admission.retryAfterMs)
         : undefined;
-    this.#measure(request, throttled === undefined ? [] : admission.refused, outcome, beganMs);
+    this.#measure(done, throttled === undefined ? [] : admission.refused);
     if (throttled !== undefined) throw throttled;
     this.#account(request, outcome);
     return outcome.slice;
@@ -213,25 +227,24 @@ export class ReadService {
       const outgoingBytes = byteLength - recordCount * FRAME_HEADER_BYTES;
       this.#counters.add(shard.uid, { outgoingRecords: recordCount, outgoingBytes });
       if (!this.#quotas) continue;
+      // What the engine writes around a record is none of the reader's.
       if (subscriptionId !== undefined) {
-        this.#subscriptions.charge(subscriptionId, byteLength, nowMs);
+        this.#subscriptions.charge(subscriptionId, outgoingBytes, nowMs);
       } else if (this.#log.slots.ofUid(shard.uid) !== undefined) {
-        this.#log.core.chargeRead(shard.slot, byteLength, nowMs);
+        this.#log.core.chargeRead(shard.slot, outgoingBytes, nowMs);
       }
     }
   }
 
   /** Counts what a read gave, or that the shards' quotas refused it. */
   #measure(
-    { streamUid, subscriptionId }: ReadRequest,
+    { request: { streamUid }, running, outcome, beganMs }: DoneRead,
     throttled: readonly ReadPosition[],
-    outcome: ReadOutcome,
-    beganMs: number,
   ): void {
     const { metrics } = this.#context;
     const parts = summarizeParts(outcome.slice);
-    if (subscriptionId !== undefined) {
-      const { consumerName } = this.#subscriptions.verify(subscriptionId);
+    if (running !== undefined) {
+      const { consumerName } = running;
       for (const { shardIndex, recordCount: records, payloadBytes: bytes, behindMs } of parts) {
         const millisBehindLatest = behindMs;
         const sample = { consumerName, shardIndex, records, bytes, millisBehindLatest };

@@ -4,13 +4,21 @@ import { ACCOUNT_ID, toMillraceError } from "../errors/index.ts";
 import type { OperationName } from "../model/shapes.ts";
 import type { Random } from "../platform/platform.ts";
 import { REGION } from "../streams/arns.ts";
-import { type CallFacts, camelCase, describeResource, type Facts } from "./call-facts.ts";
+import {
+  type CallFacts,
+  camelCase,
+  describeResource,
+  describeText,
+  type Facts,
+} from "./call-facts.ts";
 
 /** What came of a call: what was answered, or what was thrown. */
 export type CallOutcome = { readonly answer: unknown } | { readonly thrown: unknown };
 
 /** Version of the events' format. */
 const EVENT_VERSION = "1.0";
+/** Larger parameters and answers are left out of an event, as CloudTrail does; characters of JSON. */
+const ELEMENTS_MAX = 102_400;
 
 /** Operations on records, which CloudTrail calls data events. */
 const DATA_OPERATIONS: ReadonlySet<OperationName> = new Set<OperationName>([
@@ -49,6 +57,13 @@ export function randomId(random: Random): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** Members of an event, or how large they are when that is too much. */
+function limited(facts: Facts | null): Facts | null {
+  const originalSize = JSON.stringify(facts).length;
+  if (originalSize <= ELEMENTS_MAX) return facts;
+  return { omitted: true, originalSize, reason: "Value too large" };
+}
+
 function identityOf(principal: string): Facts {
   const type =
     principal === ROOT_PRINCIPAL ? "Root" : belongsToAccount(principal) ? "IAMUser" : "AssumedRole";
@@ -58,10 +73,10 @@ function identityOf(principal: string): Facts {
 function outcomeOf(operation: OperationName, outcome: CallOutcome): Facts {
   if ("answer" in outcome) {
     // As CloudTrail has it: what only reads has no response elements.
-    return { responseElements: isReadOnly(operation) ? null : identifiersOf(outcome.answer) };
+    return { responseElements: isReadOnly(operation) ? null : limited(identifiersOf(outcome.answer)) };
   }
   const { code, message } = toMillraceError(outcome.thrown);
-  return { responseElements: null, errorCode: code, errorMessage: message };
+  return { responseElements: null, errorCode: code, errorMessage: describeText(message) };
 }
 
 /** The event of one call. Times are ms since the Unix epoch. */
@@ -88,7 +103,7 @@ export function trailEvent(
     eventID: randomId(random),
     userIdentity: identityOf(caller.principal),
     resources: resources.map(describeResource),
-    requestParameters: facts.parameters(),
+    requestParameters: limited(facts.parameters()),
     ...outcomeOf(operation, outcome),
   };
 }

@@ -22,6 +22,8 @@ import { Transitions } from "./transitions.ts";
 
 /** Open shards of one engine. */
 export const OPEN_SHARDS_MAX = 500;
+/** How soon a deletion that could not be committed is tried again, in ms. */
+const DELETION_RETRY_MS = 1000;
 /** Streams that may be CREATING at once when rates of control operations are enforced. */
 const CREATING_MAX = 5;
 
@@ -60,7 +62,7 @@ export class Catalogue {
     for (const stream of this.list()) {
       if (this.status(stream) !== "DELETING") continue;
       if (this.transitions.leftMs(stream.uid) === 0) await this.#remove(stream.uid);
-      else this.#removeLater(stream.uid);
+      else this.#removeLater(stream.uid, this.transitions.leftMs(stream.uid));
     }
   }
 
@@ -207,7 +209,7 @@ export class Catalogue {
         await this.#log.change(this.#removing(stream.uid));
       } else if (this.status(stream) !== "DELETING") {
         await this.#log.change(records);
-        this.#removeLater(stream.uid);
+        this.#removeLater(stream.uid, this.transitions.leftMs(stream.uid));
       }
     });
   }
@@ -220,12 +222,14 @@ export class Catalogue {
     ];
   }
 
-  #removeLater(streamUid: number): void {
-    const cancel = this.#clock.after(this.transitions.leftMs(streamUid), () => {
+  #removeLater(streamUid: number, delayMs: number): void {
+    const cancel = this.#clock.after(delayMs, () => {
       this.#deletions.delete(streamUid);
-      // A log that takes no more changes ends this life; the next one takes the deletion up.
       this.#remove(streamUid).catch((error: unknown) => {
         if (!(error instanceof MillraceError)) throw error;
+        // A store that is full may not stay so. A log that takes no more changes ends this life, and
+        // the next one takes the deletion up.
+        if (this.#log.failure === undefined) this.#removeLater(streamUid, DELETION_RETRY_MS);
       });
     });
     this.#deletions.get(streamUid)?.();

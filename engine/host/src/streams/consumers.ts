@@ -55,11 +55,13 @@ export function findConsumer(
   if (document === undefined) return undefined;
   const { createdMs, activeMs, deletedMs } = document;
   if (deletedMs !== undefined && nowMs >= deletedMs) return undefined;
+  // Before its creation there is only a clock that was set back.
+  const creating = createdMs <= nowMs && nowMs < activeMs;
   return {
     name: consumerName,
     arn: consumerArn(stream.name, consumerName, Math.floor(createdMs / 1000)),
     key: `${key}/`,
-    status: deletedMs !== undefined ? "DELETING" : nowMs < activeMs ? "CREATING" : "ACTIVE",
+    status: deletedMs !== undefined ? "DELETING" : creating ? "CREATING" : "ACTIVE",
     createdMs,
   };
 }

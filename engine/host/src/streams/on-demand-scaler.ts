@@ -180,9 +180,10 @@ export class OnDemandScaler {
     this.#cancel = clock.after(waitMs, () => {
       this.#dueMs = Number.POSITIVE_INFINITY;
       this.#cancel = undefined;
-      // A log that takes no more changes ends this life; the next one measures anew.
       this.adjust().catch((error: unknown) => {
         if (!(error instanceof MillraceError)) throw error;
+        // A log that takes no more changes ends this life, and the next one measures anew.
+        if (this.#parts.log.failure === undefined) this.#wakeWithin(ADJUSTMENT_INTERVAL_MS);
       });
     });
   }

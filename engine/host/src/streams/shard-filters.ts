@@ -18,38 +18,32 @@ export function trimHorizonMs(stream: StreamDefinition, nowMs: number): number {
   return Math.max(stream.createdMs, nowMs - stream.retentionHours * HOUR_MS);
 }
 
-/** Whether a filter chooses a shard of a stream. */
-export function chooses(
+/** The shards of a stream that a filter chooses, by index. */
+export function chosenShards(
+  { shards }: Pick<StreamDefinition, "shards">,
   filter: ShardFilter,
-  stream: StreamDefinition,
-  shard: ShardDefinition,
-): boolean {
+): readonly ShardDefinition[] {
   switch (filter.kind) {
     case "all":
-      return true;
+      return shards;
     case "open":
-      return isOpen(shard);
+      return shards.filter(isOpen);
     case "from":
-      return isOpen(shard) || (shard.closedMs ?? 0) >= filter.ms;
+      return shards.filter((shard) => isOpen(shard) || (shard.closedMs ?? 0) >= filter.ms);
     case "at":
-      return (
-        openedMs(stream, shard) <= filter.ms && (isOpen(shard) || closedAfter(shard, filter.ms))
-      );
+      return openAt(shards, filter.ms);
   }
 }
 
-function closedAfter(shard: ShardDefinition, ms: number): boolean {
-  return (shard.closedMs ?? 0) > ms;
-}
-
 /**
- * When a shard took over its hash keys: when its parents closed. Shards without parents were there from
- * the beginning, and those whose parents are expired opened before everything that can be asked about.
+ * The shards that were open at a time. A shard took over its hash keys when its parents closed; shards
+ * without parents were there from the beginning, and those whose parents are expired opened before
+ * everything that can be asked about.
  */
-function openedMs(stream: StreamDefinition, shard: ShardDefinition): number {
-  const parents = parentIndexesOf(shard);
-  const closings = stream.shards
-    .filter(({ shardIndex }) => parents.includes(shardIndex))
-    .map(({ closedMs }) => closedMs ?? 0);
-  return Math.max(Number.NEGATIVE_INFINITY, ...closings);
+function openAt(shards: readonly ShardDefinition[], ms: number): ShardDefinition[] {
+  const isTaken = (shard: ShardDefinition): boolean => isOpen(shard) || (shard.closedMs ?? 0) > ms;
+  const waiting = new Set(shards.filter(isTaken).map(({ shardIndex }) => shardIndex));
+  return shards.filter(
+    (shard) => isTaken(shard) && !parentIndexesOf(shard).some((parent) => waiting.has(parent)),
+  );
 }

@@ -165,15 +165,15 @@ export class Subscriptions {
   }
 
   /**
-   * A subscription that a read is made for; only whoever opened it may, when the reader is named.
+   * A subscription that a principal reads for; only whoever opened it may.
    *
    * @throws ResourceInUseError when another call took it over.
    * @throws ResourceNotFoundError when it was closed, its five minutes are over, or its consumer or
    * stream is gone; also when somebody else opened it.
    */
-  verify(id: number, principal?: string): RunningSubscription {
+  verify(id: number, principal: string): RunningSubscription {
     const known = this.#entries.get(id);
-    const entry = principal === undefined || known?.principal === principal ? known : undefined;
+    const entry = known?.principal === principal ? known : undefined;
     if (entry?.state === "taken-over") throw inUse(this.#arnOf(entry), entry.shardIndex);
     if (entry === undefined || entry.state === "closed") {
       throw new ResourceNotFoundError(`There is no subscription ${id}: it was closed or expired.`, {

@@ -34,13 +34,17 @@ export class Transitions {
   statusOf(streamUid: number): StreamStatus {
     const transition = this.#of(streamUid);
     if (transition === undefined) return "ACTIVE";
-    const over = this.#clock.nowMs() >= transition.untilMs;
+    const over = this.leftMs(streamUid) === 0;
     return over && transition.status !== "DELETING" ? "ACTIVE" : transition.status;
   }
 
-  /** Milliseconds until a stream's transition is over; 0 when it is, or when there is none. */
+  /**
+   * Milliseconds until a stream's transition is over; 0 when it is, or when there is none. One that
+   * would take longer than any does was left by a clock that has been set back: it is over.
+   */
   leftMs(streamUid: number): number {
-    return Math.max(0, (this.#of(streamUid)?.untilMs ?? 0) - this.#clock.nowMs());
+    const leftMs = (this.#of(streamUid)?.untilMs ?? 0) - this.#clock.nowMs();
+    return leftMs > this.durationMs ? 0 : Math.max(0, leftMs);
   }
 
   /** The records by which a stream takes a passing status; none when transitions are instant. */

@@ -90,7 +90,7 @@ function recordFor(state: ControlState, what: number, choice: number): ControlRe
 }
 
 describe("the control state", () => {
-  it("is the same after its records, after its snapshot as JSON, and in a copy", () => {
+  it("is the same after its records, after its snapshot as JSON, and in a fork", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), fc.nat(59), (steps, at) => {
         const state = new ControlState();
@@ -101,10 +101,10 @@ describe("the control state", () => {
           state.apply(record);
           other.apply(JSON.parse(JSON.stringify(record)) as ControlRecord);
           if (i === at) {
-            const copy = other.copy();
+            const fork = other.fork();
             const restored = new ControlState();
             restored.restore(JSON.parse(JSON.stringify(other.snapshot(() => 0))));
-            expect(copy.snapshot(() => 0)).toEqual(other.snapshot(() => 0));
+            expect(fork.snapshot(() => 0)).toEqual(other.snapshot(() => 0));
             other = restored;
           }
           for (const stream of state.streams()) expect(ringProblem(stream.shards)).toBeUndefined();

@@ -8,6 +8,7 @@ import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtua
 import { MemoryLogStore } from "../../src/storage/memory-store.ts";
 import { readSlice } from "../support/batches.ts";
 import { newCore, numberOf, someRecords, TestEngine } from "../support/engines.ts";
+import { TestLog } from "../support/logs.ts";
 
 const never = new AbortController().signal;
 const BUDGET = { memoryBudgetBytes: 16 * 1024 * 1024 };
@@ -88,6 +89,130 @@ describe("damage in the WAL", () => {
     const { numbers, losses } = await numbersAfterReopening(platform);
     expect(numbers).toEqual([...range(0, 10), ...range(20, 40)]);
     expect(losses).toEqual([`WAL frame ${frames[1]}`]);
+  });
+});
+
+/** Makes readings of frames fail, so many from the n-th on. */
+function failReadings(platform: VirtualPlatform, nth: number, count: number): void {
+  for (let i = 0; i < count; i++) {
+    platform.stores.faults.add({
+      kind: i % 2 === 0 ? "abort" : "unknown-not-written",
+      nth,
+      operations: ["readFrame"],
+    });
+  }
+}
+
+describe("a frame that the store does not give", () => {
+  it("is asked for again and again before it counts as damaged", async () => {
+    for (const failures of [1, 2, 3, 4]) {
+      const platform = virtualPlatform();
+      await writeBatches(platform, 3);
+      const machine = platform.restart();
+      failReadings(machine, 3, failures);
+      const engine = await TestEngine.open(machine, BUDGET);
+      const losses = await engine.service.call("dataLoss", {});
+      expect(losses).toMatchObject(failures < 4 ? [] : [{ kind: "wal-frame" }]);
+      expect(losses).toHaveLength(failures < 4 ? 0 : 1);
+      await engine.service.close();
+    }
+  });
+
+  it("fails the opening when it was given before, and the next one has its records", async () => {
+    const platform = virtualPlatform();
+    await writeBatches(platform, 3);
+    const machine = platform.restart();
+    const frames = (await storeOf(platform).frameNumbers()).length;
+    // All frames once, the new fence twice, and then those with records again.
+    failReadings(machine, frames + 3, 4);
+    await expect(TestEngine.open(machine, BUDGET)).rejects.toBeInstanceOf(MillraceError);
+    const { numbers, losses } = await numbersAfterReopening(machine);
+    expect(numbers).toEqual(range(0, 30));
+    expect(losses).toEqual([]);
+  });
+});
+
+describe("a snapshot", () => {
+  /** A stream with a policy, trimmed to the snapshots that stand for both. Returns their frames. */
+  async function trimmed(platform: VirtualPlatform): Promise<number[]> {
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 2);
+    await log.put(someRecords(20));
+    await log.log.change([{ kind: "document-put", key: "stream/1/policy", value: "all" }]);
+    await log.log.checkpoint();
+    await log.log.close();
+    const frames = await storeOf(platform).frameNumbers();
+    // The first fence; behind what was trimmed the declaration of the segments, and the two copies.
+    expect(frames).toHaveLength(5);
+    expect(frames[1]).toBeGreaterThan(4);
+    return frames.slice(-2);
+  }
+
+  async function checkWhole(platform: VirtualPlatform, losses: readonly string[]): Promise<void> {
+    const log = await TestLog.open(platform.restart());
+    expect(log.log.losses.map(({ where }) => where)).toEqual(losses);
+    const { records } = await log.readAll();
+    expect(records.map(numberOf).sort((a, b) => a - b)).toEqual(range(0, 20));
+    expect(log.log.control.document("stream/1/policy")).toBe("all");
+    await log.put(someRecords(3, 100, 500));
+    await log.log.close();
+  }
+
+  for (const copy of [0, 1]) {
+    it(`costs nothing when copy ${copy + 1} of it is damaged`, async () => {
+      const platform = virtualPlatform();
+      const frames = await trimmed(platform);
+      await rewriteFrame(platform, frames[copy] ?? 0, (bytes) => bytes.fill(0xee, 200, 210));
+      await checkWhole(platform, [`WAL frame ${frames[copy]}`]);
+    });
+
+    it(`costs nothing when the store does not give copy ${copy + 1} of it`, async () => {
+      const platform = virtualPlatform();
+      const frames = await trimmed(platform);
+      const machine = platform.restart();
+      failReadings(machine, 4 + copy, 4);
+      const log = await TestLog.open(machine);
+      expect(log.log.losses.map(({ where }) => where)).toEqual([`WAL frame ${frames[copy]}`]);
+      expect(log.stream().shards).toHaveLength(2);
+      await log.log.close();
+      await checkWhole(machine, []);
+    });
+  }
+
+  it("is not led without when the store gives no copy of it, and nothing is written then", async () => {
+    const platform = virtualPlatform();
+    await trimmed(platform);
+    const machine = platform.restart();
+    const before = await storeOf(machine).frameNumbers();
+    failReadings(machine, 4, 8);
+    await expect(TestLog.open(machine)).rejects.toMatchObject({ message: /readFrame/ });
+    expect(await storeOf(machine).frameNumbers()).toEqual(before);
+    await checkWhole(machine, []);
+  });
+
+  it("that is damaged in one copy and not given in the other is not led without either", async () => {
+    const platform = virtualPlatform();
+    const frames = await trimmed(platform);
+    await rewriteFrame(platform, frames[0] ?? 0, (bytes) => bytes.fill(0xee, 200, 210));
+    const machine = platform.restart();
+    failReadings(machine, 5, 4);
+    await expect(TestLog.open(machine)).rejects.toMatchObject({ message: /readFrame/ });
+    await checkWhole(machine, [`WAL frame ${frames[0]}`]);
+  });
+
+  it("of which both copies are damaged is a reported loss, and its segments are kept", async () => {
+    const platform = virtualPlatform();
+    const frames = await trimmed(platform);
+    const keys = await storeOf(platform).segmentKeys();
+    for (const frameNumber of frames) {
+      await rewriteFrame(platform, frameNumber, (bytes) => bytes.fill(0xee, 200, 210));
+    }
+    const log = await TestLog.open(platform.restart());
+    const where = log.log.losses.map((loss) => loss.where);
+    expect(where).toEqual(expect.arrayContaining(frames.map((one) => `WAL frame ${one}`)));
+    await log.log.checkpoint();
+    await log.log.close();
+    expect(await storeOf(platform).segmentKeys()).toEqual(keys);
   });
 });
 
@@ -198,18 +323,6 @@ describe("damage in segments", () => {
       }
       await engine.service.close();
     }
-  });
-
-  it("in a frame that cannot be read is reported like any other", async () => {
-    const platform = virtualPlatform();
-    await writeBatches(platform, 3);
-    const machine = platform.restart();
-    for (let i = 0; i < 2; i++) {
-      machine.stores.faults.add({ kind: "unknown-not-written", nth: 3, operations: ["readFrame"] });
-    }
-    const engine = await TestEngine.open(machine, BUDGET);
-    expect(await engine.service.call("dataLoss", {})).toMatchObject([{ kind: "wal-frame" }]);
-    await engine.service.close();
   });
 
   it("is reported when a declared segment is missing, and reads step over it", async () => {

@@ -35,12 +35,17 @@ describe("results of refused records", () => {
     assert.deepEqual(failure(one, 4_000), {
       errorCode: "ProvisionedThroughputExceededException",
       errorMessage:
-        "Rate exceeded for stream orders under account 000000000000. Limit: 4,000 records per second.",
+        "Rate exceeded for stream orders under account 000000000000. Limit: 4,000 records per second. " +
+        "Retry after 1 ms.",
       retryAfterMs: 1,
+      limit: "4,000 records per second",
     });
     const large = { key: "k", data: testBytes(5.5 * MIB) };
     append(one, [large, large], { nowMs: NOW_MS + 60_000 });
-    assert.match(failure(one, 1).errorMessage, /Limit: 4,194,304 bytes per second\.$/);
+    assert.match(
+      failure(one, 1).errorMessage,
+      /Limit: 4,194,304 bytes per second\. Retry after \d+ ms\.$/,
+    );
   });
 
   it("say that a fault was injected", async () => {

@@ -1,12 +1,13 @@
 /** SubscribeToShard as the engine carries it: admission, pushed reads, its own 2 MiB per second, its end. */
 import { describe, expect, it } from "vitest";
-import { ROOT_PRINCIPAL } from "../../src/access/principals.ts";
+import { pluginPrincipal, ROOT_PRINCIPAL } from "../../src/access/principals.ts";
+import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type {
   EngineOptions,
   StreamDescription,
   Subscription,
 } from "../../src/service/engine-service.ts";
-import { ApiEngine, turns } from "../support/api-calls.ts";
+import { ApiEngine, callOf, turns } from "../support/api-calls.ts";
 import { numberOf, someRecords } from "../support/engines.ts";
 import { failureOf } from "../support/failures.ts";
 
@@ -75,6 +76,50 @@ describe("a subscription", () => {
       const error = await failureOf(api.read(target, { shardIndex, subscriptionId: id }));
       expect(error).toMatchObject({ code: "InvalidArgumentException", argument: "subscriptionId" });
     }
+    await api.close();
+  });
+
+  it("is read by nobody but who opened it, also under a policy that allows more", async () => {
+    const subscriber = await open();
+    const { api, stream } = subscriber;
+    await api.put(stream, someRecords(2));
+    const { id, nextIndex } = await subscriber.subscribe();
+    const call = callOf("SubscribeToShard", pluginPrincipal("csv"));
+    const stolen = failureOf(api.read(stream, { nextIndex, subscriptionId: id, call }));
+    expect(await stolen).toMatchObject({
+      code: "ResourceNotFoundException",
+      argument: "subscriptionId",
+    });
+    expect((await subscriber.read({ id, nextIndex })).records).toHaveLength(2);
+    await api.close();
+  });
+
+  it("hands out what it had begun to read when it is taken over meanwhile", async () => {
+    const budget = { memoryBudgetBytes: 16 * 1024 * 1024 };
+    const platform = virtualPlatform();
+    const writer = await ApiEngine.open(budget, platform);
+    const written = await writer.engine.createStream();
+    for (let i = 0; i < 30; i++) await writer.put(written, someRecords(10, 10_000, i * 10));
+    await writer.close();
+    const machine = platform.restart();
+    const api = await ApiEngine.open(budget, machine);
+    const subscriber = new Subscriber(
+      api,
+      await api.service.call("describeStream", { name: written.name }),
+    );
+    const first = await subscriber.subscribe();
+    await machine.clock.advance(5000);
+    let release: () => void = () => undefined;
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    machine.stores.faults.add({ kind: "none", nth: 1, operations: ["readSegment"], until });
+    const reading = subscriber.read(first);
+    const second = await subscriber.subscribe();
+    release();
+    expect((await reading).records.length).toBeGreaterThan(0);
+    expect((await failureOf(subscriber.read(first))).code).toBe("ResourceInUseException");
+    expect((await subscriber.read(second)).records.length).toBeGreaterThan(0);
     await api.close();
   });
 

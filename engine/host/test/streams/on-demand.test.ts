@@ -135,6 +135,23 @@ class OnDemandLog {
   }
 }
 
+describe("an on-demand stream whose adjustment the store does not take", () => {
+  it("is adjusted a minute later, also when nothing is offered any more", async () => {
+    const engine = await OnDemandLog.withStream();
+    const { clock, stores } = engine.platform;
+    const expiryMs = clock.nowMs() + HOUR_MS + 30 * DAY_MS;
+    await engine.run(4_000, 61);
+    await clock.advance(MINUTE_MS);
+    assert.equal(engine.capacity, 8_000);
+    await engine.rest(expiryMs - clock.nowMs() - 1);
+    stores.faults.add({ kind: "full", nth: 1, operations: ["appendFrame"] });
+    await engine.rest(2);
+    assert.equal(engine.capacity, 8_000);
+    await engine.rest(MINUTE_MS);
+    assert.equal(engine.capacity, 4_000);
+  });
+});
+
 describe("an on-demand stream", () => {
   it("begins with 4 shards and is never throttled at exactly 4,000 records per second", async () => {
     const engine = await OnDemandLog.withStream();

@@ -42,7 +42,11 @@ function subscribe(
   });
 }
 
-function codeOfVerify(bench: ResourceBench, id: number, principal?: string): string {
+function codeOfVerify(
+  bench: ResourceBench,
+  id: number,
+  principal: string = ROOT_PRINCIPAL,
+): string {
   try {
     bench.subscriptions.verify(id, principal);
     return "none";
@@ -64,7 +68,7 @@ describe("subscriptions", () => {
         "under account 000000000000.",
     );
     expect(failure.retryAfterMs).toBe(1);
-    expect(bench.subscriptions.verify(first.id).remainingMs).toBe(300_000 - 4999);
+    expect(bench.subscriptions.verify(first.id, ROOT_PRINCIPAL).remainingMs).toBe(300_000 - 4999);
     let ended = 0;
     bench.subscriptions.onEnd(first.id, () => ended++);
     const cancelled = bench.subscriptions.onEnd(first.id, () => ended++);
@@ -73,7 +77,7 @@ describe("subscriptions", () => {
     const second = await subscribe(bench);
     expect(ended).toBe(1);
     expect(codeOfVerify(bench, first.id)).toBe("ResourceInUseException");
-    expect(bench.subscriptions.verify(second.id)).toEqual({
+    expect(bench.subscriptions.verify(second.id, ROOT_PRINCIPAL)).toEqual({
       streamUid: bench.context.catalogue.get("clicks").uid,
       shardIndex: 0,
       consumerName: "a",

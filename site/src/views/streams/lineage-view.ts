@@ -115,8 +115,10 @@ export class MillLineage extends LitElement {
         margin-block-start: calc(var(--unit) * 4);
       }
 
+      th.words,
       td.words {
         font-family: var(--face);
+        text-align: start;
       }
 
       a {
@@ -238,8 +240,8 @@ export class MillLineage extends LitElement {
         <thead>
           <tr>
             <th scope="col">Shard</th>
-            <th scope="col">State</th>
-            <th scope="col">Origin</th>
+            <th scope="col" class="words">State</th>
+            <th scope="col" class="words">Origin</th>
             <th scope="col">Opened</th>
             <th scope="col">Closed</th>
             <th scope="col">Hash keys</th>
@@ -263,7 +265,7 @@ export class MillLineage extends LitElement {
       <td>${formatMoment(startMs).slice(0, 19)}</td>
       <td>${endMs === undefined ? "–" : formatMoment(endMs).slice(0, 19)}</td>
       <td>${shortHashKey(shard.startingHashKey)} – ${shortHashKey(shard.endingHashKey)}</td>
-      <td class="words"><a href="./${link}" aria-label="Read shard ${shard.shardIndex}">Read</a></td>
+      <td><a href="./${link}" aria-label="Read shard ${shard.shardIndex}">Read</a></td>
     </tr>`;
   }
 }

@@ -5,6 +5,7 @@ import { css } from "lit";
 export const placeStyles = css`
   .page {
     display: grid;
+    grid-template-columns: minmax(0, 1fr);
     align-content: start;
     gap: calc(var(--unit) * 4);
     inline-size: 100%;

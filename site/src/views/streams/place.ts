@@ -120,7 +120,7 @@ export class MillStreams extends LitElement {
         .heading=${"Delete a stream"}
         .action=${"Delete the stream"}
         .streamName=${this.doomed}
-        .loss=${`The stream ${this.doomed} and all its records will be deleted from this device. There is no other copy.`}
+        .loss=${this.#loss()}
         @mill-confirmed=${this.#delete}
       ></mill-start-over>`;
   }
@@ -159,6 +159,13 @@ export class MillStreams extends LitElement {
         Open the engine again
       </button>
     </mill-notice>`;
+  }
+
+  #loss(): string {
+    const { doomed } = this;
+    const again =
+      doomed === this.engine?.stream.name ? " The Live place begins again with an empty one." : "";
+    return `The stream ${doomed} and all its records will be deleted from this device. There is no other copy.${again}`;
   }
 
   #showCode(event: CustomEvent<Act>): void {

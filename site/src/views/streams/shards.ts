@@ -47,6 +47,7 @@ export class MillShards extends LitElement {
     css`
       :host {
         display: grid;
+        grid-template-columns: minmax(0, 1fr);
         gap: calc(var(--unit) * 4);
       }
 
@@ -58,9 +59,15 @@ export class MillShards extends LitElement {
 
       .stack {
         display: grid;
-        grid-template-rows: auto 1fr;
+        grid-template-columns: minmax(0, 1fr);
+        align-content: start;
         gap: calc(var(--unit) * 4);
-        min-inline-size: 0;
+      }
+
+      .actions {
+        display: flex;
+        gap: calc(var(--unit) * 2);
+        margin-block-start: calc(var(--unit) * 3);
       }
 
       kbd {
@@ -162,7 +169,7 @@ export class MillShards extends LitElement {
         Select a shard on the ring, then split it where you like or merge it with a neighbour. A
         closed shard stays readable until its records expire.
       </p>
-      <p class="actions">
+      <div class="actions">
         <button type="button" id="split" aria-keyshortcuts="S" @click=${this.#beginSplit}>
           <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("split")}</svg>
           Split <kbd aria-hidden="true">S</kbd>
@@ -171,7 +178,7 @@ export class MillShards extends LitElement {
           <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("merge")}</svg>
           Merge <kbd aria-hidden="true">M</kbd>
         </button>
-      </p>`;
+      </div>`;
   }
 
   #form(openShards: readonly RingShard[]): TemplateResult | typeof nothing {
@@ -230,7 +237,8 @@ export class MillShards extends LitElement {
   #beginSplit(): void {
     const shard = this.#begin("split");
     if (shard === undefined) return;
-    if (!canSplit(shard)) this.hint = `Shard ${shard.shardIndex} owns too few hash keys to be split.`;
+    if (!canSplit(shard))
+      this.hint = `Shard ${shard.shardIndex} owns too few hash keys to be split.`;
     else this.cut = { shardIndex: shard.shardIndex, place: PLACES / 2 };
   }
 

@@ -90,7 +90,8 @@ export class MillSplitForm extends LitElement {
   #onKey(event: KeyboardEvent): void {
     if (event.key === "Escape") this.#cancel();
     // The slider's input is in a tree of its own, out of reach for the form's implicit submission.
-    const onSlider = event.target instanceof HTMLElement && event.target.localName === "mill-slider";
+    const onSlider =
+      event.target instanceof HTMLElement && event.target.localName === "mill-slider";
     if (event.key === "Enter" && onSlider) this.#split(event);
   }
 

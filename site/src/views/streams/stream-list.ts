@@ -3,7 +3,7 @@ import {
   css,
   html,
   LitElement,
-  nothing,
+  type nothing,
   type PropertyDeclarations,
   type TemplateResult,
 } from "lit";
@@ -88,7 +88,7 @@ export class MillStreamList extends LitElement {
           </button>
         </div>
       </header>
-      <mill-panel heading="Streams">${this.#body()}</mill-panel>
+      <mill-panel heading="In this engine">${this.#body()}</mill-panel>
       <mill-create-stream .millrace=${this.millrace}></mill-create-stream>
       <div class="visually-hidden" role="status">${this.summary}</div>
     </div>`;

@@ -4,9 +4,9 @@ import { css } from "lit";
 /** Rules of the view of one stream. */
 export const streamStyles = css`
   .facts {
-    display: grid;
-    grid-template-columns: repeat(auto-fill, minmax(132px, 1fr));
-    gap: calc(var(--unit) * 3) calc(var(--unit) * 4);
+    display: flex;
+    flex-wrap: wrap;
+    gap: calc(var(--unit) * 3) calc(var(--unit) * 10);
     padding: calc(var(--unit) * 3) calc(var(--unit) * 4);
     border: 1px solid var(--line);
     border-radius: var(--radius);
@@ -20,6 +20,7 @@ export const streamStyles = css`
 
   .facts dd {
     font-family: var(--face-mono);
+    font-size: var(--text);
     font-variant-numeric: tabular-nums;
   }
 
@@ -49,6 +50,8 @@ export const streamStyles = css`
 
   @media (max-width: 700px) {
     .facts {
+      display: grid;
+      gap: calc(var(--unit) * 2) calc(var(--unit) * 4);
       grid-template-columns: repeat(2, minmax(0, 1fr));
     }
   }

@@ -1,6 +1,5 @@
 /** One stream: what it is at a glance, its two views, and what can be done with it. */
 import {
-  css,
   html,
   LitElement,
   nothing,
@@ -24,8 +23,8 @@ import { formatMoment } from "../../records/times.ts";
 import { retentionText, StreamMeter, type StreamReading } from "../../streams/readings.ts";
 import { showCode } from "./act-events.ts";
 import { placeStyles } from "./place-styles.ts";
-import { statusLamp } from "./stream-table.ts";
 import { streamStyles } from "./stream-styles.ts";
+import { statusLamp } from "./stream-table.ts";
 import "../../kit/lamp.ts";
 import "../../kit/notice.ts";
 import "../../kit/reading.ts";
@@ -153,7 +152,7 @@ export class MillStream extends LitElement {
     return html`<dl class="facts">
       ${facts.map(
         ([term, value, title]) =>
-          html`<div title=${title || nothing}>
+          html`<div title=${title}>
             <dt>${term}</dt>
             <dd>${value}</dd>
           </div>`,
@@ -168,7 +167,7 @@ export class MillStream extends LitElement {
     const tab = (target: ShardsAddress | RecordsAddress, text: string): TemplateResult =>
       html`<a
         href="./${searchOfAddress(target)}"
-        aria-current=${target.view === view ? "page" : nothing}
+        aria-current=${target.view === view ? "page" : "false"}
         >${text}</a
       >`;
     return html`<nav class="tabs" aria-label="Views of the stream">

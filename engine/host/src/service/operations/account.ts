@@ -1,4 +1,5 @@
 /** The account: DescribeLimits, DescribeAccountSettings and UpdateAccountSettings. */
+import { allChannels, CHANNELS_MAX } from "../../channels/channels.ts";
 import type { OutputOf } from "../../model/shapes.ts";
 import {
   COMMITMENT_MS_MIN,
@@ -11,11 +12,6 @@ import { ON_DEMAND_STREAMS_MAX } from "../../streams/capacity.ts";
 import { OPEN_SHARDS_MAX } from "../../streams/catalogue.ts";
 import type { Operation, OperationContext } from "./operation.ts";
 
-/** Channels of one account. */
-const CHANNELS_MAX = 50;
-/** Documents of channels themselves, without those that belong to one. */
-const CHANNEL_KEY = /^channel\/[^/]+$/;
-
 /** Number of streams in mode ON_DEMAND. */
 export function onDemandStreams({ catalogue }: OperationContext): number {
   return catalogue.list().filter(({ mode }) => mode === "ON_DEMAND").length;
@@ -23,14 +19,14 @@ export function onDemandStreams({ catalogue }: OperationContext): number {
 
 /** DescribeLimits. */
 export const describeLimits: Operation<"DescribeLimits"> = (context, _input, { principal }) => {
-  const { access, catalogue, documents } = context;
+  const { access, catalogue, clock, documents } = context;
   access.checkAccount(principal, "DescribeLimits");
   return {
     ShardLimit: OPEN_SHARDS_MAX,
     OpenShardCount: catalogue.openShards,
     OnDemandStreamCount: onDemandStreams(context),
     OnDemandStreamCountLimit: ON_DEMAND_STREAMS_MAX,
-    ChannelCount: documents.keys("channel/").filter((key) => CHANNEL_KEY.test(key)).length,
+    ChannelCount: allChannels(documents, clock.nowMs()).length,
     ChannelCountLimit: CHANNELS_MAX,
   };
 };

@@ -1,4 +1,5 @@
 /** Capacity and how it is used: stream mode, warm throughput, record size and distribution. */
+import { requireNoChannels } from "../../channels/channels.ts";
 import {
   ACCOUNT_ID,
   InvalidArgumentError,
@@ -139,6 +140,8 @@ export const updateStreamMode: Operation<"UpdateStreamMode"> = async (context, i
       if (warmMibps === undefined) return [];
       return [...warming(context, stream, warmMibps, nowMs), ...updating];
     }
+    // Channels deliver from on-demand streams only.
+    if (mode === "PROVISIONED") requireNoChannels(documents, stream, nowMs);
     const counted = countedModeChange(context, stream, nowMs);
     if (mode === "PROVISIONED") {
       return [...becomingProvisioned(context, stream), counted, ...updating];

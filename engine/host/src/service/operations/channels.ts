@@ -2,6 +2,7 @@
 import { newConfiguration, updatedConfiguration } from "../../channels/channel-rules.ts";
 import {
   allChannels,
+  CHANNELS_MAX,
   type Channel,
   type ChannelDocument,
   channelKey,
@@ -30,9 +31,6 @@ import { locateStream } from "./located-stream.ts";
 import type { Operation, OperationContext, OperationTable } from "./operation.ts";
 import { pageOf, pageSize, readPageToken } from "./pages.ts";
 import { requireActiveResource } from "./resources.ts";
-
-/** Channels of one engine. */
-export const CHANNELS_MAX = 50;
 
 /** AWS's ids consist of these: 20 of them, a hyphen, and 3 more. */
 const ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
@@ -75,6 +73,7 @@ const describeChannel: Operation<"DescribeChannel"> = (context, input, { princip
 
 const updateChannel: Operation<"UpdateChannel"> = async (context, input, { principal }) => {
   const { access, catalogue, clock, documents, options } = context;
+  const transitionMs = options.transitionMs ?? 0;
   const { name } = channelOf(context, input);
   await catalogue.change(() => {
     const channel = channelOf(context, input);
@@ -89,8 +88,11 @@ const updateChannel: Operation<"UpdateChannel"> = async (context, input, { princ
       arn,
       key,
     });
-    const updatedMs = clock.nowMs() + (options.transitionMs ?? 0);
-    return [channelRecord(documents, name, { ...document, configuration, updatedMs })];
+    const { updatedMs: _, ...settled } = document;
+    const updated = { ...settled, configuration };
+    if (transitionMs === 0) return [channelRecord(documents, name, updated)];
+    const updatedMs = clock.nowMs() + transitionMs;
+    return [channelRecord(documents, name, { ...updated, updatedMs })];
   });
   return { ChannelDescription: describe(existing(context, name)) };
 };

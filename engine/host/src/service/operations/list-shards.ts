@@ -3,7 +3,7 @@ import { InvalidArgumentError, ResourceNotFoundError } from "../../errors/index.
 import type { StreamDefinition } from "../../log/control-records.ts";
 import { formatPageToken } from "../../model/page-token.ts";
 import type { InputOf } from "../../model/shapes.ts";
-import { chooses, type ShardFilter, trimHorizonMs } from "../../streams/shard-filters.ts";
+import { chosenShards, type ShardFilter, trimHorizonMs } from "../../streams/shard-filters.ts";
 import type { Caller } from "../engine-service.ts";
 import { locateStream } from "./located-stream.ts";
 import type { Operation, OperationContext } from "./operation.ts";
@@ -28,9 +28,7 @@ export const listShards: Operation<"ListShards"> = (context, input, caller) => {
     input.NextToken === undefined
       ? firstPage(context, input, caller)
       : followingPage(context, input, input.NextToken, caller);
-  const shards = stream.shards
-    .filter((shard) => shard.shardIndex > after && chooses(filter, stream, shard))
-    .sort((left, right) => left.shardIndex - right.shardIndex);
+  const shards = chosenShards(stream, filter).filter(({ shardIndex }) => shardIndex > after);
   const page = shards.slice(0, input.MaxResults ?? PAGE_SIZE);
   const last = page.at(-1);
   const output = { Shards: page.map(shardOutput) };

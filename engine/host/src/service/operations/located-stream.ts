@@ -3,7 +3,6 @@ import { ACCOUNT_ID, ValidationError } from "../../errors/index.ts";
 import type { StreamDefinition } from "../../log/control-records.ts";
 import type { OperationName } from "../../model/shapes.ts";
 import type { StreamReference } from "../../streams/catalogue.ts";
-import { streamPrefix } from "../../streams/documents.ts";
 import type { Caller } from "../engine-service.ts";
 import type { OperationContext } from "./operation.ts";
 import { streamResource } from "./resources.ts";
@@ -37,16 +36,6 @@ export function locateActiveStream(
   const stream = locateStream(context, reference, call);
   context.catalogue.requireActive(stream);
   return stream;
-}
-
-/** Lets a call pass that is about no stream that exists: only principals of the account may. @throws AccessDeniedError. */
-export function checkAccount(
-  context: OperationContext,
-  { operation, caller }: LocatingCall,
-  arn: string,
-): void {
-  // No stream has the uid 0, so that there is no policy under its prefix.
-  context.access.check(caller.principal, operation, { arn, key: streamPrefix(0) });
 }
 
 /** Refuses what only streams with provisioned shards can do. @throws ValidationError. */

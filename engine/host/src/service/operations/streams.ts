@@ -1,6 +1,6 @@
 /** CreateStream, DeleteStream, DescribeStream, DescribeStreamSummary, ListStreams. */
 
-import { channelsOf } from "../../channels/channels.ts";
+import { channelsOf, requireNoChannels } from "../../channels/channels.ts";
 import { ACCOUNT_ID, ResourceInUseError, ValidationError } from "../../errors/index.ts";
 import type { ControlRecord, StreamDefinition } from "../../log/control-records.ts";
 import { formatPageToken } from "../../model/page-token.ts";
@@ -15,10 +15,12 @@ import {
   describeWarmThroughput,
   puttingWarmThroughput,
 } from "../../streams/on-demand.ts";
+import { nameOf } from "../../streams/stream-reference.ts";
 import { taggingRecords } from "../../streams/tags.ts";
-import { checkAccount, locateStream } from "./located-stream.ts";
+import { locateStream } from "./located-stream.ts";
 import type { Operation, OperationContext, OperationTable } from "./operation.ts";
 import { pageOf, readPageToken } from "./pages.ts";
+import { streamResource } from "./resources.ts";
 import { requireShardIndex, shardOutput } from "./shard-outputs.ts";
 
 /** Retention and record size of a stream that is created without saying so. */
@@ -27,8 +29,8 @@ const RECORD_KIB_MAX = 1024;
 /** Streams, or shards, of one page when the call does not say. */
 const PAGE_SIZE = 100;
 
-const createStream: Operation<"CreateStream"> = async (context, input, caller) => {
-  checkAccount(context, { operation: "CreateStream", caller }, streamArn(input.StreamName));
+const createStream: Operation<"CreateStream"> = async (context, input, { principal }) => {
+  context.access.checkAccount(principal, "CreateStream");
   const spec = specOf(input);
   if (spec.warmMibps !== undefined) {
     const nowMs = context.clock.nowMs();
@@ -72,15 +74,20 @@ function belongings(
   return [...tags, puttingWarmThroughput(documents, stream, input.WarmThroughputMiBps)];
 }
 
-const deleteStream: Operation<"DeleteStream"> = async (context, input, caller) => {
-  const { name } = locateStream(context, input, { operation: "DeleteStream", caller });
-  await context.catalogue.delete(name, (stream) => {
+const deleteStream: Operation<"DeleteStream"> = async (context, input, { principal }) => {
+  const { access, catalogue } = context;
+  await catalogue.delete(nameOf(input), (stream) => {
+    access.check(principal, "DeleteStream", streamResource(stream));
     checkDeletable(context, stream, input.EnforceConsumerDeletion ?? false);
   });
   return undefined;
 };
 
-function checkDeletable(
+/**
+ * Refuses to delete a stream that something depends on: registered consumers, unless they are to go with
+ * it, and channels. @throws ResourceInUseError.
+ */
+export function checkDeletable(
   context: OperationContext,
   stream: StreamDefinition,
   enforced: boolean,
@@ -93,15 +100,7 @@ function checkDeletable(
       { argument: "EnforceConsumerDeletion", value: enforced },
     );
   }
-  const channels = channelsOf(context.documents, stream.uid, context.clock.nowMs());
-  if (channels.length > 0) {
-    const names = channels.map(({ name }) => name).join(", ");
-    throw new ResourceInUseError(
-      `Stream ${stream.name} under account ${ACCOUNT_ID} is the source of the channels ${names}. ` +
-        "Delete them first.",
-      { argument: "StreamName", value: stream.name },
-    );
-  }
+  requireNoChannels(context.documents, stream, context.clock.nowMs());
 }
 
 const describeStream: Operation<"DescribeStream"> = (context, input, caller) => {
@@ -168,9 +167,9 @@ const describeStreamSummary: Operation<"DescribeStreamSummary"> = (context, inpu
   };
 };
 
-const listStreams: Operation<"ListStreams"> = (context, input, caller) => {
-  checkAccount(context, { operation: "ListStreams", caller }, streamArn("*"));
-  const { clock, catalogue } = context;
+const listStreams: Operation<"ListStreams"> = (context, input, { principal }) => {
+  const { access, clock, catalogue } = context;
+  access.checkAccount(principal, "ListStreams");
   const nowMs = clock.nowMs();
   const after =
     input.NextToken === undefined

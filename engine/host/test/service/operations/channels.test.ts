@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { accessKeyPrincipal, framePrincipal } from "../../../src/access/principals.ts";
-import { findChannel } from "../../../src/channels/channels.ts";
+import { CHANNELS_MAX, findChannel } from "../../../src/channels/channels.ts";
 import { deliver } from "../../../src/channels/delivery.ts";
 import { NotSupportedError } from "../../../src/errors/index.ts";
 import type { InputOf } from "../../../src/model/shapes.ts";
-import { CHANNELS_MAX } from "../../../src/service/operations/channels.ts";
 import { channelArn, streamArn } from "../../../src/streams/arns.ts";
 import { failureOf } from "../../support/failures.ts";
 import { ResourceBench } from "../../support/resources.ts";
@@ -246,6 +245,21 @@ describe("channels", () => {
     expect(await bench.codeOf("CreateChannel", from("none"))).toBe("ResourceNotFoundException");
     expect(await bench.codeOf("CreateChannel", toBucket)).toBe("none");
     expect(await bench.codeOf("CreateChannel", toBucket)).toBe("ResourceInUseException");
+  });
+
+  it("are ACTIVE at once, whatever a clock that was set back says", async () => {
+    const bench = await withStream();
+    const status = async () =>
+      (await bench.call("DescribeChannel", { ChannelARN })).ChannelDescription.ChannelStatus;
+    const { clock } = bench.test.platform;
+    await bench.call("CreateChannel", toBucket);
+    clock.jumpWall(-3_600_000);
+    expect(await status()).toBe("ACTIVE");
+    clock.jumpWall(7_200_000);
+    const S3DestinationConfiguration = { DataFreshnessInSeconds: 600 };
+    await bench.call("UpdateChannel", { ChannelARN, S3DestinationConfiguration });
+    clock.jumpWall(-1_800_000);
+    expect(await status()).toBe("ACTIVE");
   });
 
   it("pass through CREATING, UPDATING and DELETING by the clock", async () => {

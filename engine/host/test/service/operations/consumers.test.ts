@@ -77,6 +77,16 @@ describe("consumers", () => {
     expect(await bench.call("ListStreamConsumers", { StreamARN })).toEqual({ Consumers: [] });
   });
 
+  it("are ACTIVE at once, whatever a clock that was set back says", async () => {
+    const bench = await withStream();
+    const { Consumer } = await register(bench);
+    bench.test.platform.clock.jumpWall(-3_600_000);
+    const { ConsumerDescription } = await bench.call("DescribeStreamConsumer", {
+      ConsumerARN: Consumer.ConsumerARN,
+    });
+    expect(ConsumerDescription.ConsumerStatus).toBe("ACTIVE");
+  });
+
   it("leave nothing behind for the next one of their name", async () => {
     for (const transitionMs of [0, 1000]) {
       const bench = await withStream({ transitionMs });

@@ -122,9 +122,21 @@ describe("a shard iterator", () => {
       streamUid: stream.uid,
       shardIndex: 0,
       createdSeconds: stream.shards[0]?.createdSeconds,
-      nextIndex: 0,
+      nextIndex: 1,
       issuedMs: test.platform.clock.nowMs(),
     });
+    await test.close();
+  });
+
+  it("skips nothing after the shard's own starting sequence number", async () => {
+    const test = await open();
+    await put(test, 1, 2);
+    const { Shards } = await test.invoke(table, "ListShards", { StreamName });
+    const StartingSequenceNumber = Shards?.[0]?.SequenceNumberRange.StartingSequenceNumber;
+    for (const type of ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"] as const) {
+      const input = { ShardId, ShardIteratorType: type, StartingSequenceNumber };
+      expect(await seek(test, input)).toEqual([1, 2]);
+    }
     await test.close();
   });
 
@@ -142,7 +154,7 @@ describe("a shard iterator", () => {
     for (const type of ["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"] as const) {
       const input = { ShardId, ShardIteratorType: type, StartingSequenceNumber };
       expect(await seek(test, input)).toEqual([]);
-      expect(parseIterator(await iteratorOf(test, input)).nextIndex).toBe(2);
+      expect(parseIterator(await iteratorOf(test, input)).nextIndex).toBe(3);
     }
     expect(await seek(test, { ShardId, ShardIteratorType: "TRIM_HORIZON" })).toEqual([1, 2]);
     expect(await seek(test, { ShardId, ShardIteratorType: "LATEST" })).toEqual([]);

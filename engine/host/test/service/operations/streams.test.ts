@@ -246,6 +246,34 @@ describe("a stream whose transitions take time", () => {
     await third.close();
   });
 
+  it("is what it became, whatever a clock that was set back says", async () => {
+    const test = await openContext({ transitionMs: 1000 });
+    await create(test, "clicks");
+    await test.advance(500);
+    test.platform.clock.jumpWall(-86_400_000);
+    expect((await describeOf(test, "clicks")).StreamStatus).toBe("ACTIVE");
+    await test.invoke(table, "DeleteStream", { StreamName: "clicks" });
+    test.platform.clock.jumpWall(-86_400_000);
+    expect((await describeOf(test, "clicks")).StreamStatus).toBe("DELETING");
+    await test.advance(1000);
+    expect((await failureOf(describeOf(test, "clicks"))).code).toBe("ResourceNotFoundException");
+    await test.close();
+  });
+
+  it("is deleted as soon as the store takes the deletion", async () => {
+    const test = await openContext({ transitionMs: 1000 });
+    await create(test, "clicks");
+    await test.advance(1000);
+    await test.invoke(table, "DeleteStream", { StreamName: "clicks" });
+    const { faults } = test.platform.stores;
+    for (let i = 0; i < 2; i++) faults.add({ kind: "full", nth: 1, operations: ["appendFrame"] });
+    await test.advance(2999);
+    expect((await describeOf(test, "clicks")).StreamStatus).toBe("DELETING");
+    await test.advance(1);
+    expect((await failureOf(describeOf(test, "clicks"))).code).toBe("ResourceNotFoundException");
+    await test.close();
+  });
+
   it("may be CREATING with four others when rates are enforced", async () => {
     const test = await openContext({ transitionMs: 1000, controlQuotas: true });
     for (const name of ["a", "b", "c", "d", "e"]) await create(test, name);
@@ -258,6 +286,25 @@ describe("a stream whose transitions take time", () => {
 });
 
 describe("DeleteStream", () => {
+  it("leaves nothing of the stream behind, and what belongs to others alone", async () => {
+    const test = await openContext();
+    const { documents, catalogue } = test.context;
+    // Of these two, the key of one begins with that of the other.
+    for (let i = 1; i <= 11; i++) await create(test, `stream${i}`);
+    const { uid } = catalogue.get("stream1");
+    const other = catalogue.get("stream11").uid;
+    const keys = ["tags", "metrics", "capacity", "consumer/app", "consumer/app/policy"];
+    await test.context.log.change(
+      [uid, other].flatMap((one) => keys.map((key) => documents.putting(`stream/${one}/${key}`, {}))),
+    );
+    const reference = { StreamName: "stream1", EnforceConsumerDeletion: true };
+    await test.invoke(table, "DeleteStream", reference);
+    expect(documents.keys("stream/")).toEqual(
+      keys.map((key) => `stream/${other}/${key}`).sort(),
+    );
+    await test.close();
+  });
+
   it("keeps a stream with consumers unless told otherwise", async () => {
     const test = await openContext();
     await create(test, "clicks");
