@@ -22,8 +22,13 @@ import { Millrace } from "./millrace.ts";
 export interface OpenOptions {
   /** Names the engine within the page's origin: 1 to 128 characters of a-z, A-Z, 0-9, _, . and -. */
   readonly name: string;
-  /** Where records are kept; "indexeddb" when absent. "memory" forgets all when it is closed. */
-  readonly storage?: "indexeddb" | "memory";
+  /**
+   * Where records are kept; "indexeddb" when absent. "memory" forgets all when it is closed, "file" is
+   * for Node and needs a directory.
+   */
+  readonly storage?: "indexeddb" | "memory" | "file";
+  /** Path of the directory that holds the files of storage "file"; made when it is not there. */
+  readonly directory?: string;
   /** The engine's worker: its URL, or a function that makes it. The package's own when absent. */
   readonly worker?: WorkerSource;
   /** URL of the core; a path in Node. The package's own when absent. */
@@ -47,6 +52,7 @@ const TRANSITION_MS_MAX = 60_000;
 const MEMBERS = [
   "name",
   "storage",
+  "directory",
   "worker",
   "wasm",
   "quotas",
@@ -75,6 +81,22 @@ function checkWasm(wasm: unknown): void {
   });
 }
 
+/** A directory goes with storage "file", and storage "file" with a directory. */
+function checkDirectory(storage: EngineOptions["storage"], directory: unknown): void {
+  const fits =
+    storage === "file"
+      ? typeof directory === "string" && directory !== ""
+      : directory === undefined;
+  if (fits) return;
+  const must =
+    storage === "file" ? "be the path of a directory" : 'be absent without storage "file"';
+  throw new InvalidArgumentError(`directory must ${must}, but it is ${show(directory)}`, {
+    argument: "directory",
+    value: show(directory),
+    limit: 'a path with storage "file"',
+  });
+}
+
 function checkOptions(options: OpenOptions): EngineOptions {
   checkMembers("options", options, MEMBERS);
   checkWorker(options.worker);
@@ -82,9 +104,11 @@ function checkOptions(options: OpenOptions): EngineOptions {
   checkSignal("signal", options.signal);
   const { storage = "indexeddb", quotas = "unlimited", memoryBudgetBytes = 256 * MIB } = options;
   const { time = "system", transitionMs = 0, controlQuotas = false } = options;
+  const kind = checkOneOf("storage", storage, ["indexeddb", "memory", "file"]);
+  checkDirectory(kind, options.directory);
   return {
     name: checkName("name", options.name),
-    storage: checkOneOf("storage", storage, ["indexeddb", "memory"]),
+    storage: kind,
     quotas: checkOneOf("quotas", quotas, ["unlimited", "aws"]),
     memoryBudgetBytes: checkInteger("memoryBudgetBytes", memoryBudgetBytes, 16 * MIB, 2048 * MIB),
     time: checkOneOf("time", time, ["system", "virtual"]),
@@ -94,10 +118,11 @@ function checkOptions(options: OpenOptions): EngineOptions {
 }
 
 async function openHere(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {
-  if (engine.storage !== "memory") {
-    throw new StorageUnavailableError(
-      `storage "${engine.storage}" needs a browser with workers; here only storage "memory" works`,
-      { argument: "storage", value: engine.storage, limit: '"memory"' },
+  if (engine.storage === "indexeddb") {
+    throw unavailable(
+      engine.storage,
+      'a browser with workers; here storage "memory" and "file" work',
+      '"memory" or "file"',
     );
   }
   // Bundlers for pages must not follow this import: pages have workers, and no files to read.
@@ -105,25 +130,43 @@ async function openHere(engine: EngineOptions, options: OpenOptions): Promise<En
   const local: typeof import("@millrace/engine/local") = await import(
     /* @vite-ignore */ /* webpackIgnore: true */ specifier
   );
-  return await local.openLocal({ ...engine, wasm: options.wasm, signal: options.signal });
+  const { directory, wasm, signal } = options;
+  return await local.openLocal({ ...engine, directory, wasm, signal });
+}
+
+async function openInWorker(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {
+  if (engine.storage === "file") {
+    throw unavailable(
+      engine.storage,
+      'Node; here storage "indexeddb" and "memory" work',
+      '"indexeddb" or "memory"',
+    );
+  }
+  const { worker, wasm, signal } = options;
+  return await openEngine({ ...engine, worker, wasm, signal });
+}
+
+function unavailable(storage: string, needs: string, limit: string): StorageUnavailableError {
+  return new StorageUnavailableError(`storage "${storage}" needs ${needs}`, {
+    argument: "storage",
+    value: storage,
+    limit,
+  });
 }
 
 /**
  * Opens an engine, recovering what its store holds.
  *
  * @throws InvalidArgumentError when an option is malformed or unknown.
- * @throws EngineInUseError when another tab or worker holds the engine.
+ * @throws EngineInUseError when another tab, worker or process holds the engine.
  * @throws StorageUnavailableError when there is no such storage here, as in some private modes.
  * @throws WorkerLoadError, WasmLoadError, VersionMismatchError when the engine's parts do not load.
  * @throws UnsupportedFormatError when a newer build wrote the store; DeadlineError; the signal's reason.
  */
 export async function open(options: OpenOptions): Promise<Millrace> {
   const engine = checkOptions(options);
-  const { worker, wasm, signal } = options;
-  signal?.throwIfAborted();
-  const client =
-    typeof Worker === "undefined"
-      ? await openHere(engine, options)
-      : await openEngine({ ...engine, worker, wasm, signal });
+  options.signal?.throwIfAborted();
+  const openIt = typeof Worker === "undefined" ? openHere : openInWorker;
+  const client = await openIt(engine, options);
   return new Millrace(client, engine.quotas === "aws");
 }

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import {
@@ -16,7 +18,7 @@ import {
   VERSION,
   WasmLoadError,
 } from "millrace";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { failureOf, openEngine } from "./support.ts";
 
 describe("open", () => {
@@ -38,6 +40,9 @@ describe("open", () => {
     ["a worker that is a number", { name: "x", worker: 5 }, "worker"],
     ["a core that is a number", { name: "x", wasm: 5 }, "wasm"],
     ["a signal that is none", { name: "x", signal: {} }, "signal"],
+    ["files without a directory", { name: "x", storage: "file" }, "directory"],
+    ["files in no directory", { name: "x", storage: "file", directory: "" }, "directory"],
+    ["a directory for memory", { name: "x", storage: "memory", directory: "." }, "directory"],
     ["an unknown option", { name: "x", memoryBudget: 5 }, "options.memoryBudget"],
   ])("refuses %s, naming the argument and the limit", async (_what, options, argument) => {
     const failure = await failureOf(open(options as OpenOptions));
@@ -52,6 +57,36 @@ describe("open", () => {
       expect(failure).toBeInstanceOf(StorageUnavailableError);
       expect(failure).toMatchObject({ argument: "storage", value: "indexeddb" });
     }
+  });
+
+  it("refuses files in a browser", async () => {
+    vi.stubGlobal("Worker", class {});
+    const failure = await failureOf(open({ name: "x", storage: "file", directory: "data" }));
+    vi.unstubAllGlobals();
+    expect(failure).toBeInstanceOf(StorageUnavailableError);
+    expect(failure).toMatchObject({ argument: "storage", value: "file" });
+  });
+
+  it("keeps records in files in Node, for one at a time", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "millrace-open-"));
+    const options = { name: "shop", storage: "file", directory } as const;
+    const first = await open(options);
+    const clicks = await first.streams.create("clicks");
+    await clicks.putRecord({ partitionKey: "k", data: "kept" });
+    expect(await first.storage()).toMatchObject({ kind: "file", durable: true });
+    const failure = await failureOf(open(options));
+    expect(failure).toMatchObject({ code: "EngineInUseException", argument: "name" });
+    expect(String(failure)).toContain("another tab, worker or process");
+    await first.close();
+    const second = await open(options);
+    const stream = await second.streams.get("clicks");
+    const texts: string[] = [];
+    for await (const record of stream.read({ from: "TRIM_HORIZON", until: "end" })) {
+      texts.push(record.text());
+    }
+    await second.close();
+    await rm(directory, { recursive: true });
+    expect(texts).toEqual(["kept"]);
   });
 
   it("ends with a WasmLoadError when the core is not there, or is no core", async () => {

@@ -110,9 +110,10 @@ async function reshard(stream: Stream, random: SeededRandom): Promise<void> {
   const at = random.below(openShards.length);
   const [one, next] = [openShards[at], openShards[at + 1]];
   const roll = random.below(10);
-  if (roll < 5 && one !== undefined && openShards.length < SHARDS_MAX) {
-    const start = BigInt(one.startingHashKey);
-    const width = BigInt(one.endingHashKey) - start;
+  const start = BigInt(one?.startingHashKey ?? 0);
+  const width = BigInt(one?.endingHashKey ?? 0) - start;
+  const divides = width > 1000n && openShards.length < SHARDS_MAX;
+  if (roll < 5 && one !== undefined && divides) {
     const middle = start + 2n + ((width - 4n) * BigInt(random.below(1000))) / 1000n;
     const children = await stream.split(
       one.shardId,

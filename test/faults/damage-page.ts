@@ -49,8 +49,8 @@ async function readBack(): Promise<DamageReport> {
     const numbers: number[] = [];
     let torn = 0;
     if (stream) {
-      const { read } = { read: await millrace.streams.get(STREAM) };
-      for await (const { data } of read.read({ from: "TRIM_HORIZON", until: "end" })) {
+      const records = await millrace.streams.get(STREAM);
+      for await (const { data } of records.read({ from: "TRIM_HORIZON", until: "end" })) {
         const number = numberOf(data);
         if (number === undefined) torn += 1;
         else numbers.push(number);

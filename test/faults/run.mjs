@@ -1,10 +1,11 @@
 /**
- * Faults that need a whole browser or process: `node test/faults/run.mjs [crash] [memory] [file]`. The
- * last line is `N passed, N failed`.
+ * Faults that need a whole browser or process: `node test/faults/run.mjs [crash] [damage] [memory]
+ * [file]`. The last line is `N passed, N failed`.
  */
 import { bundle } from "../harness/bundle.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 import { crashTests } from "./crash.mjs";
+import { damageTests } from "./damage.mjs";
 import { fileTests } from "./file.mjs";
 import { memoryTests } from "./memory.mjs";
 
@@ -35,6 +36,7 @@ class Suite {
 const WORKER = "engine/host/src/worker.ts";
 const SUITES = {
   crash: { tests: crashTests, entries: { page: "test/faults/crash-page.ts", worker: WORKER } },
+  damage: { tests: damageTests, entries: { page: "test/faults/damage-page.ts", worker: WORKER } },
   memory: { tests: memoryTests, entries: { page: "test/faults/memory-page.ts", worker: WORKER } },
   file: {
     tests: fileTests,

@@ -38,6 +38,7 @@ export {
   WorkerLoadError,
 } from "./errors/index.ts";
 export { systemClock } from "./platform/system-clock.ts";
+export { systemRandom } from "./platform/system-random.ts";
 export {
   BatchEncoder,
   type BatchSettings,

@@ -1,6 +1,6 @@
 /** GetRecords: one read of the engine from where the iterator says, and the iterator that goes on. */
 import { decodeSlice, type EngineClient, InternalFailureError } from "@millrace/engine";
-import { type OutputOf, parseIterator } from "@millrace/engine/model";
+import { formatIterator, type OutputOf, parseIterator } from "@millrace/engine/model";
 import type { FaceCall } from "./calls.ts";
 import { recordsOf } from "./record-shapes.ts";
 
@@ -33,10 +33,6 @@ export async function getRecords(
     const ChildShards = await client.call("childShards", { streamUid, shardIndex });
     return { Records, MillisBehindLatest, ChildShards };
   }
-  const place = { streamUid, shardIndex, createdSeconds, nextIndex: part.nextIndex };
-  return {
-    Records,
-    MillisBehindLatest,
-    NextShardIterator: await client.call("shardIterator", place),
-  };
+  const next = { ...iterator, nextIndex: part.nextIndex, issuedMs: batch.readMs };
+  return { Records, MillisBehindLatest, NextShardIterator: formatIterator(next) };
 }

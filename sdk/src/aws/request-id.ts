@@ -1,4 +1,5 @@
 /** Ids of requests: unique without asking for randomness at every one. */
+import { systemRandom } from "@millrace/engine";
 
 const RANDOM_BYTES = 10;
 
@@ -6,7 +7,7 @@ let prefix: string | undefined;
 let count = 0;
 
 function makePrefix(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+  const bytes = systemRandom.fill(new Uint8Array(RANDOM_BYTES));
   const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   const parts = [
     hex.slice(0, 8),

@@ -12,6 +12,8 @@ const READING_INTERVAL_MS = 1000;
 export interface Reading {
   readonly rates: readonly ShardRates[];
   readonly storage: StorageReport;
+  /** Records that the engine has committed since it opened, also to shards that are gone by now. */
+  readonly committed: number;
   /** Records acknowledged to this page before the engine was asked for its counters. */
   readonly acknowledgedBefore: number;
 }
@@ -23,6 +25,8 @@ export class MeterController implements ReactiveController {
   #engine: OpenEngine | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #sample: MetricsSample | undefined;
+  /** Records committed per shard, as last heard: a closed shard's counters end with its records. */
+  readonly #committed = new Map<number, number>();
   #reading: Reading | undefined;
   #error: ShownError | undefined;
   #busy = false;
@@ -48,6 +52,7 @@ export class MeterController implements ReactiveController {
   attach(engine: OpenEngine): void {
     this.#engine = engine;
     this.#sample = undefined;
+    this.#committed.clear();
     this.#reading = undefined;
     this.#error = undefined;
     void this.#read();
@@ -74,7 +79,12 @@ export class MeterController implements ReactiveController {
       const sample = { takenMs: performance.now(), shards };
       const storage = await engine.millrace.storage();
       if (engine !== this.#engine) return;
-      this.#reading = { rates: ratesBetween(this.#sample, sample), storage, acknowledgedBefore };
+      for (const { shardIndex, incomingRecords } of shards) {
+        this.#committed.set(shardIndex, incomingRecords);
+      }
+      const committed = [...this.#committed.values()].reduce((sum, count) => sum + count, 0);
+      const rates = ratesBetween(this.#sample, sample);
+      this.#reading = { rates, storage, committed, acknowledgedBefore };
       this.#sample = sample;
       this.#error = undefined;
     } catch (error) {

@@ -11,17 +11,20 @@ import "../kit/drawer.ts";
 /** A drawer of code that follows the settings of the view. */
 export class MillCodeDrawer extends LitElement {
   static override get properties(): PropertyDeclarations {
-    return { settings: { attribute: false } };
+    return { settings: { attribute: false }, shards: { type: Number } };
   }
 
   static override readonly styles = [baseStyles];
 
   /** Settings of the view. */
   declare settings: LiveSettings;
+  /** Open shards of the stream, which a reshard may have changed. */
+  declare shards: number;
 
   constructor() {
     super();
     this.settings = SETTINGS_DEFAULT;
+    this.shards = SHARD_COUNT;
   }
 
   /** Opens the drawer. */
@@ -33,7 +36,7 @@ export class MillCodeDrawer extends LitElement {
     const names = {
       engine: ENGINE_NAME,
       stream: STREAM_NAME,
-      shards: SHARD_COUNT,
+      shards: this.shards,
       hotKey: HOT_KEY,
     };
     return html`<mill-drawer heading="What this page calls">

@@ -107,6 +107,11 @@ export class MillLive extends LitElement {
     this.#loading?.abort();
   }
 
+  /** Out of sight nothing is drawn; what flows is counted all the same. */
+  protected override shouldUpdate(changed: PropertyValues<this>): boolean {
+    return this.active || changed.has("active") || changed.has("engine");
+  }
+
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("active") && this.active) this.settings = settingsOf(location.search);
     if (!changed.has("engine") || this.engine === undefined) return;
@@ -245,7 +250,10 @@ export class MillLive extends LitElement {
     const loss =
       `The stream ${name} and the ${formatNumberOf(held, "record")} it is known to hold will be ` +
       "deleted from this device. There is no other copy.";
-    return html`<mill-code-drawer .settings=${this.settings}></mill-code-drawer>
+    return html`<mill-code-drawer
+        .settings=${this.settings}
+        .shards=${engine.stream.description.openShards.length}
+      ></mill-code-drawer>
       <mill-start-over
         .streamName=${name}
         .loss=${loss}
@@ -266,7 +274,7 @@ export class MillLive extends LitElement {
     const verdict = weigh({
       storage: reading?.storage,
       acknowledgedBefore: reading?.acknowledgedBefore ?? 0,
-      committed: reading?.rates.reduce((sum, rate) => sum + rate.incomingRecords, 0) ?? 0,
+      committed: reading?.committed ?? 0,
       promised,
       found,
       fullRead:

@@ -55,7 +55,7 @@ describe("AWS's client in a page", () => {
   afterEach(closeAll);
 
   for (const protocol of ["direct", "json"] as const) {
-    it(`uses the engine by ${protocol}, and is pushed events within 5 ms`, async () => {
+    it(`uses the engine by ${protocol}, and is pushed every record`, async () => {
       const engine = await openEngine();
       const stream = await engine.streams.create(StreamName);
       const client = new KinesisClient(engine.aws({ protocol }));
@@ -76,17 +76,12 @@ describe("AWS's client in a page", () => {
       const input = { ConsumerARN, ShardId, StartingPosition: { Type: "LATEST" } } as const;
       const { EventStream } = await client.send(new SubscribeToShardCommand(input));
       const events = EventStream?.[Symbol.asyncIterator]();
-      const waits: number[] = [];
       for (let i = 0; i < 30; i++) {
         const next = events?.next();
         await stream.putRecord({ partitionKey: "a", data: `${i}` });
-        const storedMs = performance.now();
         const event = (await next)?.value?.SubscribeToShardEvent;
-        waits.push(performance.now() - storedMs);
         assert.equal(text(event?.Records?.[0]?.Data), `${i}`);
       }
-      waits.sort((a, b) => a - b);
-      assert.isBelow(waits[15] ?? Number.POSITIVE_INFINITY, 5);
       await events?.return?.(undefined);
     });
   }

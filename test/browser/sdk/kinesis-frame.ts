@@ -38,14 +38,11 @@ async function run(): Promise<Record<string, unknown>> {
   const input = { ConsumerARN, ShardId, StartingPosition };
   const { EventStream } = await client.send(new SubscribeToShardCommand(input));
   const events = EventStream?.[Symbol.asyncIterator]();
-  const waits: number[] = [];
   const pushed: string[] = [];
   for (let i = 0; i < 20; i++) {
     const next = events?.next();
-    const startMs = performance.now();
     await put(`${i}`);
     const event = (await next)?.value?.SubscribeToShardEvent;
-    waits.push(performance.now() - startMs);
     pushed.push(...(event?.Records ?? []).map(({ Data }: { Data?: Uint8Array }) => text(Data)));
   }
   await events?.return?.(undefined);
@@ -54,7 +51,6 @@ async function run(): Promise<Record<string, unknown>> {
     records: Records?.map(({ Data }) => text(Data)),
     notFound: failure instanceof ResourceNotFoundException,
     pushed,
-    medianMs: waits.sort((a, b) => a - b)[10],
   };
 }
 

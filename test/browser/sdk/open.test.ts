@@ -52,7 +52,7 @@ describe("opening an engine in a browser", () => {
     const first = await open({ name });
     const failure = await failureOf(open({ name }));
     assert.instanceOf(failure, EngineInUseError);
-    assert.match(failure.message, /sharing one engine between tabs is not supported yet/);
+    assert.match(failure.message, /sharing one engine is not supported yet/);
     assert.equal(failure.value, name);
     await first.streams.create("clicks");
     await first.close();

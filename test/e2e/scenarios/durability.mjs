@@ -86,7 +86,7 @@ async function secondTabIsTold(browser) {
       second.$eval(notice, (section) => section.textContent.replaceAll(/\s+/g, " ")),
     );
     assert(text.includes("EngineInUseException"), `the code is missing in: ${text}`);
-    assert(text.includes("another tab or worker holds the engine"), `the text is missing: ${text}`);
+    assert(text.includes("another tab, worker or process"), `the text is missing: ${text}`);
     assert(text.includes("Close the other tab"), `what to do is missing in: ${text}`);
     await first.close();
     const retry = await second.$("millrace-app >>> mill-notice button");

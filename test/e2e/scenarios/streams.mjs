@@ -146,6 +146,17 @@ async function refusedNamesAreExplained(browser) {
   });
 }
 
+async function unknownStreamIsExplained(browser) {
+  await served(browser, "?place=streams&stream=nowhere&tab=records", async (page) => {
+    const notice = await until("the engine says that there is none", () =>
+      textAt(page, inStream("mill-notice >>> section")),
+    );
+    assert(notice.includes("ResourceNotFoundException"), `the notice says ${notice}`);
+    await press(page, inStream("header a"));
+    await find(page, inPlace("mill-stream-list >>> mill-stream-table"));
+  });
+}
+
 async function deletedByTyping(browser) {
   await served(browser, "?place=streams", async (page) => {
     await createStream(page, "clicks");
@@ -216,6 +227,7 @@ export const streamsScenarios = [
   { name: "a shard is split by dragging, and merged at a border", run: splitByPointer },
   { name: "shards are scaled and retention is changed, or why not", run: settingsChange },
   { name: "a stream that cannot be created says why", run: refusedNamesAreExplained },
+  { name: "a link to a stream that there is not says so", run: unknownStreamIsExplained },
   { name: "a stream is deleted by typing its name", run: deletedByTyping },
   { name: "back and forward go through the places", run: historyGoesThroughPlaces },
   { name: "the Live stream is resharded, and its consumer follows", run: liveFollowsItsReshard },

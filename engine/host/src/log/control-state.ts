@@ -82,6 +82,11 @@ export class ControlState {
     return this.#documents.get(key);
   }
 
+  /** Characters that all documents take in a snapshot, about. */
+  get documentsSize(): number {
+    return this.#documents.size;
+  }
+
   /** Keys of documents that begin with a prefix, in ascending order. */
   documentKeys(prefix: string): string[] {
     return this.#documents.keys(prefix);

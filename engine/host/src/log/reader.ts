@@ -33,6 +33,12 @@ export interface ReadPosition {
   readonly nextIndex: number;
 }
 
+/** Where one read stands after some passes that found nothing, and what it met on the way. */
+interface ReachedPosition extends ReadPosition {
+  /** PART_* bits. */
+  readonly flags: number;
+}
+
 /** Limits of one read. */
 export interface ReadLimits {
   readonly recordsMax: number;
@@ -83,9 +89,10 @@ export class Reader {
    */
   async read(positions: readonly ReadPosition[], limits: ReadLimits): Promise<ReadOutcome> {
     const horizons: Horizons = new Map();
+    let reached: readonly ReachedPosition[] = positions.map((one) => ({ ...one, flags: 0 }));
     for (;;) {
       for (const { shard } of positions) this.#context.slots.requireHeld(shard);
-      const found = this.#pass(positions, limits, horizons);
+      const found = this.#pass(reached, limits, horizons);
       if (found.some((one) => one.expired)) {
         await this.#findHorizons(positions, found, horizons);
         continue;
@@ -93,6 +100,7 @@ export class Reader {
       const absent = found.filter((one) => one.absent !== undefined).slice(0, LOADS_MAX);
       const loads = absent.map((one) => this.#load(positions, one.absent));
       const parts = found.map((one) => one.part);
+      reached = reached.map((one) => advanced(one, parts));
       if (loads.length === 0 || parts.some((part) => part.recordCount > 0)) {
         // A failed load in the background shows when a read has to wait for it.
         for (const load of loads) load.catch(() => undefined);
@@ -161,7 +169,7 @@ export class Reader {
   }
 
   #pass(
-    positions: readonly ReadPosition[],
+    positions: readonly ReachedPosition[],
     limits: ReadLimits,
     horizons: ReadonlyMap<number, number>,
   ): Found[] {
@@ -182,12 +190,17 @@ export class Reader {
     });
   }
 
-  #ofShard({ shard, nextIndex }: ReadPosition, limits: ReadLimits, horizon?: number): Found {
+  #ofShard(
+    { shard, nextIndex, flags }: ReachedPosition,
+    limits: ReadLimits,
+    horizon?: number,
+  ): Found {
     const { core, control, clock } = this.#context;
     const state = control.shard(shard.uid);
     const trimmedBefore = state?.trimmedBefore ?? 0;
     const from = Math.max(nextIndex, trimmedBefore, horizon ?? 0);
     const walk = new ShardWalk(this.#context, this.#loader, shard, from);
+    walk.flags = flags;
     // A position at the trim horizon stands before everything that is left, whatever went before it.
     if (from > nextIndex && nextIndex !== trimmedBefore && nextIndex > 0)
       walk.flags |= PART_TRIMMED;
@@ -231,6 +244,17 @@ export class Reader {
       ),
     };
   }
+}
+
+/**
+ * A position after a pass that found nothing: what was passed over need not be looked at again, when it
+ * is many damaged segments in a row.
+ */
+function advanced(position: ReachedPosition, parts: readonly SlicePart[]): ReachedPosition {
+  const part = parts.find(({ shardIndex }) => shardIndex === position.shard.shardIndex);
+  if (part === undefined || part.recordCount > 0) return position;
+  const flags = part.flags & (PART_HOLE | PART_TRIMMED);
+  return { shard: position.shard, nextIndex: part.nextIndex, flags };
 }
 
 /** How old what a walk came to is, in whole ms; never 0, which says that there is nothing more. */

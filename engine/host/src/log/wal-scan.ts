@@ -13,7 +13,12 @@ import {
 } from "@millrace/core/layout";
 import { CoreMemoryError, DamagedSegmentError } from "../core/core-errors.ts";
 import type { ShardLogCore } from "../core/core-types.ts";
-import { InvalidArgumentError, MillraceError, UnsupportedFormatError } from "../errors/index.ts";
+import {
+  InvalidArgumentError,
+  MillraceError,
+  StoreFailedError,
+  UnsupportedFormatError,
+} from "../errors/index.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { ControlRecord } from "./control-records.ts";
 import { ControlState } from "./control-state.ts";
@@ -39,6 +44,11 @@ import type { WalLedger } from "./wal-ledger.ts";
  */
 const READ_ATTEMPTS = 4;
 
+interface UnreadableFrame {
+  readonly frameNumber: number;
+  readonly cause: MillraceError;
+}
+
 /** One reading of one WAL. */
 export class WalScan {
   readonly control = new ControlState();
@@ -51,7 +61,7 @@ export class WalScan {
   readonly #recordFrames: number[] = [];
   readonly #gaps: number[] = [];
   /** Frames that the store has and cannot read, and what it says. */
-  readonly #unreadable: { readonly frameNumber: number; readonly cause: MillraceError }[] = [];
+  readonly #unreadable: UnreadableFrame[] = [];
   /** Control records since the newest snapshot that the state did not fit. */
   readonly #contradictions: { readonly where: string; readonly reason: string }[] = [];
   #firstFrame = 0;
@@ -127,7 +137,7 @@ export class WalScan {
   #refuseUnreadableBase(gap: number | undefined): void {
     if (gap === undefined) return;
     const unread = this.#unreadable.find(({ frameNumber }) => frameNumber > gap);
-    if (unread !== undefined) throw unread.cause;
+    if (unread !== undefined) throw withheld(unread);
   }
 
   /** Reports a WAL whose beginning is gone: the oldest fence is never trimmed. */
@@ -158,7 +168,7 @@ export class WalScan {
   /** A frame that verified in the first pass and does not in the second one. */
   #refuseForgotten(frameNumber: number, reason: string): void {
     const unread = this.#unreadable.find((one) => one.frameNumber === frameNumber);
-    if (unread !== undefined) throw unread.cause;
+    if (unread !== undefined) throw withheld(unread);
     this.#noteLoss(`WAL frame ${frameNumber}`, reason);
   }
 
@@ -254,6 +264,14 @@ export class WalScan {
     }
     return decodeFrame(this.#core, bytes);
   }
+}
+
+/** Why the log is not led. What the next opening reads may be whole. */
+function withheld({ frameNumber, cause }: UnreadableFrame): StoreFailedError {
+  return new StoreFailedError(
+    `the store has WAL frame ${frameNumber} and does not give it (${cause.message}); the log is not opened without it`,
+    { argument: "frameNumber", value: frameNumber, cause },
+  );
 }
 
 function tooSmall(cause: CoreMemoryError): InvalidArgumentError {

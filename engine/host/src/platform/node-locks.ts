@@ -11,7 +11,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { FrameExistsError, StorageUnavailableError } from "../errors/store-errors.ts";
-import { addFiles, deleteFiles, makeDirectory } from "../storage/node-files.ts";
+import { addFiles, codeOf, deleteFiles, makeDirectory } from "../storage/node-files.ts";
 import type { HeldLock, Locks } from "./platform.ts";
 
 /** A process that is not mistaken for a later one of the same number, where the system tells. */
@@ -92,17 +92,26 @@ function held(path: string): HeldLock {
 }
 
 async function isHeld(path: string): Promise<boolean> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch {
-    return false;
-  }
-  const holder = parseHolder(text);
+  const text = await readIfThere(path);
+  const holder = text === undefined ? undefined : parseHolder(text);
   if (holder === undefined) return false;
   const now = await describeProcess(holder.pid);
   if (now === undefined) return false;
   return now.startTicks === holder.startTicks && now.boot === holder.boot;
+}
+
+/**
+ * A file's text; undefined when it is not there any more.
+ * @throws Error when it cannot be read: nobody can tell then who holds the lock.
+ */
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    // A process that ends while its files are read gives ESRCH.
+    if (["ENOENT", "ESRCH"].includes(codeOf(error))) return undefined;
+    throw error;
+  }
 }
 
 /** The holder that a lock file names; undefined when it is released. */
@@ -127,16 +136,15 @@ async function describeProcess(pid: number): Promise<Holder | undefined> {
     process.kill(pid, 0);
   } catch (error) {
     // A process of another user may not be signalled, but it is there.
-    const code = error instanceof Error && "code" in error ? error.code : "";
-    if (code !== "EPERM") return undefined;
+    if (codeOf(error) !== "EPERM") return undefined;
   }
-  const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  const status = (await readIfThere(`/proc/${pid}/stat`)) ?? "";
   // The second field, a name in parentheses, may hold blanks. The state is the first after it.
   const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
   // A zombie does nothing any more; it only waits for its parent to ask how it ended.
   if (fields[0] === "Z") return undefined;
   const startTicks = fields[19] ?? "";
-  const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+  const boot = (await readIfThere("/proc/sys/kernel/random/boot_id")) ?? "";
   return { pid, startTicks, boot: boot.trim() };
 }
 

@@ -28,7 +28,7 @@ function locateCore(wasm: string | URL | undefined): WasmLocation {
  * Opens an engine in a worker of its own.
  *
  * @throws WorkerLoadError, WasmLoadError, VersionMismatchError, DeadlineError when it cannot be started.
- * @throws EngineInUseError when another tab or worker holds the engine.
+ * @throws EngineInUseError when another tab, worker or process holds the engine.
  * @throws StorageUnavailableError, UnsupportedFormatError, InvalidArgumentError; the signal's reason.
  */
 export async function openEngine(options: OpenEngineOptions): Promise<EngineClient> {

@@ -45,6 +45,9 @@ export interface SlicePart extends BatchShard {
   readonly firstRecord: number;
 }
 
+/** Byte offset of the engine's time in a slice. */
+const SLICE_TIME = 24;
+
 function readIndex(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 4_294_967_296 + view.getUint32(at, true);
 }
@@ -126,6 +129,11 @@ export class RecordBatch implements Iterable<StreamRecord> {
   /** What the read says of each shard that it covers, also of those that gave no record. */
   get shards(): readonly BatchShard[] {
     return this.#parts;
+  }
+
+  /** When the engine made the slice, by its own clock, in ms since the Unix epoch. */
+  get readMs(): number {
+    return this.#view.getFloat64(SLICE_TIME, true);
   }
 
   /** Where the next read of each shard goes on. */

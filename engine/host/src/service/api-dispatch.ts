@@ -6,7 +6,7 @@ import {
   NotSupportedError,
 } from "../errors/index.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
-import { formatIterator, parseIterator } from "../model/iterator-token.ts";
+import { parseIterator } from "../model/iterator-token.ts";
 import type { InputOf, OperationName, OutputOf, StructureOf } from "../model/shapes.ts";
 import { validateInput } from "../model/validate.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
@@ -14,7 +14,6 @@ import { streamArn } from "../streams/arns.ts";
 import { streamPrefix } from "../streams/documents.ts";
 import { decimalHashKey } from "../streams/hash-ranges.ts";
 import { childrenOf, parentIndexesOf } from "../streams/lineage.ts";
-import type { ShardCursor } from "../streams/stream-types.ts";
 import type { Subscriptions } from "../streams/subscriptions.ts";
 import type { ApiCall, Caller, DataOperationName } from "./engine-service.ts";
 import { checkIterator } from "./iterator-check.ts";
@@ -125,11 +124,6 @@ export class ApiDispatch {
         EndingHashKey: decimalHashKey(child.endingHashKey),
       },
     }));
-  }
-
-  /** Iterator of a place in a shard, issued now. */
-  shardIterator(place: ShardCursor & { streamUid: number; createdSeconds: number }): string {
-    return formatIterator({ ...place, issuedMs: this.#context.clock.nowMs() });
   }
 
   #authorise(stream: StreamDefinition, operation: OperationName, caller: Caller): void {

@@ -100,8 +100,6 @@ export class EngineControls {
       },
       childShards: ({ streamUid, shardIndex }: { streamUid: number; shardIndex: number }) =>
         lives.attempt(async ({ api }) => api.childShards(streamUid, shardIndex)),
-      shardIterator: (place: Parameters<ControlOperations["shardIterator"]>[0]) =>
-        lives.attempt(async ({ api }) => api.shardIterator(place)),
     } satisfies Partial<Handlers>;
   }
 

@@ -54,6 +54,7 @@ export class EngineLife {
     this.puts = new PutService({ context: this.context, counters, scaler: this.#scaler });
     this.reads = new ReadService({ context: this.context, counters, subscriptions });
     subscriptions.follow(this.context);
+    counters.follow((shardUid) => log.control.shard(shardUid) !== undefined);
     metrics.follow((streamUid) => enabledShardMetrics(documents, streamUid));
   }
 

@@ -144,8 +144,6 @@ export interface ControlOperations {
   closeSubscription(argument: { id: number }): null;
   /** Children of a closed shard, as GetRecords and SubscribeToShard report them at its end. */
   childShards(argument: { streamUid: number; shardIndex: number }): StructureOf<"ChildShard">[];
-  /** Iterator of a place in a shard, issued now. */
-  shardIterator(argument: ShardCursor & { streamUid: number; createdSeconds: number }): string;
   /** Replaces the rules by which faults are injected. @throws InvalidArgumentError. */
   setFaults(argument: { rules: readonly FaultRule[] }): null;
   faults(argument: Record<string, never>): FaultRule[];

@@ -5,7 +5,7 @@ import type { CallTrail } from "./call-trail.ts";
 import type { EngineLife } from "./engine-life.ts";
 import type { ShardMetrics, StorageReport } from "./engine-service.ts";
 
-/** Counters of a stream's open shards. @throws ResourceNotFoundError. */
+/** Counters of a stream's shards, closed ones included. @throws ResourceNotFoundError. */
 export function shardMetrics(
   { context: { catalogue } }: EngineLife,
   counters: ShardCounters,

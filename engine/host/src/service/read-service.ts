@@ -78,7 +78,8 @@ export class ReadService {
 
   /**
    * @throws InvalidArgumentError, ResourceNotFoundError, AccessDeniedError, ExpiredIteratorError.
-   * @throws ThroughputExceededError when the shard's read quota is used up and the read does not wait.
+   * @throws ThroughputExceededError when the shard's read quota is used up and the read does not wait,
+   * or waited for its subscription's and was not long enough.
    * @throws ResourceInUseError when the subscription was taken over; EngineClosedError.
    */
   async read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {
@@ -209,10 +210,12 @@ export class ReadService {
   }
 
   #answer(done: DoneRead): ArrayBuffer {
-    const { request, admission, outcome } = done;
+    const { request, running, admission, outcome } = done;
     const [refused] = admission.refused;
+    // Over a subscription's one shard there is nothing else to tell; other reads wait and ask again.
+    const tells = request.waitMs === 0 || running !== undefined;
     const throttled =
-      refused !== undefined && outcome.recordCount === 0 && request.waitMs === 0
+      refused !== undefined && outcome.recordCount === 0 && tells
         ? throttledError(request, refused, admission.retryAfterMs)
         : undefined;
     this.#measure(done, throttled === undefined ? [] : admission.refused);

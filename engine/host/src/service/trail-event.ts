@@ -73,7 +73,9 @@ function identityOf(principal: string): Facts {
 function outcomeOf(operation: OperationName, outcome: CallOutcome): Facts {
   if ("answer" in outcome) {
     // As CloudTrail has it: what only reads has no response elements.
-    return { responseElements: isReadOnly(operation) ? null : limited(identifiersOf(outcome.answer)) };
+    return {
+      responseElements: isReadOnly(operation) ? null : limited(identifiersOf(outcome.answer)),
+    };
   }
   const { code, message } = toMillraceError(outcome.thrown);
   return { responseElements: null, errorCode: code, errorMessage: describeText(message) };

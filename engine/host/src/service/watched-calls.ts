@@ -22,6 +22,8 @@ import {
 } from "./packed-batch.ts";
 import { readBatchHeader } from "./put-service.ts";
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** The parts that watched calls go through. */
 export interface WatchParts {
   readonly gate: CallGate;
@@ -70,7 +72,7 @@ function refuse(
   refusals: readonly RecordRefusals[],
 ): ReadonlySet<number> {
   const internally = new Set<number>();
-  if (stream === undefined || refusals.length === 0) return internally;
+  if (stream === undefined) return internally;
   let position = 0;
   for (const row of rowsOf(batch)) {
     const refusal = refusals.find(
@@ -98,6 +100,9 @@ function describeResult(operation: string, result: ArrayBuffer): Facts {
 /** Puts and reads of one engine, as faults and the trail see them. */
 export class WatchedCalls {
   readonly #parts: WatchParts;
+  /** Sender of the puts that are held back; drawn when there is one. */
+  #lateId: Uint8Array | undefined;
+  #lateNumber = 0;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -105,7 +110,7 @@ export class WatchedCalls {
 
   /** Makes a put. @throws what the put and the injected faults throw. */
   async put(batch: ArrayBuffer, call: CallContext): Promise<ArrayBuffer> {
-    const { gate, lives, random } = this.#parts;
+    const { gate, lives } = this.#parts;
     const header = readBatchHeader(new Uint8Array(batch));
     const bytes = new Uint8Array(batch, 0, header.byteLength);
     const life = await lives.current();
@@ -120,15 +125,35 @@ export class WatchedCalls {
     );
     return await gate.run(facts, {
       make: async ({ delayMs, refusals }) => {
-        // While it was held back, later batches of its sender went ahead, and its number is too low now.
-        if (delayMs > 0) restamp(bytes, random.fill(new Uint8Array(16)), 1);
-        const internally = refuse(life, stream, bytes, refusals);
+        if (delayMs > 0) this.#stampLate(bytes);
+        const internally = await this.#refuse(header.streamUid, bytes, refusals);
         const result = await lives.attempt((current) => current.puts.put(batch, call));
         failInternally(result, internally);
         return result;
       },
       describe: (result) => describeResult(call.operation, result),
     });
+  }
+
+  /**
+   * While a batch was held back, later ones of its sender went ahead, and its number is too low now. All
+   * such batches have one sender of the engine's own, because the log keeps what it knows of senders.
+   */
+  #stampLate(batch: Uint8Array): void {
+    this.#lateId ??= this.#parts.random.fill(new Uint8Array(16));
+    this.#lateNumber += 1;
+    restamp(batch, this.#lateId, this.#lateNumber);
+  }
+
+  /** Marks rows to be refused by the stream's shards as they are now, however long the call was held back. */
+  async #refuse(
+    streamUid: number,
+    batch: Uint8Array,
+    refusals: readonly RecordRefusals[],
+  ): Promise<ReadonlySet<number>> {
+    if (refusals.length === 0) return NONE;
+    const life = await this.#parts.lives.current();
+    return refuse(life, life.log.control.stream(streamUid), batch, refusals);
   }
 
   /** Makes a read that belongs to no subscription. @throws what the read and the injected faults throw. */

@@ -58,12 +58,12 @@ export class FileLogStore implements LogStore {
   static async open(directory: string): Promise<FileLogStore> {
     const store = new FileLogStore(directory);
     await store.reopen();
+    await deleteTemporaryFiles(directory);
     await deleteTemporaryFiles(store.#wal);
     await deleteTemporaryFiles(store.#segments);
     return store;
   }
 
-  /** The layout's file is written when there are both directories; with it alone, somebody deleted them. */
   get lossAtOpening(): string | undefined {
     return this.#lossAtOpening;
   }
@@ -141,8 +141,9 @@ export class FileLogStore implements LogStore {
       const known = (await readWholeFile(join(this.#directory, LAYOUT_FILE))) !== undefined;
       const walMade = await makeDirectory(this.#wal);
       const segmentsMade = await makeDirectory(this.#segments);
-      if (known && walMade && segmentsMade) {
-        this.#lossAtOpening = `the files of ${this.#directory} were deleted`;
+      // The layout's file is written when there are both directories: they were there before.
+      if (known && walMade) {
+        this.#lossAtOpening = `the files of ${segmentsMade ? this.#directory : this.#wal} were deleted`;
       }
       // Whoever asks what became of a write whose names were not forced must find durable ones.
       await syncDirectory(this.#wal);

@@ -28,6 +28,8 @@ import type { StartingPosition } from "./stream-types.ts";
 export const SUBSCRIPTION_MS = 300_000;
 /** How long after a successful call nobody can take the subscription over, in ms. */
 export const TAKE_OVER_AFTER_MS = 5_000;
+/** Time between two looks for what can be forgotten, in ms. */
+const SWEEP_INTERVAL_MS = 60_000;
 /** With control quotas, time between two calls for one consumer and shard, in ms. */
 const CALL_INTERVAL_MS = 1_000;
 
@@ -104,6 +106,8 @@ export class Subscriptions {
   readonly #places = new Map<string, Place>();
   #parts: SubscriptionParts | undefined;
   #nextId = 1;
+  /** Monotonic time. */
+  #sweptMs = 0;
 
   constructor(clock: Clock, settings: SubscriptionSettings) {
     this.#clock = clock;
@@ -311,8 +315,10 @@ export class Subscriptions {
     return entry === undefined ? undefined : this.#places.get(entry.place)?.tank;
   }
 
-  /** Forgets what ended so long ago that nobody asks for it any more. */
+  /** Once in a while, forgets what ended so long ago that nobody asks for it any more. */
   #sweep(nowMs: number): void {
+    if (nowMs - this.#sweptMs < SWEEP_INTERVAL_MS) return;
+    this.#sweptMs = nowMs;
     const before = nowMs - 2 * SUBSCRIPTION_MS;
     for (const [id, entry] of this.#entries) if (entry.openedMs < before) this.#entries.delete(id);
     for (const [key, { newest, calledMs }] of this.#places) {

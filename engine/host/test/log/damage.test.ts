@@ -325,6 +325,34 @@ describe("damage in segments", () => {
     }
   });
 
+  it("of many segments in a row is passed over, with a mark", async () => {
+    for (const readable of [false, true]) {
+      const platform = virtualPlatform();
+      const before = await TestLog.open(platform);
+      await before.createStream("clicks");
+      // More than the engine keeps the remains of.
+      for (let i = 0; i < 12; i++) {
+        await before.put(someRecords(5, 100, i * 5));
+        await before.log.checkpoint();
+      }
+      await before.log.close();
+      const keys = await storeOf(platform).segmentKeys();
+      expect(keys).toHaveLength(12);
+      const machine = platform.restart();
+      const log = await TestLog.open(machine);
+      for (const key of keys) {
+        const bytes = readable ? new Uint8Array(10) : undefined;
+        machine.stores.disk("test").overwriteSegment(key, bytes);
+      }
+      await log.put(someRecords(1, 100, 900));
+      const part = await log.read(log.shard(0), 0);
+      expect(part.records.map(numberOf)).toEqual([900]);
+      expect(part.flags & PART_HOLE).toBe(PART_HOLE);
+      expect(log.log.losses).toHaveLength(keys.length);
+      await log.log.close();
+    }
+  });
+
   it("is reported when a declared segment is missing, and reads step over it", async () => {
     const platform = virtualPlatform();
     const store = await sealed(platform);

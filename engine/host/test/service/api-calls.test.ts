@@ -244,13 +244,8 @@ describe("shard iterators", () => {
     await api.close();
   });
 
-  it("are handed out for any place, and name the children of a closed shard", async () => {
+  it("end with the children of a closed shard", async () => {
     const { api, stream } = await openWithIterator();
-    const place = { streamUid: stream.uid, shardIndex: 0, nextIndex: 77, createdSeconds: 5 };
-    await api.platform.clock.advance(10);
-    const token = await api.service.call("shardIterator", place);
-    expect(parseIterator(token)).toEqual({ ...place, issuedMs: api.platform.clock.nowMs() });
-
     const middle = (1n << 127n).toString();
     await api.invoke("SplitShard", {
       ...{ StreamName: "clicks", ShardToSplit: "shardId-000000000000" },

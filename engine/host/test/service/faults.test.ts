@@ -58,6 +58,22 @@ describe("injected faults", () => {
     await api.close();
   });
 
+  it("give all puts that were held back one sender, so that the log need not remember more", async () => {
+    const effect = { kind: "delay", delayMs: 500 } as const;
+    const { api, stream } = await openWith([{ operation: "PutRecords", effect }]);
+    const batches = [0, 1, 2].map((i) => api.batch(stream, someRecords(1, 100, i)));
+    const sender = (batch: ArrayBuffer) => Buffer.from(batch, 16, 16).toString("hex");
+    const [own] = batches.map(sender);
+    const puts = Promise.all(batches.map((batch) => api.service.put(batch, callOf("PutRecords"))));
+    await turns();
+    await api.platform.clock.advance(500);
+    await puts;
+    expect(new Set(batches.map(sender)).size).toBe(1);
+    expect(batches.map(sender)).not.toContain(own);
+    expect((await api.engine.readAll(stream)).map(numberOf)).toEqual([0, 1, 2]);
+    await api.close();
+  });
+
   it("hold a read back until it is given up", async () => {
     const { api, stream } = await openWith([{ effect: { kind: "delay", delayMs: 60_000 } }]);
     const controller = new AbortController();

@@ -179,6 +179,50 @@ describe("a subscription", () => {
     await api.close();
   });
 
+  it("says for how long when a record is so large that its read is paid for longer than a read waits", async () => {
+    const api = await ApiEngine.open({ quotas: "aws" });
+    const stream = await api.service.call("createStream", {
+      ...{ name: "clicks", shards: 1, retentionHours: 24, recordKibMax: 10_240 },
+    });
+    const subscriber = new Subscriber(api, stream);
+    await api.put(stream, someRecords(1, 10_485_000));
+    await api.platform.clock.advance(10_000);
+    await api.put(stream, someRecords(1, 100, 1));
+    const subscription = await subscriber.subscribe();
+    const { records, nextIndex } = await api.read(stream, {
+      ...{ subscriptionId: subscription.id, nextIndex: subscription.nextIndex },
+      ...{ bytesMax: 1_048_576, waitMs: 4900 },
+    });
+    expect(records).toHaveLength(1);
+    const waiting = failureOf(subscriber.read({ id: subscription.id, nextIndex }, 4900));
+    await turns();
+    await api.platform.clock.advance(4900);
+    const { code, retryAfterMs } = await waiting;
+    expect({ code, retryAfterMs }).toEqual({
+      ...{ code: "ProvisionedThroughputExceededException", retryAfterMs: 100 },
+    });
+    await api.platform.clock.advance(100);
+    const next = await subscriber.read({ id: subscription.id, nextIndex });
+    expect(next.records.map(numberOf)).toEqual([1]);
+    await api.close();
+  });
+
+  it("is not counted for consumers that there are not", async () => {
+    const { api } = await open();
+    const ConsumerARN = `arn:aws:kinesis:us-east-1:000000000000:stream/clicks/consumer/made-up:1`;
+    const StartingPosition = { Type: "LATEST" } as const;
+    const input = { ConsumerARN, ShardId: "shardId-000000000000", StartingPosition };
+    const call = { ...callOf("SubscribeToShard"), operation: "SubscribeToShard", input } as const;
+    const error = await failureOf(api.service.call("openSubscription", call));
+    expect(error.code).toBe("ResourceNotFoundException");
+    const points = await api.service.call("streamMetrics", {
+      ...{ name: "clicks", metricName: "SubscribeToShard.Success", consumerName: "made-up" },
+      ...{ startMs: 0, endMs: Number.MAX_SAFE_INTEGER },
+    });
+    expect(points).toEqual([]);
+    await api.close();
+  });
+
   it("counts its events and calls as CloudWatch does", async () => {
     const subscriber = await open();
     const { api, stream } = subscriber;

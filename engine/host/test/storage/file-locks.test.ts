@@ -1,6 +1,6 @@
 /** Locks between processes: who holds one, whom it keeps out, and when a dead process's lock is free. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert } from "chai";
@@ -92,6 +92,14 @@ describe("locks in files", () => {
       assert.isDefined(held, text);
       writeFileSync(newest(), text);
     }
+  });
+
+  it("are nobody's to take while it cannot be read who holds them", async () => {
+    await new FileLocks(directory).tryAcquire(LOCK);
+    rmSync(newest());
+    // What stands in for a file that the system does not let anybody read, root included.
+    mkdirSync(join(lockDirectory, "0000000000000001.lock"));
+    await rejection(new FileLocks(directory).tryAcquire(LOCK), StorageUnavailableError);
   });
 
   it("say where they cannot be taken", async () => {

@@ -69,9 +69,11 @@ describe("the file store", () => {
     await (await FileLogStore.open(directory)).close();
     const left = join(directory, "wal", "0000000000000001.frame.77-1.tmp");
     writeFileSync(left, noise(50));
+    writeFileSync(join(directory, "layout.json.77-2.tmp"), noise(5));
     const store = await FileLogStore.open(directory);
     assert.deepEqual(await store.frameNumbers(), []);
     assert.deepEqual(readdirSync(join(directory, "wal")), []);
+    assert.deepEqual(readdirSync(directory).sort(), ["layout.json", "segments", "wal"]);
     await store.appendFrame(1, noise(10), "strict");
   });
 
@@ -123,6 +125,15 @@ describe("the file store", () => {
     assert.isUndefined((await FileLogStore.open(directory)).lossAtOpening);
     for (const part of ["wal", "segments"]) rmSync(join(directory, part), { recursive: true });
     assert.include((await FileLogStore.open(directory)).lossAtOpening, directory);
+  });
+
+  it("tells when its WAL was deleted, whether there are segments or not", async () => {
+    const directory = newDirectory();
+    await (await FileLogStore.open(directory)).close();
+    rmSync(join(directory, "wal"), { recursive: true });
+    const { lossAtOpening } = await FileLogStore.open(directory);
+    assert.include(lossAtOpening, join(directory, "wal"));
+    assert.isUndefined((await FileLogStore.open(directory)).lossAtOpening);
   });
 
   it("refuses a newer layout, and a place that is no directory", async () => {

@@ -15,7 +15,8 @@ import {
 import type { StreamDefinition } from "../../../src/log/control-records.ts";
 import type { InputOf, OutputOf } from "../../../src/model/shapes.ts";
 import { capacityOperations } from "../../../src/service/operations/capacity.ts";
-import { streamArn } from "../../../src/streams/arns.ts";
+import { channelOperations } from "../../../src/service/operations/channels.ts";
+import { channelArn, streamArn } from "../../../src/streams/arns.ts";
 import { openShardsOf } from "../../../src/streams/lineage.ts";
 import { describeWarmThroughput } from "../../../src/streams/on-demand.ts";
 import { type ContextOptions, openContext, type TestContext } from "../../support/operations.ts";
@@ -99,6 +100,40 @@ class Capacity {
 }
 
 describe("UpdateStreamMode", () => {
+  it("keeps a stream on-demand while channels deliver from it", async () => {
+    const capacity = await Capacity.open("ON_DEMAND");
+    const { context } = capacity.test;
+    const createChannel = async (ChannelName: string): Promise<void> => {
+      await capacity.test.invoke(channelOperations, "CreateChannel", {
+        ChannelName,
+        ServiceExecutionRoleARN: "arn:aws:iam::123456789012:role/delivery",
+        StreamConfigurationList: [
+          { StreamARN: ARN, RecordConfiguration: { RecordFormatType: "JSON" } },
+        ],
+        S3DestinationConfiguration: {
+          StorageConfiguration: {
+            ...{ BucketARN: "arn:aws:s3:::lake", ExpectedBucketOwner: "123456789012" },
+            CompressionType: "GZIP",
+          },
+        },
+      });
+    };
+    await createChannel("lake");
+    const StreamModeDetails = { StreamMode: "PROVISIONED" } as const;
+    const input = { StreamARN: ARN, StreamModeDetails };
+    const error = await capacity.refused(ResourceInUseError, "UpdateStreamMode", input);
+    assert.include(error.message, "lake");
+    assert.equal(capacity.stream.mode, "ON_DEMAND");
+    assert.equal((await capacity.call("DescribeLimits", {})).ChannelCount, 1);
+    const ChannelARN = channelArn("lake");
+    await capacity.test.invoke(channelOperations, "DeleteChannel", { ChannelARN });
+    await capacity.mode("PROVISIONED");
+    // Neither the refused call nor what is left of a channel counts.
+    await capacity.mode("ON_DEMAND");
+    await context.log.change([context.documents.putting("channel/lake/tags", {})]);
+    assert.equal((await capacity.call("DescribeLimits", {})).ChannelCount, 0);
+  });
+
   it("makes a stream on-demand with the shards that it has, and their capacity", async () => {
     const capacity = await Capacity.open("PROVISIONED", 6);
     const before = capacity.stream.shards;

@@ -5,6 +5,7 @@ import { deliver } from "../../../src/channels/delivery.ts";
 import { NotSupportedError } from "../../../src/errors/index.ts";
 import type { InputOf } from "../../../src/model/shapes.ts";
 import { channelArn, streamArn } from "../../../src/streams/arns.ts";
+import { ApiEngine } from "../../support/api-calls.ts";
 import { failureOf } from "../../support/failures.ts";
 import { ResourceBench } from "../../support/resources.ts";
 
@@ -74,6 +75,25 @@ function ofTable(change: object): NewChannel {
     S3TablesDestinationConfiguration: { ...S3TablesDestinationConfiguration, ...change },
   } as NewChannel;
 }
+
+describe("the typed deletion of a stream", () => {
+  it("is refused while channels deliver from it; its consumers go with it", async () => {
+    const api = await ApiEngine.open();
+    await api.invoke("CreateStream", {
+      ...{ StreamName: "clicks", StreamModeDetails: { StreamMode: "ON_DEMAND" } },
+    });
+    const { ChannelDescription } = await api.invoke("CreateChannel", toBucket);
+    const consumer = { StreamARN: streamArn("clicks"), ConsumerName: "app" };
+    await api.invoke("RegisterStreamConsumer", consumer);
+    const error = await failureOf(api.service.call("deleteStream", { name: "clicks" }));
+    expect(error).toMatchObject({ code: "ResourceInUseException", argument: "StreamName" });
+    const { ChannelARN: made } = ChannelDescription;
+    await api.invoke("DeleteChannel", { ChannelARN: made });
+    await api.service.call("deleteStream", { name: "clicks" });
+    expect(await api.service.call("listStreams", {})).toEqual([]);
+    await api.close();
+  });
+});
 
 describe("channels", () => {
   it("into a bucket are described with all that was given and every default", async () => {
