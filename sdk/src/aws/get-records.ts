@@ -17,7 +17,7 @@ export async function getRecords(
   const { streamUid, shardIndex, nextIndex, issuedMs, createdSeconds } = iterator;
   const request = {
     call: { operation, caller },
-    iterator: { issuedMs, createdSeconds },
+    iterator: { issuedMs, createdSeconds, streamArn: input.StreamARN },
     streamUid,
     cursors: [{ shardIndex, nextIndex }],
     recordsMax: input.Limit ?? RECORDS_MAX,

@@ -16,7 +16,7 @@ import { decimalHashKey } from "../streams/hash-ranges.ts";
 import { childrenOf, parentIndexesOf } from "../streams/lineage.ts";
 import type { Subscriptions } from "../streams/subscriptions.ts";
 import type { ApiCall, Caller, DataOperationName } from "./engine-service.ts";
-import { checkIterator } from "./iterator-check.ts";
+import { checkIterator, checkIteratorStream } from "./iterator-check.ts";
 import { type Before, lookBefore, owedAnswer, tookEffect } from "./operation-repeat.ts";
 import { operationTable } from "./operations/index.ts";
 import type { ControlOperationName, Operation, OperationContext } from "./operations/operation.ts";
@@ -137,19 +137,10 @@ export class ApiDispatch {
     const { catalogue, clock } = this.#context;
     const { shardIndex, streamUid, ...stamp } = parseIterator(input.ShardIterator);
     const stream = catalogue.getByUid(streamUid);
-    if (input.StreamARN !== undefined) requireSame(catalogue.resolve(input), stream);
     this.#authorise(stream, "GetRecords", caller);
+    checkIteratorStream(catalogue, stream, input.StreamARN);
     checkIterator(stamp, stream, shardIndex, clock.nowMs());
   }
-}
-
-/** Refuses an iterator that is used with another stream's ARN. */
-function requireSame(named: StreamDefinition, stream: StreamDefinition): void {
-  if (named.uid === stream.uid) return;
-  throw new InvalidArgumentError(
-    `The ShardIterator belongs to stream ${stream.name} and not to ${named.name}.`,
-    { argument: "StreamARN", value: streamArn(named.name) },
-  );
 }
 
 /** AWS's answer to the name of an operation that it does not know. */

@@ -15,7 +15,7 @@ import { isControlOperation, unknownOperation } from "./api-dispatch.ts";
 import { type CallFacts, type Facts, factsOfInput } from "./call-facts.ts";
 import type { CallGate } from "./call-gate.ts";
 import { type CallTrail, TRAIL_KEY } from "./call-trail.ts";
-import type { EngineLife } from "./engine-life.ts";
+import { type EngineLife, TIME_KEY } from "./engine-life.ts";
 import type {
   ApiCall,
   Caller,
@@ -39,9 +39,6 @@ type Handlers = {
     argument: Parameters<ControlOperations[Operation]>[0],
   ) => ReturnType<ControlOperations[Operation]> | Promise<ReturnType<ControlOperations[Operation]>>;
 };
-
-/** Document under which virtual time is kept, so that it goes on from there when the engine opens again. */
-export const TIME_KEY = "time";
 
 /** The application itself, which makes the calls that are not AWS's. */
 const APPLICATION: Caller = { principal: ROOT_PRINCIPAL };

@@ -9,6 +9,7 @@ import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
 import { enabledShardMetrics } from "../metrics/enabled-metrics.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { Platform } from "../platform/platform.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { Catalogue } from "../streams/catalogue.ts";
 import { OnDemandScaler } from "../streams/on-demand-scaler.ts";
@@ -18,6 +19,9 @@ import type { LastingParts } from "./lasting-parts.ts";
 import type { OperationContext } from "./operations/operation.ts";
 import { PutService } from "./put-service.ts";
 import { ReadService } from "./read-service.ts";
+
+/** Document under which virtual time is kept, so that it goes on from there when the engine opens again. */
+export const TIME_KEY = "time";
 
 /** Part of the memory budget that is not the arena: tables, scratch and the request area. */
 const FIXED_MEMORY_BYTES = 8_388_608;
@@ -79,6 +83,7 @@ export class EngineLife {
     });
     const life = new EngineLife(parts, log);
     try {
+      life.#takeUpTime();
       await life.context.catalogue.resume();
     } catch (error) {
       life.end(toMillraceError(error));
@@ -119,6 +124,14 @@ export class EngineLife {
   succeed(before: EngineLife): EngineLife {
     this.log.producers.meetAll(before.log.producers);
     return this;
+  }
+
+  /** Virtual time goes on from where it stood when the engine was last open, and never back. */
+  #takeUpTime(): void {
+    const { clock, documents, options } = this.context;
+    if (options.time !== "virtual" || !(clock instanceof VirtualClock)) return;
+    const behindMs = (documents.get<number>(TIME_KEY) ?? 0) - clock.nowMs();
+    if (behindMs > 0) clock.advanceBy(behindMs);
   }
 
   #stopTimers(): void {

@@ -49,6 +49,8 @@ export interface IteratorStamp {
   readonly issuedMs: number;
   /** Creation of its shard in seconds since the Unix epoch: an iterator of a deleted namesake is invalid. */
   readonly createdSeconds: number;
+  /** ARN of the stream that it must belong to, when the call names one. */
+  readonly streamArn?: string | undefined;
 }
 
 /** A subscription to a shard that was admitted. */

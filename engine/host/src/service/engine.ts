@@ -7,13 +7,12 @@ import type { CoreOptions, ShardLogCore } from "../core/core-types.ts";
 import { EngineInUseError } from "../errors/index.ts";
 import { writerLockName } from "../platform/locks.ts";
 import type { HeldLock, Platform } from "../platform/platform.ts";
-import { VirtualClock } from "../platform/virtual-clock.ts";
 import { withVirtualTime } from "../platform/virtual-time.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallTrail, TRAIL_KEY } from "./call-trail.ts";
 import { ControlRates } from "./control-rates.ts";
-import { EngineControls, TIME_KEY } from "./engine-controls.ts";
+import { EngineControls } from "./engine-controls.ts";
 import { EngineLife } from "./engine-life.ts";
 import type {
   CallContext,
@@ -66,7 +65,6 @@ export async function openEngine(
     const parts = { platform, makeCore, options, store: opened, lasting };
     const begin = (): Promise<EngineLife> => EngineLife.open(parts);
     const first = await begin();
-    takeUpTime(platform, options, first);
     const { name } = options;
     const lives = new Lives({ name, recoverable: opened.recoverable, begin }, first);
     return new Engine(platform, options, { store: opened, lock, lasting, lives, first });
@@ -89,17 +87,6 @@ async function takeLock(platform: Platform, options: EngineOptions): Promise<Hel
     );
   }
   return lock;
-}
-
-/** Virtual time goes on from where it stood when the engine was last open, and never back. */
-function takeUpTime(
-  { clock }: Platform,
-  { time }: EngineOptions,
-  { context: { documents } }: EngineLife,
-): void {
-  if (time !== "virtual" || !(clock instanceof VirtualClock)) return;
-  const behindMs = (documents.get<number>(TIME_KEY) ?? 0) - clock.nowMs();
-  if (behindMs > 0) clock.advanceBy(behindMs);
 }
 
 /** What an engine is made of. */

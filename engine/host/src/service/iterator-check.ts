@@ -1,7 +1,13 @@
 /** What is checked of a shard iterator before anything is read for it. */
-import { ExpiredIteratorError, ResourceNotFoundError } from "../errors/index.ts";
+import {
+  ExpiredIteratorError,
+  InvalidArgumentError,
+  ResourceNotFoundError,
+} from "../errors/index.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
+import { streamArn } from "../streams/arns.ts";
+import type { Catalogue } from "../streams/catalogue.ts";
 import type { IteratorStamp } from "./engine-service.ts";
 
 /** How long an iterator is good, in ms: 5 minutes. */
@@ -13,6 +19,24 @@ function written(timeMs: number): string {
     .toUTCString()
     .split(" ");
   return `${day.slice(0, 3)} ${month} ${date} ${time} UTC ${year}`;
+}
+
+/**
+ * Refuses an iterator that is used with the ARN of another stream.
+ * @throws InvalidArgumentError, and ResourceNotFoundError when there is no such stream.
+ */
+export function checkIteratorStream(
+  catalogue: Catalogue,
+  stream: StreamDefinition,
+  StreamARN: string | undefined,
+): void {
+  if (StreamARN === undefined) return;
+  const named = catalogue.resolve({ StreamARN });
+  if (named.uid === stream.uid) return;
+  throw new InvalidArgumentError(
+    `The ShardIterator belongs to stream ${stream.name} and not to ${named.name}.`,
+    { argument: "StreamARN", value: streamArn(named.name) },
+  );
 }
 
 /**

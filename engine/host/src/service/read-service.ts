@@ -16,7 +16,7 @@ import { streamArn } from "../streams/arns.ts";
 import { streamPrefix } from "../streams/documents.ts";
 import type { RunningSubscription, Subscriptions } from "../streams/subscriptions.ts";
 import type { CallContext, ReadRequest } from "./engine-service.ts";
-import { checkIterator } from "./iterator-check.ts";
+import { checkIterator, checkIteratorStream } from "./iterator-check.ts";
 import type { OperationContext } from "./operations/operation.ts";
 import { summarizeParts } from "./slice-parts.ts";
 import { checkReadRequest } from "./validate.ts";
@@ -127,6 +127,7 @@ export class ReadService {
     access.check(call.caller.principal, call.operation, resource);
     catalogue.requireUsable(stream);
     if (iterator === undefined) return undefined;
+    checkIteratorStream(catalogue, stream, iterator.streamArn);
     for (const { shardIndex } of request.cursors) {
       checkIterator(iterator, stream, shardIndex, this.#clock.nowMs());
     }

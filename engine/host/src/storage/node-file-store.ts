@@ -163,7 +163,9 @@ export class FileLogStore implements LogStore {
     const usageBytes =
       (await bytesOfFiles(this.#wal, await this.#list("usage", this.#wal))) +
       (await bytesOfFiles(this.#segments, await this.#list("usage", this.#segments)));
-    const { bavail, bsize } = await statfs(this.#directory);
+    const { bavail, bsize } = await statfs(this.#directory).catch((error: unknown) => {
+      throw notRead("usage", error);
+    });
     return { usageBytes, quotaBytes: usageBytes + bavail * bsize, persistent: true };
   }
 

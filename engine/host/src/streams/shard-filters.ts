@@ -13,6 +13,14 @@ export type ShardFilter =
   /** Those that were open at that time or later. */
   | { readonly kind: "from"; readonly ms: number };
 
+/** Whether a value is a filter. */
+export function isShardFilter(value: unknown): value is ShardFilter {
+  if (typeof value !== "object" || value === null || !("kind" in value)) return false;
+  if (value.kind === "all" || value.kind === "open") return true;
+  const timed = value.kind === "at" || value.kind === "from";
+  return timed && "ms" in value && typeof value.ms === "number";
+}
+
 /** The time of a stream's oldest readable record: its retention ago, or its creation. */
 export function trimHorizonMs(stream: StreamDefinition, nowMs: number): number {
   return Math.max(stream.createdMs, nowMs - stream.retentionHours * HOUR_MS);

@@ -244,6 +244,22 @@ describe("shard iterators", () => {
     await api.close();
   });
 
+  it("are refused with the ARN of another stream, as dry runs refuse them", async () => {
+    const { api, stream, ShardIterator } = await openWithIterator();
+    const other = await api.engine.createStream("other");
+    const { issuedMs, createdSeconds, nextIndex } = parseIterator(ShardIterator);
+    const read = (streamArn: string) =>
+      api.read(stream, { nextIndex, iterator: { issuedMs, createdSeconds, streamArn } });
+    expect((await read(stream.arn)).records).toHaveLength(3);
+    const refused = await failureOf(read(other.arn));
+    expect(refused).toMatchObject({ code: "InvalidArgumentException", argument: "StreamARN" });
+    const input = { ShardIterator, StreamARN: other.arn };
+    const caller = { principal: ROOT_PRINCIPAL };
+    const dry = await failureOf(callApi(api, "dryRun", { operation: "GetRecords", input, caller }));
+    expect(dry.message).toBe(refused.message);
+    await api.close();
+  });
+
   it("end with the children of a closed shard", async () => {
     const { api, stream } = await openWithIterator();
     const middle = (1n << 127n).toString();

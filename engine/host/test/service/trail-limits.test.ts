@@ -62,7 +62,10 @@ describe("a call that the trail cannot show as it is", () => {
     expect(bad[0]?.byteLength).toBeLessThanOrEqual(262_144);
     expect(events).toHaveLength(3);
     const { trailEventsLost, trailFailure } = await api.service.call("storageReport", {});
-    expect({ trailEventsLost, trailFailure }).toEqual({ trailEventsLost: 0, trailFailure: undefined });
+    expect({ trailEventsLost, trailFailure }).toEqual({
+      trailEventsLost: 0,
+      trailFailure: undefined,
+    });
     await api.close();
   });
 });

@@ -119,6 +119,24 @@ describe("virtual time", () => {
     await onSystemTime.close();
   });
 
+  it("is taken up before anything is looked at that depends on it", async () => {
+    const machine = realMachine();
+    const first = await open(machine, { transitionMs: 5000 });
+    await first.call("advanceTime", { byMs: 40 * DAY_MS });
+    await first.call("createStream", spec);
+    await first.call("advanceTime", { byMs: 5000 });
+    await first.call("deleteStream", { name: "clicks" });
+    await first.close();
+    const second = await open(machine, { transitionMs: 5000 });
+    await second.call("advanceTime", { byMs: 4999 });
+    expect(await second.call("describeStream", { name: "clicks" })).toMatchObject({
+      status: "DELETING",
+    });
+    await second.call("advanceTime", { byMs: 1 });
+    expect(await second.call("listStreams", {})).toEqual([]);
+    await second.close();
+  });
+
   it("passes for one caller after the other", async () => {
     const service = await open(realMachine());
     const startMs = await service.call("now", {});

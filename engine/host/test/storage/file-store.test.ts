@@ -115,6 +115,7 @@ describe("the file store", () => {
     rmSync(join(directory, "wal"), { recursive: true });
     await rejection(store.appendFrame(2, noise(10), "strict"), OutcomeUnknownError);
     await rejection(store.frameNumbers(), OutcomeUnknownError);
+    await rejection(store.usage(), OutcomeUnknownError);
     await store.reopen();
     assert.strictEqual(await store.lastFrameNumber(), 0);
   });

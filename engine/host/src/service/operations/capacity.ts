@@ -54,7 +54,8 @@ function countedModeChange(
 ): ControlRecord {
   const key = streamKey(stream.uid, "scaling");
   const times = documents.get<ModeTimes>(key);
-  const recent = (times?.modeMs ?? []).filter((atMs) => atMs > nowMs - DAY_MS);
+  // Times that lie a day ahead are of a clock that has been set back since.
+  const recent = (times?.modeMs ?? []).filter((atMs) => Math.abs(nowMs - atMs) < DAY_MS);
   if (recent.length >= MODE_CHANGES_PER_DAY_MAX) {
     const retryAfterMs = (recent[0] ?? nowMs) + DAY_MS - nowMs;
     throw new LimitExceededError(

@@ -29,7 +29,7 @@ import { taggingRecords } from "../../streams/tags.ts";
 import type { Caller } from "../engine-service.ts";
 import { locateStream } from "./located-stream.ts";
 import type { Operation, OperationContext, OperationTable } from "./operation.ts";
-import { pageOf, pageSize, readPageToken } from "./pages.ts";
+import { pageOf, pageSize, readPageToken, readTokenFilter } from "./pages.ts";
 import { requireActiveResource } from "./resources.ts";
 
 /** AWS's ids consist of these: 20 of them, a hyphen, and 3 more. */
@@ -196,17 +196,33 @@ function existing({ documents, clock }: OperationContext, name: string): Channel
   return channel;
 }
 
+/** A StreamFilter as JSON has it. */
+type WrittenFilter = readonly {
+  readonly StreamARN: string;
+  readonly StreamCreationTimestamp?: string;
+}[];
+
+function isWrittenFilter(value: unknown): value is WrittenFilter {
+  const isEntry = (entry: unknown): boolean =>
+    typeof entry === "object" &&
+    entry !== null &&
+    "StreamARN" in entry &&
+    typeof entry.StreamARN === "string";
+  return Array.isArray(value) && value.every(isEntry);
+}
+
 /** Reads a StreamFilter back from its text. A filter's timestamps travel in seconds. */
 function filterOf(text: string): (channel: Channel) => boolean {
   if (text === "") return () => true;
-  const filters = JSON.parse(text) as { StreamARN: string; StreamCreationTimestamp?: string }[];
-  const wanted = filters.map(({ StreamARN, StreamCreationTimestamp: created }) => {
-    const resource = parseArn(StreamARN);
-    return {
-      streamName: resource?.kind === "stream" ? resource.streamName : undefined,
-      createdSeconds: created === undefined ? undefined : secondsOf(Date.parse(created)),
-    };
-  });
+  const wanted = readTokenFilter(text, isWrittenFilter).map(
+    ({ StreamARN, StreamCreationTimestamp: created }) => {
+      const resource = parseArn(StreamARN);
+      return {
+        streamName: resource?.kind === "stream" ? resource.streamName : undefined,
+        createdSeconds: created === undefined ? undefined : secondsOf(Date.parse(created)),
+      };
+    },
+  );
   return ({ document }) =>
     wanted.some(
       ({ streamName, createdSeconds = secondsOf(document.streamCreatedMs) }) =>

@@ -3,11 +3,16 @@ import { InvalidArgumentError, ResourceNotFoundError } from "../../errors/index.
 import type { StreamDefinition } from "../../log/control-records.ts";
 import { formatPageToken } from "../../model/page-token.ts";
 import type { InputOf } from "../../model/shapes.ts";
-import { chosenShards, type ShardFilter, trimHorizonMs } from "../../streams/shard-filters.ts";
+import {
+  chosenShards,
+  isShardFilter,
+  type ShardFilter,
+  trimHorizonMs,
+} from "../../streams/shard-filters.ts";
 import type { Caller } from "../engine-service.ts";
 import { locateStream } from "./located-stream.ts";
 import type { Operation, OperationContext } from "./operation.ts";
-import { readPageToken } from "./pages.ts";
+import { readPageToken, readTokenFilter } from "./pages.ts";
 import { requireShardIndex, shardOutput } from "./shard-outputs.ts";
 
 /** Shards of one page when the call does not say. */
@@ -86,8 +91,7 @@ function followingPage(
   const page = readPageToken(token, "ListShards", context.clock.nowMs());
   const { name } = context.catalogue.getByUid(page.streamUid);
   const stream = locateStream(context, { StreamName: name }, { operation: "ListShards", caller });
-  // The token carries a check sum, so that its filter is one that firstPage made.
-  const filter = JSON.parse(page.filter) as ShardFilter;
+  const filter = readTokenFilter(page.filter, isShardFilter);
   return { stream, after: Number(page.position), filter };
 }
 

@@ -1,5 +1,5 @@
 /** Pages of lists: what one page shows, and tokens that say where the next one begins and that expire. */
-import { ExpiredNextTokenError } from "../../errors/index.ts";
+import { ExpiredNextTokenError, InvalidArgumentError } from "../../errors/index.ts";
 import { PAGE_TOKEN_LIFE_MS, type PageToken, parsePageToken } from "../../model/page-token.ts";
 import type { OperationName } from "../../model/shapes.ts";
 
@@ -26,6 +26,25 @@ export function readPageToken(text: string, operation: OperationName, nowMs: num
       `and is valid for ${PAGE_TOKEN_LIFE_MS} milliseconds.`,
     { argument: "NextToken", value: ageMs, limit: PAGE_TOKEN_LIFE_MS },
   );
+}
+
+/**
+ * The filter that a token holds as JSON. The check sum of a token is no signature, so that anybody can
+ * make one with any filter.
+ *
+ * @throws InvalidArgumentError when it is none of the operation's.
+ */
+export function readTokenFilter<Filter>(
+  text: string,
+  isFilter: (value: unknown) => value is Filter,
+): Filter {
+  try {
+    const filter: unknown = JSON.parse(text);
+    if (isFilter(filter)) return filter;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new InvalidArgumentError("NextToken is invalid.", { argument: "NextToken" });
 }
 
 /** Items of one page of consumers or channels: AWS gives 100 at most, whatever a call asks for. */

@@ -117,7 +117,8 @@ function countedScaling(
 ): ControlRecord {
   const key = streamKey(stream.uid, "scaling");
   const times = documents.get<ScalingTimes>(key);
-  const recent = (times?.shardCountMs ?? []).filter((atMs) => atMs > nowMs - DAY_MS);
+  // Times that lie a day ahead are of a clock that has been set back since.
+  const recent = (times?.shardCountMs ?? []).filter((atMs) => Math.abs(nowMs - atMs) < DAY_MS);
   if (recent.length >= SCALINGS_PER_DAY_MAX) {
     const retryAfterMs = (recent[0] ?? nowMs) + DAY_MS - nowMs;
     throw new LimitExceededError(

@@ -189,6 +189,15 @@ describe("UpdateStreamMode", () => {
     assert.equal(capacity.stream.mode, "ON_DEMAND");
   });
 
+  it("counts no changes of a clock that was set back by more than a day", async () => {
+    const capacity = await Capacity.open("PROVISIONED");
+    await capacity.mode("ON_DEMAND");
+    await capacity.mode("PROVISIONED");
+    capacity.test.platform.clock.jumpWall(-30 * DAY_MS);
+    await capacity.mode("ON_DEMAND");
+    assert.equal(capacity.stream.mode, "ON_DEMAND");
+  });
+
   it("keeps what UpdateShardCount counts of the same stream", async () => {
     const capacity = await Capacity.open("PROVISIONED");
     const { context } = capacity.test;

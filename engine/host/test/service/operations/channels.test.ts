@@ -3,6 +3,7 @@ import { accessKeyPrincipal, framePrincipal } from "../../../src/access/principa
 import { CHANNELS_MAX, findChannel } from "../../../src/channels/channels.ts";
 import { deliver } from "../../../src/channels/delivery.ts";
 import { NotSupportedError } from "../../../src/errors/index.ts";
+import { formatPageToken } from "../../../src/model/page-token.ts";
 import type { InputOf } from "../../../src/model/shapes.ts";
 import { channelArn, streamArn } from "../../../src/streams/arns.ts";
 import { ApiEngine } from "../../support/api-calls.ts";
@@ -266,6 +267,24 @@ describe("channels", () => {
     expect(await bench.codeOf("CreateChannel", toBucket)).toBe("none");
     expect(await bench.codeOf("CreateChannel", toBucket)).toBe("ResourceInUseException");
   });
+
+  it.each(["null", "5", "[null]", "{", '[{"StreamARN":5}]'])(
+    "are not listed by a made-up token with the filter %s",
+    async (filter) => {
+      const bench = await withStream();
+      const issuedMs = bench.test.platform.clock.nowMs();
+      const operation = "ListChannels";
+      const NextToken = formatPageToken({
+        operation,
+        streamUid: 0,
+        position: "",
+        issuedMs,
+        filter,
+      });
+      const error = await failureOf(bench.call("ListChannels", { NextToken }));
+      expect(error).toMatchObject({ code: "InvalidArgumentException", argument: "NextToken" });
+    },
+  );
 
   it("are ACTIVE at once, whatever a clock that was set back says", async () => {
     const bench = await withStream();

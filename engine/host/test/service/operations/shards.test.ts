@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { framePrincipal } from "../../../src/access/principals.ts";
+import { formatPageToken } from "../../../src/model/page-token.ts";
 import type { InputOf, StructureOf } from "../../../src/model/shapes.ts";
 import { shardOperations } from "../../../src/service/operations/shards.ts";
 import { streamOperations } from "../../../src/service/operations/streams.ts";
@@ -222,11 +223,26 @@ describe("UpdateShardCount", () => {
     pass(test, 14 * HOUR_MS);
     await scale(test, 4);
     expect((await failureOf(scale(test, 2))).code).toBe("LimitExceededException");
+    test.platform.clock.jumpWall(-100 * HOUR_MS);
+    await scale(test, 2);
     await test.close();
   });
 });
 
 describe("ListShards", () => {
+  it.each(["null", "5", "{", '{"kind":"some"}', '{"kind":"at"}'])(
+    "refuses a made-up token with the filter %s",
+    async (filter) => {
+      const test = await open(2);
+      const { uid: streamUid } = test.context.catalogue.get(StreamName);
+      const place = { streamUid, position: "0", issuedMs: test.platform.clock.nowMs() };
+      const NextToken = formatPageToken({ operation: "ListShards", ...place, filter });
+      const failure = await failureOf(test.invoke(table, "ListShards", { NextToken }));
+      expect(failure).toMatchObject({ code: "InvalidArgumentException", argument: "NextToken" });
+      await test.close();
+    },
+  );
+
   it("goes through all shards in pages", async () => {
     const test = await open(5);
     const first = await test.invoke(table, "ListShards", { StreamName, MaxResults: 2 });

@@ -295,13 +295,13 @@ describe("DeleteStream", () => {
     const other = catalogue.get("stream11").uid;
     const keys = ["tags", "metrics", "capacity", "consumer/app", "consumer/app/policy"];
     await test.context.log.change(
-      [uid, other].flatMap((one) => keys.map((key) => documents.putting(`stream/${one}/${key}`, {}))),
+      [uid, other].flatMap((one) =>
+        keys.map((key) => documents.putting(`stream/${one}/${key}`, {})),
+      ),
     );
     const reference = { StreamName: "stream1", EnforceConsumerDeletion: true };
     await test.invoke(table, "DeleteStream", reference);
-    expect(documents.keys("stream/")).toEqual(
-      keys.map((key) => `stream/${other}/${key}`).sort(),
-    );
+    expect(documents.keys("stream/")).toEqual(keys.map((key) => `stream/${other}/${key}`).sort());
     await test.close();
   });
 
