@@ -37,7 +37,9 @@ const records = fc
 const address: fc.Arbitrary<Address> = fc.oneof(
   fc.constant<Address>({ place: "live" }),
   fc.constant<Address>({ place: "streams", view: "list" }),
-  fc.record({ stream, shardIndex }).map((one) => ({ place: "streams", view: "shards", ...one })),
+  fc
+    .record({ stream, shardIndex })
+    .map((one): Address => ({ place: "streams", view: "shards", ...one })),
   records,
 );
 

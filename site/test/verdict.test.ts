@@ -20,6 +20,8 @@ const STORAGE: StorageReport = {
   epoch: 1,
   sealFailure: undefined,
   retentionPausedBecause: undefined,
+  trailFailure: undefined,
+  trailEventsLost: 0,
 };
 
 const SOUND: Evidence = {

@@ -25,7 +25,9 @@ const SIMPLE = new Map([
 ]);
 
 function loadSchemas() {
-  return createRequire(join(here, "..", "..", "..", "test", "package.json"))("@aws-sdk/client-kinesis");
+  return createRequire(join(here, "..", "..", "..", "test", "package.json"))(
+    "@aws-sdk/client-kinesis",
+  );
 }
 
 const structures = new Map();
@@ -45,7 +47,10 @@ function simpleShape(code, limits, path) {
   const type = SIMPLE.get(code);
   if (type === undefined) throw new Error(`unknown simple schema ${code} at ${path}`);
   const stated = limits?.[path]?.type;
-  return { type: stated === "integer" || stated === "long" ? stated : type, ...limitsAt(limits, path) };
+  return {
+    type: stated === "integer" || stated === "long" ? stated : type,
+    ...limitsAt(limits, path),
+  };
 }
 
 function shapeOf(schema, limits, path) {
@@ -83,7 +88,11 @@ function mapShape(key, value, limits, path) {
 }
 
 /** Structures are written once, by name; whichever use of one knows constraints decides them. */
-function structureShape([kind, , name, , memberNames, memberSchemas, requiredCount = 0], limits, path) {
+function structureShape(
+  [kind, , name, , memberNames, memberSchemas, requiredCount = 0],
+  limits,
+  path,
+) {
   const known = structures.get(name);
   const members = {};
   memberNames.forEach((member, i) => {
