@@ -6,6 +6,7 @@ import {
   ResourceNotFoundError,
   ThroughputExceededError,
 } from "millrace";
+import { awsFace } from "millrace/aws";
 import { describe, expect, it } from "vitest";
 import { accessLogLines, byKey, failureOf, openEngine, readAll } from "./support.ts";
 
@@ -212,6 +213,19 @@ describe("putRecords", () => {
       expect(failure).toBeInstanceOf(RecordTooLargeError);
       expect(failure).toMatchObject({ argument: "record", limit: MIB });
     }
+  });
+
+  it("takes larger records once it was asked about a stream that was changed", async () => {
+    const engine = await openEngine();
+    const stream = await engine.streams.create("clicks");
+    const large = { partitionKey: "a", data: new Uint8Array(2_000_000) };
+    expect(await failureOf(stream.putRecord(large))).toMatchObject({ limit: 1_048_576 });
+    const input = { StreamARN: stream.arn, MaxRecordSizeInKiB: 4096 };
+    await awsFace(engine).execute("UpdateMaxRecordSize", input);
+    await stream.describe();
+    await stream.putRecord(large);
+    await (await engine.streams.get("clicks")).putRecord(large);
+    expect(await readAll(stream)).toHaveLength(2);
   });
 
   it("refuses what is no array or has unknown options, and takes an empty array", async () => {

@@ -1,3 +1,4 @@
+import { openLocal } from "@millrace/engine/local";
 import {
   EngineClosedError,
   InvalidArgumentError,
@@ -5,6 +6,9 @@ import {
   ResourceNotFoundError,
 } from "millrace";
 import { describe, expect, it } from "vitest";
+import { BatchReader } from "../src/batch-reader.ts";
+import { RecordBatcher } from "../src/record-batcher.ts";
+import { completeSpec } from "../src/stream-spec.ts";
 import { failureOf, openEngine, readAll } from "./support.ts";
 
 async function filled(count: number, shards = 1) {
@@ -155,6 +159,39 @@ describe("live reading", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     await engine.close();
     expect(await waiting).toBeInstanceOf(EngineClosedError);
+  });
+
+  it("waits in virtual time for longer than the engine takes to answer", async () => {
+    // A read of 20 s that gets its answer 50 ms after it began, or is asked again.
+    const limits = { readMs: -19_950 };
+    const options = { name: "slow", storage: "memory", quotas: "unlimited" } as const;
+    const client = await openLocal({
+      ...options,
+      time: "virtual",
+      memoryBudgetBytes: 33_554_432,
+      limits,
+    });
+    const stream = await client.call("createStream", completeSpec("clicks", {}));
+    const position = { type: "LATEST" } as const;
+    const read = { position, live: true, shardId: undefined, signal: undefined };
+    const reader = new BatchReader(client, stream, read);
+    const next = reader.next();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const batcher = new RecordBatcher(client, stream, false);
+    await batcher.put([{ partitionKey: "a", data: "late" }], () => "record", undefined);
+    expect((await next).value?.text(0)).toBe("late");
+    await reader.return();
+    await client.close();
+  });
+
+  it("tells a stream that was deleted by its name, also when there is another of that name", async () => {
+    const { streams } = await openEngine();
+    const stream = await streams.create("clicks");
+    const next = failureOf(stream.read({ from: "LATEST", until: "live" }).next());
+    await stream.describe();
+    await streams.delete("clicks");
+    await streams.create("clicks");
+    expect(await next).toMatchObject({ name: "ResourceNotFoundError", value: "clicks" });
   });
 
   it("starts where the stream ended when read() was called", async () => {

@@ -3,6 +3,7 @@ import { InvalidArgumentError, type Millrace, ResourceNotFoundError, type Stream
 import { describe, expect, it } from "vitest";
 import { byKey, failureOf, openEngine, readAll } from "./support.ts";
 
+const HOUR_MS = 3_600_000;
 const SHARD_0 = "shardId-000000000000";
 const RING_END = ((1n << 128n) - 1n).toString();
 
@@ -194,6 +195,40 @@ describe("reading across reshards", () => {
     expect(byKey(await reading)).toEqual(expected);
     expect((await stream.shards()).length).toBeGreaterThan(15);
   });
+
+  for (const kind of ["read", "subscribe"] as const) {
+    it(`goes on, in ${kind}(), with what came of shards that were removed while it paused`, async () => {
+      const engine = await openEngine({ time: "virtual" });
+      const stream = await engine.streams.create("clicks");
+      await stream.registerConsumer("app");
+      await stream.putRecord({ partitionKey: "a", data: "first" });
+      const from = "TRIM_HORIZON";
+      const batches =
+        kind === "read"
+          ? stream.readBatches({ from, until: "live" })
+          : stream.subscribe({ from, consumer: "app" });
+      expect((await batches.next()).value?.text(0)).toBe("first");
+      await stream.putRecord({ partitionKey: "a", data: "expires" });
+      // The reader never hears of the first split's lower child.
+      await stream.split(SHARD_0);
+      await engine.time.advance(HOUR_MS);
+      await stream.split("shardId-000000000001");
+      for (let i = 0; i < 60; i++) await engine.time.advance(HOUR_MS);
+      expect((await stream.shards()).map(({ shardIndex }) => shardIndex)).toEqual([2, 3, 4]);
+      await stream.putRecords(numbered(0, 30));
+      const texts: string[] = [];
+      while (texts.length < 30) {
+        const { value } = await batches.next();
+        for (const record of value ?? []) texts.push(record.text());
+      }
+      expect(texts.sort()).toEqual(
+        numbered(0, 30)
+          .map(({ data }) => data)
+          .sort(),
+      );
+      await batches.return?.();
+    });
+  }
 
   it("of one shard ends when that is closed, and does not follow", async () => {
     const { stream } = await opened();

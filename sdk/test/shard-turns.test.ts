@@ -46,12 +46,21 @@ describe("turns of shards", () => {
     turns.adopt(lineage(crossed));
     expect(indexesOf(turns)).toEqual([0]);
     turns.finish(0);
-    expect(indexesOf(turns)).toEqual([]);
     turns.adopt(lineage(crossed));
     expect(indexesOf(turns)).toEqual([2, 3]);
     turns.finish(3);
     turns.adopt(lineage(crossed));
     expect(indexesOf(turns)).toEqual([2, 4]);
+  });
+
+  it("come to what descends from shards that were removed before anybody knew them", () => {
+    const turns = begun({ 0: [] }, 0);
+    expect(turns.drop(lineage({ 0: [], 1: [0], 2: [0] }))).toBe(false);
+    // 1 was split into 3 and 4; it and 0 are gone.
+    const left = lineage({ 2: [0], 3: [1], 4: [1] });
+    expect(turns.drop(left)).toBe(true);
+    turns.adopt(left);
+    expect(indexesOf(turns)).toEqual([2, 3, 4]);
   });
 
   it("do not wait for ancestors that the reading passes over", () => {

@@ -1,4 +1,5 @@
 /** Reading as a registered consumer: pushed, over all shards, across reshards and renewals. */
+import { openLocal } from "@millrace/engine/local";
 import {
   InvalidArgumentError,
   type Millrace,
@@ -6,7 +7,11 @@ import {
   ResourceNotFoundError,
   type Stream,
 } from "millrace";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { ConsumerReader } from "../src/consumer-reader.ts";
+import { registerConsumer } from "../src/stream-control.ts";
+import { completeSpec } from "../src/stream-spec.ts";
+import { countAlive } from "./memory.ts";
 import { byKey, failureOf, openEngine } from "./support.ts";
 
 async function opened(
@@ -125,6 +130,56 @@ describe("subscribing", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     await left.return?.();
     expect(await next).toEqual({ done: true, value: undefined });
+  });
+
+  it("does not keep the batches of one shard while another has none", async () => {
+    const { stream } = await opened(2);
+    const reading = stream.subscribe({ consumer: "app", from: "TRIM_HORIZON" });
+    const first = reading.next();
+    const seen: WeakRef<object>[] = [];
+    for (let i = 0; i < 30; i++) {
+      await stream.putRecord({ partitionKey: "a", data: `${i}` });
+      const { value } = i === 0 ? await first : await reading.next();
+      if (value !== undefined) seen.push(new WeakRef(value));
+    }
+    expect(seen).toHaveLength(30);
+    expect(await countAlive(seen)).toBeLessThan(5);
+    await reading.return?.();
+  });
+
+  it("leaves no subscription behind when one of its shards cannot be had", async () => {
+    const client = await openLocal({
+      ...{ name: "left", storage: "memory", quotas: "unlimited", memoryBudgetBytes: 33_554_432 },
+    });
+    const stream = await client.call("createStream", completeSpec("clicks", { shards: 4 }));
+    await registerConsumer(client, stream, "app");
+    const options = { position: { type: "LATEST" }, live: true, signal: undefined } as const;
+    const readerOf = (shardId: string | undefined) =>
+      new ConsumerReader(client, stream, "app", { ...options, shardId });
+    const other = readerOf("shardId-000000000000");
+    const calls = vi.spyOn(client, "call");
+    const settled = (operation: string) =>
+      calls.mock.settledResults.filter(
+        ({ type }, i) => type === "fulfilled" && calls.mock.calls[i]?.[0] === operation,
+      ).length;
+    const waiting = other.next();
+    await vi.waitFor(() => expect(settled("openSubscription")).toBe(1));
+    const all = readerOf(undefined);
+    expect(await failureOf(all.next())).toBeInstanceOf(ResourceInUseError);
+    await vi.waitFor(() => expect(settled("openSubscription")).toBe(4));
+    await vi.waitFor(() => expect(settled("closeSubscription")).toBe(3));
+    expect((await all.next()).done).toBe(true);
+    await other.return();
+    await waiting;
+    await client.close();
+  });
+
+  it("tells a stream that was deleted by its name", async () => {
+    const { engine, stream } = await opened();
+    const next = failureOf(stream.subscribe({ consumer: "app", from: "LATEST" }).next());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await engine.streams.delete("clicks");
+    expect(await next).toMatchObject({ name: "ResourceNotFoundError", value: "clicks" });
   });
 
   it("is refused for strangers, twice at a time, and after the consumer is gone", async () => {

@@ -4,6 +4,7 @@ import type { OperationName } from "@millrace/engine/model";
 import { open } from "millrace";
 import { awsFace, awsFetch } from "millrace/aws";
 import { serve } from "millrace/serve";
+import { Boto3, boto3Problem } from "./boto3-client.ts";
 import { cborCaller } from "./cbor-client.ts";
 import {
   type Case,
@@ -22,6 +23,8 @@ export interface OpenedWorld {
 /** One way to reach the service. */
 export interface Face {
   readonly name: string;
+  /** Why the face cannot be tried on this machine. */
+  readonly problem?: string | undefined;
   /** Whether the face carries what a case needs. */
   readonly carries: (one: Case) => boolean;
   open(options: WorldOptions): Promise<OpenedWorld>;
@@ -167,21 +170,43 @@ const KEYS = [
   { accessKeyId: OTHER_ACCESS_KEY, secretAccessKey: "the other's secret" },
 ] as const;
 
+type Served = Awaited<ReturnType<typeof serveFor>>;
+
+async function serveFor(options: WorldOptions) {
+  return await serve({
+    port: 0,
+    time: "virtual",
+    accessKeys: KEYS,
+    quotas: options.quotas ?? "aws",
+    transitionMs: options.transitionMs ?? 0,
+    controlQuotas: options.controlQuotas ?? false,
+    memoryBudgetBytes: 64 * 1_048_576,
+  });
+}
+
+function timeOfServer({ url }: Served): Time {
+  const [{ accessKeyId, secretAccessKey }] = KEYS;
+  const headers = { authorization: `Basic ${btoa(`${accessKeyId}:${secretAccessKey}`)}` };
+  const ask = async (init: RequestInit): Promise<number> => {
+    const response = await fetch(`${url}/_millrace/time`, { ...init, headers });
+    const { nowMs } = (await response.json()) as { nowMs: number };
+    return nowMs;
+  };
+  return {
+    advance: async (advanceMs) => {
+      await ask({ method: "POST", body: JSON.stringify({ advanceMs }) });
+    },
+    now: () => ask({}),
+  };
+}
+
 const served: Face = {
   name: "`millrace serve`, the client's default handler (HTTP/2)",
   // With a StreamId the official client goes to AWS, whatever its endpoint.
   carries: ({ title }) => !title.includes("StreamId"),
   open: async (options) => {
-    const server = await serve({
-      port: 0,
-      time: "virtual",
-      accessKeys: KEYS,
-      quotas: options.quotas ?? "aws",
-      transitionMs: options.transitionMs ?? 0,
-      controlQuotas: options.controlQuotas ?? false,
-      memoryBudgetBytes: 64 * 1_048_576,
-    });
-    const clients = KEYS.map(
+    const server = await serveFor(options);
+    const [own, other] = KEYS.map(
       (credentials) =>
         new sdk.KinesisClient({
           region: "us-east-1",
@@ -190,30 +215,48 @@ const served: Face = {
           maxAttempts: 1,
         }),
     );
-    const [own, other] = clients.map(callerOf);
-    const [{ accessKeyId, secretAccessKey }] = KEYS;
-    const headers = { authorization: `Basic ${btoa(`${accessKeyId}:${secretAccessKey}`)}` };
-    const ask = async (init: RequestInit): Promise<number> => {
-      const response = await fetch(`${server.url}/_millrace/time`, { ...init, headers });
-      const { nowMs } = (await response.json()) as { nowMs: number };
-      return nowMs;
-    };
-    const time: Time = {
-      advance: async (advanceMs) => {
-        await ask({ method: "POST", body: JSON.stringify({ advanceMs }) });
-      },
-      now: () => ask({}),
-    };
     if (own === undefined || other === undefined) throw new Error("there are two clients");
     return {
-      world: worldOf(own, other, time),
+      world: worldOf(callerOf(own), callerOf(other), timeOfServer(server)),
       close: async () => {
-        for (const client of clients) client.destroy();
+        own.destroy();
+        other.destroy();
         await server.close();
       },
     };
   },
 };
+
+const boto3 = new Boto3();
+
+const servedToBoto3: Face = {
+  name: "`millrace serve`, boto3 (HTTP/1.1)",
+  problem: boto3Problem(),
+  // As with the official client; and what a version of botocore does not know of an answer it leaves out.
+  carries: ({ title }) => !title.includes("StreamId") && title !== "counts channels",
+  open: async (options) => {
+    const server = await serveFor(options);
+    const { url: endpoint } = server;
+    const [own, other] = KEYS.map(
+      (key): Call =>
+        (operation, input) =>
+          boto3.call({ endpoint, ...key }, operation, input),
+    );
+    if (own === undefined || other === undefined) throw new Error("there are two keys");
+    return {
+      world: worldOf(own, other, timeOfServer(server)),
+      close: async () => {
+        await boto3.forget(endpoint);
+        await server.close();
+      },
+    };
+  },
+};
+
+/** Ends what the faces share. */
+export function endFaces(): void {
+  boto3.end();
+}
 
 /** All faces. */
 export const faces: readonly Face[] = [
@@ -223,4 +266,5 @@ export const faces: readonly Face[] = [
   fetchJson,
   fetchCbor,
   served,
+  servedToBoto3,
 ];

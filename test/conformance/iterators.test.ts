@@ -257,6 +257,10 @@ describe("an iterator", () => {
   });
 });
 
+/** Histories of a run, and the seed that they are made from; fast-check prints it when one fails. */
+const RUNS = Number(process.env["MILLRACE_HISTORY_RUNS"] ?? 150);
+const SEED = Number(process.env["MILLRACE_HISTORY_SEED"] ?? 1);
+
 /** Names of what a history must have brought about for the property to mean something. */
 const MET: readonly (keyof ReturnType<History["met"]>)[] = [
   "closed",
@@ -266,7 +270,7 @@ const MET: readonly (keyof ReturnType<History["met"]>)[] = [
 ];
 
 describe("against a naive model", () => {
-  test("every iterator and every read stands where it should", { timeout: 120_000 }, async () => {
+  test("every iterator and every read stands where it should", { timeout: 600_000 }, async () => {
     const met = new Map(MET.map((name) => [name, 0]));
     const property = fc.asyncProperty(steps, fc.nat(), async (all, seed) => {
       const history = await History.open();
@@ -283,7 +287,7 @@ describe("against a naive model", () => {
         await history.close();
       }
     });
-    await fc.assert(property, { numRuns: 150 });
+    await fc.assert(property, { numRuns: RUNS, seed: SEED });
     for (const [name, count] of met) assert.isAbove(count, 0, name);
   });
 });

@@ -191,4 +191,39 @@ describe("requests over a port", () => {
     expect(await failureOf(waiting)).toMatchObject({ name: "AbortError" });
     stop();
   });
+
+  it("are not sent when they are given up before", async () => {
+    const urls: string[] = [];
+    const { far, stop } = connected(async ({ url }) => {
+      urls.push(new URL(url).pathname);
+      return new Response("");
+    });
+    const controller = new AbortController();
+    const request = new Request("https://kinesis.invalid/aborted", {
+      method: "POST",
+      body: "{}",
+      signal: controller.signal,
+    });
+    const failing = failureOf(far.fetch(request));
+    controller.abort();
+    expect(await failing).toMatchObject({ name: "AbortError" });
+    await far.fetch(new Request("https://kinesis.invalid/sent"));
+    expect(urls).toEqual(["/sent"]);
+    stop();
+  });
+
+  it("fail when the page is gone, and end their subscriptions when the worker is", async () => {
+    const { port1, port2 } = new MessageChannel();
+    let left: Promise<unknown> | undefined;
+    const stop = servePort(port1, async ({ signal }) => {
+      left = new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return await new Promise(() => undefined);
+    });
+    const waiting = failureOf(new PortFetch(port2).fetch(new Request("https://kinesis.invalid/")));
+    while (left === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    port2.close();
+    await left;
+    expect(await waiting).toMatchObject({ name: "TypeError", message: "Failed to fetch" });
+    stop();
+  });
 });

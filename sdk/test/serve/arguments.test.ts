@@ -6,7 +6,8 @@ import { assert } from "chai";
 import { InvalidArgumentError } from "millrace";
 import { describe, it } from "vitest";
 import { readCommand, USAGE, UsageError } from "../../src/serve/arguments.ts";
-import { checkServeOptions, isLoopback, urlOf } from "../../src/serve/options.ts";
+import { checkServeOptions, urlOf } from "../../src/serve/options.ts";
+import { isLoopback } from "../../src/serve/pages.ts";
 
 async function optionsOf(line: string) {
   const command = await readCommand(line.split(" "));
@@ -32,11 +33,13 @@ describe("a command line", () => {
   it("may say otherwise about everything", async () => {
     const options = await optionsOf(
       "serve --port 0 --host 0.0.0.0 --data ./streams --time virtual --quotas aws " +
-        "--control-quotas --transition-ms 500 --access-key A:b:c --access-key B:d",
+        "--control-quotas --transition-ms 500 --access-key A:b:c --access-key B:d " +
+        "--allow-origin null --allow-origin https://app.example",
     );
     const { port, host, directory, time, quotas, controlQuotas, transitionMs } = options;
     assert.deepEqual([port, host, directory, time], [0, "0.0.0.0", "./streams", "virtual"]);
     assert.deepEqual([quotas, controlQuotas, transitionMs], ["aws", true, 500]);
+    assert.deepEqual(options.origins, ["null", "https://app.example"]);
     assert.deepEqual(options.accessKeys, [
       { accessKeyId: "A", secretAccessKey: "b:c" },
       { accessKeyId: "B", secretAccessKey: "d" },
@@ -86,6 +89,8 @@ describe("a command line", () => {
     ["serve --quotas none", "--quotas"],
     ["serve --transition-ms 86400001", "transitionMs"],
     ["serve --access-key a/b:c", "accessKeys[0].accessKeyId"],
+    ["serve --allow-origin * --allow-origin https://app.example/", "origins[1]"],
+    ["serve --allow-origin app.example", "origins[0]"],
   ] as const) {
     it(`is refused for its ${argument}: ${line}`, async () => {
       const error = await refusalOf(line);
@@ -97,9 +102,16 @@ describe("a command line", () => {
 
 describe("an address", () => {
   it("is of this machine only, or not", () => {
-    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+    for (const host of ["127.0.0.1", "127.1.2.3", "::1", "localhost", "app.localhost"])
       assert.isTrue(isLoopback(host));
-    for (const host of ["0.0.0.0", "::", "192.168.1.1", "127.example", "example.org"]) {
+    for (const host of [
+      "0.0.0.0",
+      "::",
+      "192.168.1.1",
+      "127.example",
+      "localhost.example",
+      "example.org",
+    ]) {
       assert.isFalse(isLoopback(host), host);
     }
   });

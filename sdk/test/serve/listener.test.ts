@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, it } from "vitest";
 import type { CallHandler, IncomingCall } from "../../src/serve/exchange.ts";
 import { LISTENER_LIMITS, type Listener, listen } from "../../src/serve/listener.ts";
 import { systemClock } from "../../src/serve/time.ts";
+import { countAlive } from "../memory.ts";
 import { ask1, ask2, selfSigned } from "./support.ts";
 
 const LIMITS = { ...LISTENER_LIMITS, stopMs: 1000 };
@@ -112,6 +113,31 @@ for (const [name, ask] of Object.entries({ "HTTP/1.1": ask1, "HTTP/2": ask2 })) 
       assert.strictEqual(answer.headers["content-type"], "text/plain");
       assert.strictEqual(answer.body.toString(), `POST /a?b=c%20d 7 ${body}`);
       assert.strictEqual(answer.headers["content-length"], String(answer.body.byteLength));
+    });
+
+    it("has the headers that came, and none that every object has", async () => {
+      await ask(await start(echo), { headers: { "x-test": "7" } });
+      const [call] = calls;
+      assert.strictEqual(call?.header("x-test"), "7");
+      for (const name of ["constructor", "__proto__", "toString"]) {
+        assert.isUndefined(call?.header(name), name);
+      }
+    });
+
+    it("does not keep the frames of a stream that goes on", async () => {
+      const sent: WeakRef<object>[] = [];
+      const frames = new Frames(async (i) => {
+        if (i === 50) return await forever;
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        const frame = new Uint8Array(1000);
+        sent.push(new WeakRef(frame));
+        return frame;
+      });
+      const asking = ask(await start(streaming(frames)), {}).catch(() => undefined);
+      await until(() => frames.given === 50, "the last frame");
+      assert.isBelow(await countAlive(sent), 10);
+      await listeners.pop()?.close();
+      await asking;
     });
 
     it("tells a body that is too long so, and goes on", async () => {

@@ -154,6 +154,48 @@ describe("a page of another origin", () => {
     assert.strictEqual(jsonOf(refused)["__type"], "MissingAuthenticationTokenException");
   });
 
+  it("may not call without access keys, unless its origin is of this machine or named", async () => {
+    const cases = [
+      [{}, "https://example.org", false],
+      [{}, "http://localhost.example.org", false],
+      [{}, "null", false],
+      [{}, "http://localhost:5173", true],
+      [{}, "http://127.0.0.1:8000", true],
+      [{}, "http://[::1]:8000", true],
+      [{ origins: ["https://app.example"] }, "https://app.example", true],
+      [{ origins: ["https://app.example"] }, "http://localhost:5173", false],
+      [{ origins: ["*"] }, "https://example.org", true],
+      [{ accessKeys: [KEY], origins: ["https://app.example"] }, "https://example.org", false],
+    ] as const;
+    for (const [options, origin, allowed] of cases) {
+      const { url } = await start(options);
+      const made = operation("CreateStream", { StreamName: "s", ShardCount: 1 }, { origin });
+      const what = `${origin} at ${JSON.stringify(options)}`;
+      for (const question of [{ method: "OPTIONS", headers: { origin } }, made]) {
+        const { status, headers } = await ask1(url, question);
+        assert.strictEqual(headers["access-control-allow-origin"], allowed ? "*" : undefined, what);
+        assert.strictEqual(status, allowed ? 200 : 400, what);
+      }
+      if ("accessKeys" in options) continue;
+      const { StreamNames } = await call(url, "ListStreams", {});
+      assert.deepEqual(StreamNames, allowed ? ["s"] : [], what);
+    }
+  });
+
+  it("may not ask the control endpoint by a name of its own that leads here", async () => {
+    const { url } = await start();
+    const { port } = new URL(url);
+    const own = await control(url, "GET", "/metrics", undefined, {
+      host: `rebound.example:${port}`,
+    });
+    assert.strictEqual(own.status, 403);
+    const names = [`localhost:${port}`, `[::1]:${port}`, "host.docker.internal", "millrace:4567"];
+    for (const host of names) {
+      const { status } = await control(url, "GET", "/metrics", undefined, { host });
+      assert.strictEqual(status, 200, host);
+    }
+  });
+
   it("may not ask the control endpoint, whether it needs a key or not", async () => {
     const { url } = await start();
     const { status } = await control(url, "POST", "/reset", {}, { origin: "https://example.org" });
@@ -166,6 +208,14 @@ describe("a page of another origin", () => {
 });
 
 describe("the control endpoint", () => {
+  it("has no methods but its own, not even those of every object", async () => {
+    const { url } = await start();
+    for (const method of ["constructor", "toString", "__proto__", "valueOf"]) {
+      const { status } = await ask2(url, { method, path: "/_millrace/" });
+      assert.strictEqual(status, 405, method);
+    }
+  });
+
   it("tells that all is well, and what is kept", async () => {
     const { url } = await start();
     const { status, json } = await control(url, "GET", "/");

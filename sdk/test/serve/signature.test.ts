@@ -219,6 +219,26 @@ describe("a signature in a header", () => {
   });
 });
 
+describe("what is signed", () => {
+  for (const name of ["host", "x-amz-target"]) {
+    it(`must be ${name}, among others`, async () => {
+      const request = await signed();
+      const { headers } = request.change;
+      headers["authorization"] = (headers["authorization"] ?? "")
+        .replace(`${name};`, "")
+        .replace(`;${name}`, "");
+      assert.include(refusal(request).message.toLowerCase(), `'${name}'`);
+    });
+  }
+
+  it("is not what a presigned request says of itself later", async () => {
+    const request = await signed({ presignSeconds: 60 });
+    assert.strictEqual(verifierAt().verify(request), KEY.accessKeyId);
+    request.change.headers["x-amz-target"] = "Kinesis_20131202.DeleteStream";
+    assert.include(refusal(request).message, "'X-Amz-Target'");
+  });
+});
+
 describe("a signature in the query", () => {
   it("is accepted as the official client makes it, until it expires", async () => {
     const request = await signed({ presignSeconds: 60 });

@@ -175,9 +175,10 @@ export class History {
 
   async #retain(hours: number): Promise<void> {
     const retained = await this.retained();
-    // What expired may or may not be gone for good by now: a model cannot know.
+    // What expired, record or closed shard, may or may not be gone for good by now: a model cannot know.
     const raised = hours > this.stream.description.retentionHours;
-    if (raised && !this.records.every(retained)) return;
+    const gone = await Promise.all([...this.shards.keys()].map((id) => this.mayBeGone(id)));
+    if (raised && (gone.includes(true) || !this.records.every(retained))) return;
     await this.stream.retain(hours);
   }
 
