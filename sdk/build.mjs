@@ -34,7 +34,8 @@ await build(
   { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
 );
 /** What a page loads only when it uses it. */
-const onDemand = /\/(aws\/request-handler|stream-control|consumer-reader)\.ts$/;
+const onDemand =
+  /\/(aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here)\.ts$/;
 // The engine for Node is loaded there only, on demand, too.
 await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local", onDemand], {
   file: join(here, "..", "build", "size", "page.js"),

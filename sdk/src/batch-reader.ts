@@ -5,11 +5,10 @@
 import {
   decodeSlice,
   type EngineClient,
-  pause,
   type RecordBatch,
+  ResourceNotFoundError,
   type SlicePart,
   type StreamDescription,
-  ThroughputExceededError,
   withSignal,
 } from "@millrace/engine";
 import type { CheckedReadOptions } from "./read-options.ts";
@@ -93,7 +92,7 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
       await withSignal(signal, this.#started);
       while (this.#turns.cursors.size > 0) {
         const batch = await this.#read(signal);
-        if (batch.length > 0) return { done: false, value: batch };
+        if (batch !== undefined && batch.length > 0) return { done: false, value: batch };
       }
       this.#end();
       return { done: true, value: undefined };
@@ -131,7 +130,16 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     return this.#client.call("describeStream", { name: this.#name });
   }
 
-  async #read(signal: AbortSignal): Promise<RecordBatch> {
+  /** Looks what came of shards that are closed; says whether any was removed before it was read. */
+  async #adopt(): Promise<boolean> {
+    const description = await this.#describe();
+    // Another one of the same name is not the one that is read.
+    if (description.uid !== this.#streamUid) throw ResourceNotFoundError.stream(this.#name);
+    return this.#turns.adopt(description, this.#follows);
+  }
+
+  /** One read; undefined when it is to be made again, if there is a shard left. */
+  async #read(signal: AbortSignal): Promise<RecordBatch | undefined> {
     const request = {
       streamUid: this.#streamUid,
       cursors: Array.from(this.#turns.cursors, ([shardIndex, nextIndex]) => ({
@@ -142,16 +150,15 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
       bytesMax: BYTES_PER_READ_MAX,
       waitMs: this.#waitMs(),
     };
-    for (;;) {
-      try {
-        const batch = decodeSlice(await this.#client.read(request, signal), this.#ends);
-        const closed = this.#advance(batch.parts);
-        if (closed && this.#follows) this.#turns.adopt(await this.#describe());
-        return batch;
-      } catch (error) {
-        if (!(error instanceof ThroughputExceededError)) throw error;
-        await pause(this.#client.clock, error.retryAfterMs ?? STALLED_WAIT_MS, signal);
-      }
+    try {
+      const batch = decodeSlice(await this.#client.read(request, signal), this.#ends);
+      if (this.#advance(batch.parts) && this.#follows) await this.#adopt();
+      return batch;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const { recover } = await import("./read-recovery.ts");
+      await recover(error, { client: this.#client, signal, adopt: () => this.#adopt() });
+      return undefined;
     }
   }
 

@@ -10,7 +10,8 @@ export function show(value: unknown): string {
   return text.length <= VALUE_CHARACTERS_MAX ? text : `${text.slice(0, VALUE_CHARACTERS_MAX)}…`;
 }
 
-function refuse(argument: string, must: string, value: unknown, limit: string): never {
+/** Refuses a value. @throws InvalidArgumentError always. */
+export function refuse(argument: string, must: string, value: unknown, limit: string): never {
   throw new InvalidArgumentError(`${argument} must be ${must}, but it is ${show(value)}`, {
     argument,
     value: show(value),

@@ -5,6 +5,7 @@
 import {
   type EngineClient,
   type RecordBatch,
+  ResourceNotFoundError,
   ROOT_PRINCIPAL,
   type StreamDescription,
   withSignal,
@@ -37,8 +38,11 @@ export class ConsumerReader implements AsyncIterableIterator<RecordBatch, undefi
   readonly #abort: () => void;
   readonly #turns = new ShardTurns();
   readonly #feeds = new Map<number, ShardFeed>();
-  /** The next batch of each shard, under way or not yet handed out. */
-  readonly #next = new Map<number, Promise<ShardBatch>>();
+  /** Shards whose next batch is under way or not yet handed out. */
+  readonly #asked = new Set<number>();
+  /** Reads that are settled, in the order in which they were. */
+  readonly #arrived: Promise<ShardBatch>[] = [];
+  #wake: () => void = () => undefined;
   /** Creation of shards in seconds since the Unix epoch, by index. */
   readonly #createdSeconds = new Map<number, number>();
   #consumerArn = "";
@@ -102,10 +106,17 @@ export class ConsumerReader implements AsyncIterableIterator<RecordBatch, undefi
       const batch = await this.#take(signal);
       if (batch !== undefined) return { done: false, value: batch };
     } catch (error) {
-      await this.#close();
-      if (error !== LEFT) throw error;
+      // Also of subscriptions that are being opened nothing is to be left.
+      await this.return();
+      if (error !== LEFT) throw this.#named(error);
     }
     return await this.return();
+  }
+
+  /** The engine knows a deleted stream by its uid only. */
+  #named(error: unknown): unknown {
+    const isStream = error instanceof ResourceNotFoundError && error.argument === "name";
+    return isStream ? ResourceNotFoundError.stream(this.#stream.name) : error;
   }
 
   async #start(): Promise<void> {
@@ -138,8 +149,8 @@ export class ConsumerReader implements AsyncIterableIterator<RecordBatch, undefi
   async #take(signal: AbortSignal): Promise<RecordBatch | undefined> {
     while (this.#turns.cursors.size > 0) {
       for (const shardIndex of this.#turns.cursors.keys()) this.#ask(shardIndex);
-      const first = await withSignal(signal, Promise.race(this.#next.values()));
-      this.#next.delete(first.shardIndex);
+      const first = await withSignal(signal, this.#arrival());
+      this.#asked.delete(first.shardIndex);
       await this.#account(first);
       if (first.batch !== undefined && first.batch.length > 0) return first.batch;
     }
@@ -147,17 +158,39 @@ export class ConsumerReader implements AsyncIterableIterator<RecordBatch, undefi
   }
 
   #ask(shardIndex: number): void {
-    if (this.#next.has(shardIndex)) return;
-    const next = this.#read(shardIndex);
-    next.catch(() => undefined);
-    this.#next.set(shardIndex, next);
+    if (this.#asked.has(shardIndex)) return;
+    this.#asked.add(shardIndex);
+    const reading = this.#read(shardIndex);
+    const arrive = (): void => {
+      this.#arrived.push(reading);
+      this.#wake();
+    };
+    void reading.then(arrive, arrive);
+  }
+
+  /** The first read that is settled. A race of them all would keep what the quick ones give until the slow ones are. */
+  async #arrival(): Promise<ShardBatch> {
+    for (;;) {
+      const first = this.#arrived.shift();
+      if (first !== undefined) return await first;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
   }
 
   async #read(shardIndex: number): Promise<ShardBatch> {
-    const feed = this.#feeds.get(shardIndex) ?? (await this.#open(shardIndex));
-    const fed = await feed.read();
-    if (fed === undefined) return { shardIndex, batch: undefined, shardClosed: false };
-    return { shardIndex, batch: fed.batch, shardClosed: fed.part.shardClosed };
+    try {
+      const feed = this.#feeds.get(shardIndex) ?? (await this.#open(shardIndex));
+      const fed = await feed.read();
+      if (fed === undefined) return { shardIndex, batch: undefined, shardClosed: false };
+      return { shardIndex, batch: fed.batch, shardClosed: fed.part.shardClosed };
+    } catch (error) {
+      // A closed shard may be removed while its reader pauses.
+      const isGone = error instanceof ResourceNotFoundError && error.argument === "shard";
+      if (!isGone) throw error;
+      return { shardIndex, batch: undefined, shardClosed: true };
+    }
   }
 
   async #open(shardIndex: number): Promise<ShardFeed> {
@@ -188,6 +221,6 @@ export class ConsumerReader implements AsyncIterableIterator<RecordBatch, undefi
     await feed?.close();
     if (!shardClosed) return;
     this.#turns.finish(shardIndex);
-    if (this.#follows) this.#turns.adopt(await this.#describe());
+    if (this.#follows) this.#turns.adopt(await this.#describe(), true);
   }
 }

@@ -2,7 +2,6 @@
 import {
   type EngineClient,
   type EngineOptions,
-  InvalidArgumentError,
   openEngine,
   StorageUnavailableError,
   type WorkerSource,
@@ -14,7 +13,7 @@ import {
   checkName,
   checkOneOf,
   checkSignal,
-  show,
+  refuse,
 } from "./check.ts";
 import { Millrace } from "./millrace.ts";
 
@@ -66,19 +65,13 @@ const MEMBERS = [
 function checkWorker(worker: unknown): void {
   const fits = worker === undefined || typeof worker === "string" || worker instanceof URL;
   if (fits || typeof worker === "function") return;
-  throw new InvalidArgumentError(
-    `worker must be a URL or a function that makes a Worker, but it is ${show(worker)}`,
-    { argument: "worker", value: show(worker), limit: "string, URL or () => Worker" },
-  );
+  const must = "a URL or a function that makes a Worker";
+  refuse("worker", must, worker, "string, URL or () => Worker");
 }
 
 function checkWasm(wasm: unknown): void {
   if (wasm === undefined || typeof wasm === "string" || wasm instanceof URL) return;
-  throw new InvalidArgumentError(`wasm must be a URL, but it is ${show(wasm)}`, {
-    argument: "wasm",
-    value: show(wasm),
-    limit: "string or URL",
-  });
+  refuse("wasm", "a URL", wasm, "string or URL");
 }
 
 /** A directory goes with storage "file", and storage "file" with a directory. */
@@ -88,13 +81,8 @@ function checkDirectory(storage: EngineOptions["storage"], directory: unknown): 
       ? typeof directory === "string" && directory !== ""
       : directory === undefined;
   if (fits) return;
-  const must =
-    storage === "file" ? "be the path of a directory" : 'be absent without storage "file"';
-  throw new InvalidArgumentError(`directory must ${must}, but it is ${show(directory)}`, {
-    argument: "directory",
-    value: show(directory),
-    limit: 'a path with storage "file"',
-  });
+  const must = storage === "file" ? "the path of a directory" : 'absent without storage "file"';
+  refuse("directory", must, directory, 'a path with storage "file"');
 }
 
 function checkOptions(options: OpenOptions): EngineOptions {
@@ -117,41 +105,15 @@ function checkOptions(options: OpenOptions): EngineOptions {
   };
 }
 
-async function openHere(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {
-  if (engine.storage === "indexeddb") {
-    throw unavailable(
-      engine.storage,
-      'a browser with workers; here storage "memory" and "file" work',
-      '"memory" or "file"',
-    );
-  }
-  // Bundlers for pages must not follow this import: pages have workers, and no files to read.
-  const specifier = "@millrace/engine/local";
-  const local: typeof import("@millrace/engine/local") = await import(
-    /* @vite-ignore */ /* webpackIgnore: true */ specifier
-  );
-  const { directory, wasm, signal } = options;
-  return await local.openLocal({ ...engine, directory, wasm, signal });
-}
-
 async function openInWorker(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {
   if (engine.storage === "file") {
-    throw unavailable(
-      engine.storage,
-      'Node; here storage "indexeddb" and "memory" work',
-      '"indexeddb" or "memory"',
+    throw new StorageUnavailableError(
+      'storage "file" needs Node; here storage "indexeddb" and "memory" work',
+      { argument: "storage", value: engine.storage, limit: '"indexeddb" or "memory"' },
     );
   }
   const { worker, wasm, signal } = options;
   return await openEngine({ ...engine, worker, wasm, signal });
-}
-
-function unavailable(storage: string, needs: string, limit: string): StorageUnavailableError {
-  return new StorageUnavailableError(`storage "${storage}" needs ${needs}`, {
-    argument: "storage",
-    value: storage,
-    limit,
-  });
 }
 
 /**
@@ -166,7 +128,9 @@ function unavailable(storage: string, needs: string, limit: string): StorageUnav
 export async function open(options: OpenOptions): Promise<Millrace> {
   const engine = checkOptions(options);
   options.signal?.throwIfAborted();
-  const openIt = typeof Worker === "undefined" ? openHere : openInWorker;
-  const client = await openIt(engine, options);
+  const client =
+    typeof Worker === "undefined"
+      ? await (await import("./open-here.ts")).openHere(engine, options)
+      : await openInWorker(engine, options);
   return new Millrace(client, engine.quotas === "aws");
 }

@@ -1,6 +1,6 @@
 /** Where reads start and stop, as callers say it and as the engine wants to hear it. */
-import { InvalidArgumentError, type StartingPosition } from "@millrace/engine";
-import { checkMembers, checkOneOf, checkSignal, show } from "./check.ts";
+import type { StartingPosition } from "@millrace/engine";
+import { checkMembers, checkOneOf, checkSignal, refuse } from "./check.ts";
 
 /**
  * Where a read starts: the oldest record, after the newest one, at a time, or at or after a sequence
@@ -29,11 +29,7 @@ export interface ReadOptions {
 function atTime(argument: string, time: Date): StartingPosition {
   const timestampMs = time.getTime();
   if (Number.isFinite(timestampMs)) return { type: "AT_TIMESTAMP", timestampMs };
-  throw new InvalidArgumentError(`${argument} must be a valid Date, but it is an invalid one`, {
-    argument,
-    value: "Invalid Date",
-    limit: "a valid Date",
-  });
+  return refuse(argument, "a valid Date", time, "a valid Date");
 }
 
 function toPosition(from: unknown): StartingPosition {
@@ -51,11 +47,7 @@ function toPosition(from: unknown): StartingPosition {
   }
   const limit =
     '"TRIM_HORIZON", "LATEST", a Date, {timestamp: Date} or {sequenceNumber: string, after?: boolean}';
-  throw new InvalidArgumentError(`from must be ${limit}, but it is ${show(from)}`, {
-    argument: "from",
-    value: show(from),
-    limit,
-  });
+  return refuse("from", limit, from, limit);
 }
 
 /** Read options that were checked. */
@@ -71,11 +63,7 @@ export function checkReadOptions(options: ReadOptions): CheckedReadOptions {
   checkMembers("options", options, ["from", "until", "shard", "signal"]);
   const { shard } = options;
   if (shard !== undefined && typeof shard !== "string") {
-    throw new InvalidArgumentError(`shard must be a shard id, but it is ${show(shard)}`, {
-      argument: "shard",
-      value: show(shard),
-      limit: "shardId-000000000000",
-    });
+    refuse("shard", "a shard id", shard, "shardId-000000000000");
   }
   return {
     position: toPosition(options.from),

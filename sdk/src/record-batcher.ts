@@ -40,7 +40,7 @@ interface Run {
 /** The batches of one stream. */
 export class RecordBatcher {
   readonly #client: EngineClient;
-  readonly #stream: Pick<StreamDescription, "name" | "uid" | "recordKibMax">;
+  #stream: Pick<StreamDescription, "name" | "uid" | "recordKibMax">;
   readonly #inTurn: boolean;
   #open: OpenBatch[] = [];
   #scheduled = false;
@@ -83,6 +83,11 @@ export class RecordBatcher {
     call.listen(() => withdrawAbandoned(runs));
     this.#schedule();
     return call.promise;
+  }
+
+  /** Takes note of what the stream is like by now: how large its records may be can change. */
+  update(stream: StreamDescription): void {
+    if (stream.uid === this.#stream.uid) this.#stream = stream;
   }
 
   /** Sends what was gathered, without waiting for the task's end. */

@@ -24,12 +24,18 @@ export class ShardTurns {
   /** The same of shards whose parents are not done. */
   readonly #held = new Map<number, number>();
   readonly #done = new Set<number>();
-  readonly #parents = new Map<number, readonly number[]>();
+  /** Parents of every shard that there is, by its index. */
+  #parents = new Map<number, readonly number[]>();
+  /** Of the shards that it began with; whatever is newer came of them. */
+  #newest = 0;
 
   /** Adds shards to read, where they are begun. The description must not be older than they are. */
   begin(shards: readonly ShardCursor[], description: StreamDescription): void {
     this.#learn(description);
-    for (const { shardIndex, nextIndex } of shards) this.#held.set(shardIndex, nextIndex);
+    for (const { shardIndex, nextIndex } of shards) {
+      this.#held.set(shardIndex, nextIndex);
+      this.#newest = Math.max(this.#newest, shardIndex);
+    }
     this.#release();
   }
 
@@ -40,20 +46,33 @@ export class ShardTurns {
     this.#release();
   }
 
-  /** Adds the children of shards that are done, from their beginning. */
-  adopt(description: StreamDescription): void {
+  /**
+   * Finishes the shards that retention removed before they were read, and adds what came of those that
+   * are done, from its beginning, if the reading follows. Says whether any was removed.
+   */
+  adopt(description: StreamDescription, follows: boolean): boolean {
     this.#learn(description);
-    for (const [index, parents] of this.#parents) {
+    let removed = false;
+    for (const index of [...this.cursors.keys(), ...this.#held.keys()]) {
+      if (this.#parents.has(index)) continue;
+      this.#held.delete(index);
+      this.finish(index);
+      removed = true;
+    }
+    for (const [index, parents] of follows ? this.#parents : []) {
       const known = this.cursors.has(index) || this.#held.has(index) || this.#done.has(index);
-      if (!known && parents.some((parent) => this.#done.has(parent))) this.#held.set(index, 0);
+      // Its own parents may have been removed before anybody heard of them.
+      const descends = index > this.#newest || parents.some((parent) => this.#done.has(parent));
+      if (!known && descends) this.#held.set(index, 0);
     }
     this.#release();
+    return removed;
   }
 
   #learn(description: StreamDescription): void {
-    for (const shard of allShards(description)) {
-      this.#parents.set(shard.shardIndex, parentsOf(shard));
-    }
+    this.#parents = new Map(
+      allShards(description).map((shard) => [shard.shardIndex, parentsOf(shard)]),
+    );
   }
 
   #release(): void {
@@ -63,6 +82,7 @@ export class ShardTurns {
       this.cursors.set(index, nextIndex);
     }
   }
+
   /** Whether a shard comes after one that is being read, waits, or is yet to be adopted. */
   #hasAncestorToRead(index: number): boolean {
     // Grows while it is walked; of two parents' common ancestors each is looked at once.

@@ -2,13 +2,12 @@
 import {
   type ControlOperations,
   type EngineClient,
-  InvalidArgumentError,
   ROOT_PRINCIPAL,
   type ShardDescription,
   type StreamDescription,
 } from "@millrace/engine";
 import type { InputOf, OperationName, OutputOf, StructureOf } from "@millrace/engine/model";
-import { checkInteger, checkMembers, checkName, show } from "./check.ts";
+import { checkInteger, checkMembers, checkName, refuse } from "./check.ts";
 import { allShards, parentsOf } from "./shard-turns.ts";
 
 /** Which datapoints of a metric are wanted. */
@@ -190,11 +189,7 @@ export async function deregisterConsumer(
 
 function timeOf(argument: string, time: unknown): number {
   if (time instanceof Date && Number.isFinite(time.getTime())) return time.getTime();
-  throw new InvalidArgumentError(`${argument} must be a valid Date, but it is ${show(time)}`, {
-    argument,
-    value: show(time),
-    limit: "a valid Date",
-  });
+  return refuse(argument, "a valid Date", time, "a valid Date");
 }
 
 /** Datapoints of one of CloudWatch's metrics. */

@@ -2,7 +2,6 @@
 import {
   BackpressureError,
   type EngineClient,
-  InvalidArgumentError,
   type PutRecord,
   type PutSuccess,
   type RecordBatch,
@@ -13,7 +12,7 @@ import {
   ThroughputExceededError,
 } from "@millrace/engine";
 import { BatchReader } from "./batch-reader.ts";
-import { checkMembers, checkName, checkSignal, show } from "./check.ts";
+import { checkMembers, checkName, checkSignal, refuse } from "./check.ts";
 import { LateIterator } from "./late-iterator.ts";
 import { PutRecordsResult } from "./put-records-result.ts";
 import { checkReadOptions, type ReadFrom, type ReadOptions } from "./read-options.ts";
@@ -84,6 +83,7 @@ export class Stream {
   /** Asks the engine about the stream. @throws ResourceNotFoundError when it was deleted. */
   async describe(): Promise<StreamDescription> {
     this.#description = await this.#client.call("describeStream", { name: this.name });
+    this.#batcher.update(this.#description);
     return this.#description;
   }
 
@@ -122,11 +122,7 @@ export class Stream {
   async putRecords(records: readonly PutRecord[], options?: PutOptions): Promise<PutRecordsResult> {
     const signal = checkPutOptions(options);
     if (!Array.isArray(records)) {
-      throw new InvalidArgumentError(`records must be an array, but it is ${show(records)}`, {
-        argument: "records",
-        value: show(records),
-        limit: "an array of {partitionKey, data}",
-      });
+      refuse("records", "an array", records, "an array of {partitionKey, data}");
     }
     if (records.length === 0) return new PutRecordsResult([]);
     return new PutRecordsResult(await this.#batcher.put(records, (i) => `records[${i}]`, signal));

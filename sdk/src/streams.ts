@@ -88,6 +88,7 @@ export class Streams {
       batcher = new RecordBatcher(this.#client, description, this.#inTurn);
       this.#batchers.set(description.uid, batcher);
     }
+    batcher.update(description);
     return new Stream(this.#client, batcher, description);
   }
 }

@@ -43,23 +43,21 @@ describe("turns of shards", () => {
     const turns = begun(crossed, 0, 1);
     turns.finish(1);
     // 4 has 3 as its other parent, which comes with the end of 0.
-    turns.adopt(lineage(crossed));
+    turns.adopt(lineage(crossed), true);
     expect(indexesOf(turns)).toEqual([0]);
     turns.finish(0);
-    turns.adopt(lineage(crossed));
+    turns.adopt(lineage(crossed), true);
     expect(indexesOf(turns)).toEqual([2, 3]);
     turns.finish(3);
-    turns.adopt(lineage(crossed));
+    turns.adopt(lineage(crossed), true);
     expect(indexesOf(turns)).toEqual([2, 4]);
   });
 
   it("come to what descends from shards that were removed before anybody knew them", () => {
     const turns = begun({ 0: [] }, 0);
-    expect(turns.drop(lineage({ 0: [], 1: [0], 2: [0] }))).toBe(false);
+    expect(turns.adopt(lineage({ 0: [], 1: [0], 2: [0] }), false)).toBe(false);
     // 1 was split into 3 and 4; it and 0 are gone.
-    const left = lineage({ 2: [0], 3: [1], 4: [1] });
-    expect(turns.drop(left)).toBe(true);
-    turns.adopt(left);
+    expect(turns.adopt(lineage({ 2: [0], 3: [1], 4: [1] }), true)).toBe(true);
     expect(indexesOf(turns)).toEqual([2, 3, 4]);
   });
 

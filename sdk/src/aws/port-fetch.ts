@@ -19,6 +19,8 @@ export class PortFetch {
   constructor(port: MessagePort) {
     this.#port = port;
     port.addEventListener("message", ({ data }: MessageEvent<PageMessage>) => this.#receive(data));
+    // Where the platform tells that a page is gone, nobody waits for its answers any more.
+    port.addEventListener("close", () => this.#failAll());
     port.start();
   }
 
@@ -34,7 +36,12 @@ export class PortFetch {
         this.#cancel(id);
         refused(signal.reason);
       };
-      if (signal.aborted) abort();
+      if (signal.aborted) {
+        // What was never sent need not be taken back.
+        this.#exchanges.delete(id);
+        refused(signal.reason);
+        return;
+      }
       signal.addEventListener("abort", abort, { once: true });
       this.#send({ id, kind: "request", url, method, headers: [...headers], body }, [body]);
     });
@@ -46,6 +53,12 @@ export class PortFetch {
 
   #cancel(id: number): void {
     if (this.#exchanges.delete(id)) this.#send({ id, kind: "cancel" });
+  }
+
+  #failAll(): void {
+    for (const id of [...this.#exchanges.keys()]) {
+      this.#receive({ id, kind: "failed", message: "the page that answers is gone" });
+    }
   }
 
   #receive(message: PageMessage): void {

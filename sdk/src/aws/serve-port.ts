@@ -39,6 +39,8 @@ class PortServer {
     this.#port = port;
     this.#handler = handler;
     port.addEventListener("message", this.#listener);
+    // Where the platform tells that the worker was ended, its subscriptions end with it.
+    port.addEventListener("close", () => this.stop());
     port.start();
   }
 

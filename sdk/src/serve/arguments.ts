@@ -20,6 +20,8 @@ Answers as Amazon Kinesis Data Streams does, over HTTP/1.1 and HTTP/2 on one por
   --control-quotas         enforce the rates of control operations, too
   --transition-ms NUMBER   how long streams are CREATING, UPDATING, DELETING (0)
   --access-key ID:SECRET   accept only requests signed with this key; may be repeated
+  --allow-origin ORIGIN    let pages of an origin call, * for all; may be repeated (pages of this
+                           machine; with access keys, all)
   --help, --version
 
 Tests and tools ask /_millrace/ : GET / time faults metrics, POST time {"advanceMs": 1000},
@@ -37,6 +39,7 @@ const OPTIONS = {
   "control-quotas": { type: "boolean" },
   "transition-ms": { type: "string" },
   "access-key": { type: "string", multiple: true },
+  "allow-origin": { type: "string", multiple: true },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
@@ -73,6 +76,7 @@ export async function readCommand(words: readonly string[]): Promise<Command> {
       controlQuotas: values["control-quotas"],
       transitionMs: numberOf("--transition-ms", values["transition-ms"]),
       accessKeys: values["access-key"]?.map(accessKeyOf),
+      origins: values["allow-origin"],
     },
   };
 }

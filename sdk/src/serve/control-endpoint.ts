@@ -10,8 +10,9 @@
  * | `PUT /_millrace/trail` with `{"streamName": "..."}`, `DELETE` | `{streamName}` |
  * | `GET /_millrace/metrics` | `{storage, dataLoss, streams: {name: [counters per shard]}}` |
  *
- * Pages may not ask: what a browser sends for a page of another origin is refused. A server with access
- * keys wants one: signed as AWS requests are, or by HTTP's Basic scheme.
+ * Pages may not ask: what a browser sends for a page of another origin is refused, and without access keys
+ * so is what is asked by a name that a page's own server could have. A server with access keys wants one:
+ * signed as AWS requests are, or by HTTP's Basic scheme.
  */
 import {
   type EngineClient,
@@ -22,6 +23,7 @@ import {
 } from "@millrace/engine";
 import { errorAnswer, type HttpAnswer } from "../aws/http-exchange.ts";
 import type { IncomingCall } from "./exchange.ts";
+import { isAskedPrivately } from "./pages.ts";
 import type { SignatureVerifier } from "./signature.ts";
 
 /** Where the control endpoint begins. */
@@ -40,14 +42,16 @@ export interface ControlParts {
 type Action = (parts: ControlParts, call: IncomingCall) => Promise<object>;
 
 /** Actions by path and method. */
-const ACTIONS: Readonly<Record<string, Readonly<Record<string, Action>>>> = {
-  "/": { GET: health },
-  "/time": { GET: now, POST: advance },
-  "/reset": { POST: reset },
-  "/faults": { GET: listFaults, PUT: setFaults, DELETE: clearFaults },
-  "/trail": { PUT: startTrail, DELETE: stopTrail },
-  "/metrics": { GET: metrics },
-};
+const ACTIONS: ReadonlyMap<string, ReadonlyMap<string, Action>> = new Map(
+  Object.entries({
+    "/": { GET: health },
+    "/time": { GET: now, POST: advance },
+    "/reset": { POST: reset },
+    "/faults": { GET: listFaults, PUT: setFaults, DELETE: clearFaults },
+    "/trail": { PUT: startTrail, DELETE: stopTrail },
+    "/metrics": { GET: metrics },
+  }).map(([path, methods]) => [path, new Map<string, Action>(Object.entries(methods))]),
+);
 
 /** Whether a call is for the control endpoint. */
 export function isControlCall({ target }: IncomingCall): boolean {
@@ -57,14 +61,19 @@ export function isControlCall({ target }: IncomingCall): boolean {
 /** Answers a call for the control endpoint; errors are answers, too. */
 export async function answerControl(parts: ControlParts, call: IncomingCall): Promise<HttpAnswer> {
   const [path = ""] = call.target.slice(CONTROL_PATH.length).split("?", 1);
-  const methods = ACTIONS[path === "" ? "/" : path];
+  const methods = ACTIONS.get(path === "" ? "/" : path);
   if (isFromPage(call)) return refusal(403, "AccessDeniedException", "Pages may not ask for this.");
+  if (parts.verifier === undefined && !isAskedPrivately(call)) {
+    const text =
+      "Ask for this by an address or a name of a private network, or give the server access keys.";
+    return refusal(403, "AccessDeniedException", text);
+  }
   if (methods === undefined) {
     return refusal(404, "UnknownOperationException", `There is nothing at ${call.target}.`);
   }
-  const action = methods[call.method];
+  const action = methods.get(call.method);
   if (action === undefined) {
-    const allow = Object.keys(methods).join(", ");
+    const allow = [...methods.keys()].join(", ");
     const text = `${path} answers ${allow}, not ${call.method}.`;
     return refusal(405, "UnknownOperationException", text, { allow });
   }

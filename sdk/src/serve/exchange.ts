@@ -1,6 +1,7 @@
 /** One request and its answer over Node's HTTP, of either version: bodies as one buffer, event streams as they come. */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import { withSignal } from "@millrace/engine";
 import { BODY_BYTES_MAX, type HttpAnswer, plainAnswer } from "../aws/http-exchange.ts";
 import type { SignedRequest } from "./signature.ts";
 import { type Clock, within } from "./time.ts";
@@ -73,7 +74,8 @@ function callOf(request: NodeRequest, body: Uint8Array, signal: AbortSignal): In
     method: request.method ?? "GET",
     target: request.url ?? "/",
     header: (name) => {
-      const value = headers[name];
+      // Signatures name headers, and an object has more members than those that it was given.
+      const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
       return Array.isArray(value) ? value.join(",") : value;
     },
     body,
@@ -152,20 +154,19 @@ async function sendFrames(
   signal: AbortSignal,
   { clock, limits }: ExchangeParts,
 ): Promise<void> {
-  const aborted = new Promise<undefined>((resolve) => {
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    if (signal.aborted) resolve(undefined);
-  });
   try {
     for (;;) {
-      const next = await Promise.race([frames.next(), aborted]);
-      if (next === undefined || next.done === true || signal.aborted) return;
+      // A promise of the abort that outlives the frames would keep every one of them in memory.
+      const next = await withSignal(signal, frames.next());
+      if (next.done === true || signal.aborted) return;
       if (write(response, next.value)) continue;
       const drained = new Promise<void>((resolve) => response.once("drain", resolve));
-      await within(clock, limits.drainMs, Promise.race([drained, aborted]), () => {
+      await within(clock, limits.drainMs, withSignal(signal, drained), () => {
         return new ClientGone("the client does not read");
       });
     }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     // Closes the subscription, also when the client left in the middle of it.
     await frames.return?.();

@@ -1,6 +1,12 @@
 /** Kinesis on a port, for every client that there is: an engine in this process behind HTTP/1.1 and HTTP/2. */
 import process from "node:process";
-import { ConnectionDroppedError, type EngineClient, InvalidArgumentError } from "@millrace/engine";
+import {
+  AccessDeniedError,
+  ConnectionDroppedError,
+  type EngineClient,
+  EngineInUseError,
+  InvalidArgumentError,
+} from "@millrace/engine";
 import { openLocal } from "@millrace/engine/local";
 import { accessKeyPrincipal, ROOT_PRINCIPAL } from "@millrace/engine/model";
 import { AwsFace } from "../aws/face.ts";
@@ -11,10 +17,10 @@ import { LISTENER_LIMITS, type Listener, listen } from "./listener.ts";
 import {
   type CheckedServeOptions,
   checkServeOptions,
-  isLoopback,
   type ServeOptions,
   urlOf,
 } from "./options.ts";
+import { isLoopback, isWelcome } from "./pages.ts";
 import { SignatureVerifier } from "./signature.ts";
 import { systemClock } from "./time.ts";
 
@@ -34,7 +40,7 @@ export interface KinesisServer extends AsyncDisposable {
 /** Name of the engine within its directory. */
 const ENGINE_NAME = "kinesis";
 const PREFLIGHT_SECONDS = "172800";
-/** Pages of every origin may call, as with AWS itself. */
+/** What pages that may call are answered with; which ones those are does not depend on it. */
 const CORS_HEADERS = {
   "access-control-allow-origin": "*",
   "access-control-expose-headers":
@@ -74,11 +80,19 @@ export async function serve(options: ServeOptions = {}): Promise<KinesisServer> 
 
 async function openEngine(options: CheckedServeOptions): Promise<EngineClient> {
   const { directory, quotas, time, transitionMs, controlQuotas, memoryBudgetBytes, wasm } = options;
-  return await openLocal({
-    name: ENGINE_NAME,
-    storage: directory === undefined ? "memory" : "file",
-    ...{ directory, quotas, time, transitionMs, controlQuotas, memoryBudgetBytes, wasm },
-  });
+  try {
+    return await openLocal({
+      name: ENGINE_NAME,
+      storage: directory === undefined ? "memory" : "file",
+      ...{ directory, quotas, time, transitionMs, controlQuotas, memoryBudgetBytes, wasm },
+    });
+  } catch (error) {
+    if (!(error instanceof EngineInUseError) || directory === undefined) throw error;
+    throw new EngineInUseError(
+      `another process has the streams in ${directory}: end it, or serve another directory`,
+      { argument: "directory", value: directory, cause: error },
+    );
+  }
 }
 
 function notListening({ host, port }: CheckedServeOptions, error: unknown): Error {
@@ -100,13 +114,16 @@ function warnOfStrangers({ host, accessKeys, warn }: CheckedServeOptions): void 
 
 function createHandler(
   client: EngineClient,
-  { accessKeys, time }: CheckedServeOptions,
+  { accessKeys, time, origins }: CheckedServeOptions,
 ): CallHandler {
   const face = new AwsFace(client);
   const verifier =
     accessKeys.length === 0 ? undefined : new SignatureVerifier(accessKeys, systemClock);
+  // A key is what a page of AWS's own customers needs, too; without keys, nothing else keeps pages out.
+  const welcome = origins ?? (verifier === undefined ? undefined : ["*"]);
   return async (call) => {
     if (isControlCall(call)) return await answerControl({ client, verifier, time }, call);
+    if (!isWelcome(call, welcome)) return unwelcome(call);
     const answer = await answerKinesis(face, verifier, call);
     return { ...answer, headers: { ...answer.headers, ...CORS_HEADERS } };
   };
@@ -130,6 +147,16 @@ async function answerKinesis(
     if (error instanceof ConnectionDroppedError || signal.aborted) throw error;
     return errorAnswer(error, contentType);
   }
+}
+
+/** Without the headers by which the browser would let the page see it. */
+function unwelcome(call: IncomingCall): HttpAnswer {
+  const origin = call.header("origin");
+  const error = new AccessDeniedError(
+    `Pages of ${origin} may not call this server; start it with --allow-origin ${origin} if they shall.`,
+    { argument: "origin", value: origin ?? null },
+  );
+  return errorAnswer(error, call.header("content-type"));
 }
 
 /** A browser's question whether a page may make a call. */

@@ -87,6 +87,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     server.once("error", reject);
     server.listen({ host: options.host, port: options.port }, resolve);
   });
+  // A connection that cannot be accepted, as without a free file descriptor, is no reason to end.
+  server.on("error", () => undefined);
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("the server has no port");
   return { port: address.port, close: () => connections.close(server) };
@@ -124,10 +126,12 @@ function secure(connections: Connections, { cert, key }: TlsFiles): Server {
     handshakeTimeout: connections.limits.headersMs,
   });
   connections.serveHttp2(server);
-  return server;
+  // Its part for HTTP/1.1 knows these settings, though its type does not.
+  return Object.assign(server, connections.http1Timeouts);
 }
 
-function pem(content: string | Uint8Array): string {
+/** A file in PEM as text. */
+export function pem(content: string | Uint8Array): string {
   return typeof content === "string" ? content : new TextDecoder().decode(content);
 }
 
@@ -164,6 +168,16 @@ class Connections {
     this.#parts = { handle, clock, limits, stopping: this.#stop.signal };
   }
 
+  /** Settings of a server for HTTP/1.1. */
+  get http1Timeouts() {
+    const { headersMs, bodyMs, idleMs } = this.limits;
+    return {
+      headersTimeout: headersMs,
+      requestTimeout: headersMs + bodyMs,
+      keepAliveTimeout: idleMs,
+    };
+  }
+
   keep(socket: Socket): void {
     this.#sockets.add(socket);
     // Finds out about clients that are gone without a word.
@@ -173,9 +187,7 @@ class Connections {
 
   serveHttp1(server: Http1Server): void {
     this.#http1 = server;
-    server.headersTimeout = this.limits.headersMs;
-    server.requestTimeout = this.limits.headersMs + this.limits.bodyMs;
-    server.keepAliveTimeout = this.limits.idleMs;
+    Object.assign(server, this.http1Timeouts);
     server.on("request", (request, response) => this.#begin(request, response));
   }
 

@@ -1,8 +1,10 @@
 /** What a server is started with, and what is refused of it. */
 import { isIP } from "node:net";
+import { createSecureContext } from "node:tls";
 import { InvalidArgumentError } from "@millrace/engine";
 import { checkInteger, checkMembers, checkOneOf } from "../check.ts";
-import type { TlsFiles } from "./listener.ts";
+import { pem, type TlsFiles } from "./listener.ts";
+import { isOrigin } from "./pages.ts";
 import type { AccessKey } from "./signature.ts";
 
 /** How a server is started. */
@@ -25,6 +27,11 @@ export interface ServeOptions {
   readonly transitionMs?: number | undefined;
   /** Keys that requests must be signed with; any signature, and none, is accepted when absent. */
   readonly accessKeys?: readonly AccessKey[] | undefined;
+  /**
+   * Origins of pages that may call, as `https://app.example`, or "*" for all. When absent, those of this
+   * machine (`http://localhost:5173`), and with access keys all, for a page needs one.
+   */
+  readonly origins?: readonly string[] | undefined;
   /** Wasm memory that the engine may use, in bytes: 16 MiB to 2 GiB; 256 MiB when absent. */
   readonly memoryBudgetBytes?: number | undefined;
   /** Path of the core; the package's own when absent. */
@@ -44,6 +51,7 @@ export type CheckedServeOptions = Required<
   readonly controlQuotas: boolean;
   readonly transitionMs: number;
   readonly accessKeys: readonly AccessKey[];
+  readonly origins: readonly string[] | undefined;
   readonly memoryBudgetBytes: number;
 };
 
@@ -55,13 +63,13 @@ const DAY_MS = 86_400_000;
 const ACCESS_KEY_ID = /^[\w-]{1,128}$/;
 const MEMBERS = [
   ...["port", "host", "directory", "tls", "time", "quotas", "controlQuotas", "transitionMs"],
-  ...["accessKeys", "memoryBudgetBytes", "wasm", "warn"],
+  ...["accessKeys", "origins", "memoryBudgetBytes", "wasm", "warn"],
 ];
 
 /** Refuses what no server can be started with. @throws InvalidArgumentError. */
 export function checkServeOptions(options: ServeOptions): CheckedServeOptions {
   checkMembers("options", options, MEMBERS);
-  const { tls, directory, wasm, warn, accessKeys = [] } = options;
+  const { tls, directory, wasm, warn, accessKeys = [], origins } = options;
   if (directory === "") refuse("directory", directory, "the name of a directory");
   for (const [i, { accessKeyId, secretAccessKey }] of accessKeys.entries()) {
     const name = `accessKeys[${i}]`;
@@ -71,8 +79,13 @@ export function checkServeOptions(options: ServeOptions): CheckedServeOptions {
     // A secret stays out of messages.
     if (secretAccessKey.length === 0) refuse(`${name}.secretAccessKey`, "", "at least a character");
   }
+  if (tls !== undefined) checkTls(tls);
+  for (const [i, origin] of (origins ?? []).entries()) {
+    if (isOrigin(origin)) continue;
+    refuse(`origins[${i}]`, origin, 'an origin, as in "https://app.example", "null" or "*"');
+  }
   return {
-    ...{ tls, directory, wasm, warn, accessKeys },
+    ...{ tls, directory, wasm, warn, accessKeys, origins },
     port: checkInteger("port", options.port ?? DEFAULT_PORT, 0, 65_535),
     host: options.host ?? "127.0.0.1",
     time: checkOneOf("time", options.time ?? "system", ["system", "virtual"]),
@@ -88,6 +101,20 @@ export function checkServeOptions(options: ServeOptions): CheckedServeOptions {
   };
 }
 
+function checkTls({ cert, key }: TlsFiles): void {
+  try {
+    createSecureContext({ cert: pem(cert), key: pem(key) });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    // The files themselves stay out of messages: one of them is a secret.
+    throw new InvalidArgumentError(`tls must be a certificate and its key in PEM: ${why}`, {
+      argument: "tls",
+      limit: "cert and key in PEM",
+      cause,
+    });
+  }
+}
+
 function refuse(argument: string, value: string, limit: string): never {
   throw new InvalidArgumentError(
     `${argument} must be ${limit}, but it is ${JSON.stringify(value)}`,
@@ -97,11 +124,6 @@ function refuse(argument: string, value: string, limit: string): never {
       limit,
     },
   );
-}
-
-/** Whether an address is of this machine only. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
 /** The URL by which a server on this machine is reached. */

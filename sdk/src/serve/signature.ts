@@ -57,8 +57,8 @@ export class SignatureVerifier {
 
   /** Returns the access key id that signed the request. @throws SignatureError. */
   verify(request: SignedRequest): string {
-    const url = new URL(request.target, "http://server");
-    const signature = findSignature(request, url.searchParams);
+    const query = new URLSearchParams(request.target.split("?").slice(1).join("?"));
+    const signature = findSignature(request, query);
     const [accessKeyId = "", ...scope] = signature.credential.split("/");
     const secret = this.#keys.get(accessKeyId);
     if (secret === undefined) {
@@ -69,7 +69,8 @@ export class SignatureVerifier {
     }
     checkScope(scope, signature.date);
     this.#checkTime(signature);
-    const canonical = canonicalRequest(request, url, signature);
+    checkSignedHeaders(request, signature);
+    const canonical = canonicalRequest(request, query, signature);
     const stringToSign = [ALGORITHM, signature.date, scope.join("/"), sha256(canonical)].join("\n");
     const expected = hmac(this.#signingKey(secret, scope), stringToSign).toString("hex");
     if (!equal(expected, signature.signature)) throw mismatch(canonical, stringToSign);
@@ -227,7 +228,27 @@ function checkScope(scope: readonly string[], date: string): void {
     throw new SignatureError("InvalidSignatureException", problems.join(" "));
 }
 
-function canonicalRequest(request: SignedRequest, url: URL, { signedHeaders }: Signature): string {
+/** What decides who is asked for what must be signed: whoever sees a request could otherwise make another of it. */
+function checkSignedHeaders(request: SignedRequest, { signedHeaders }: Signature): void {
+  const signed = new Set(signedHeaders);
+  if (!signed.has("host") && !signed.has(":authority")) {
+    throw new SignatureError(
+      "InvalidSignatureException",
+      "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.",
+    );
+  }
+  if (request.header("x-amz-target") === undefined || signed.has("x-amz-target")) return;
+  throw new SignatureError(
+    "InvalidSignatureException",
+    "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.",
+  );
+}
+
+function canonicalRequest(
+  request: SignedRequest,
+  query: URLSearchParams,
+  { signedHeaders }: Signature,
+): string {
   const headers = signedHeaders.map((name) => {
     const value = headerValue(request, name) ?? "";
     return `${name}:${value.replace(/[\t\r\n ]+/g, " ").trim()}`;
@@ -236,7 +257,7 @@ function canonicalRequest(request: SignedRequest, url: URL, { signedHeaders }: S
   return [
     request.method,
     path.split("/").map(escapeUri).join("/"),
-    canonicalQuery(url.searchParams),
+    canonicalQuery(query),
     ...headers,
     "",
     signedHeaders.join(";"),

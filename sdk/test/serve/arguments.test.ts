@@ -51,12 +51,24 @@ describe("a command line", () => {
     const file = join(directory, "pem");
     writeFileSync(file, "PEM");
     try {
-      const { tls } = await optionsOf(`serve --tls-cert ${file} --tls-key ${file}`);
-      assert.strictEqual(String(tls?.key), "PEM");
+      const command = await readCommand(["serve", "--tls-cert", file, "--tls-key", file]);
+      assert.strictEqual(command.kind === "serve" && String(command.options.tls?.key), "PEM");
       assert.instanceOf(await refusalOf(`serve --tls-cert ${file}`), UsageError);
       assert.instanceOf(await refusalOf(`serve --tls-cert ${file} --tls-key ${file}-`), UsageError);
     } finally {
       rmSync(directory, { recursive: true });
+    }
+  });
+
+  it("is refused for files that are not PEM, and does not quote them", async () => {
+    const tls = { cert: "no certificate", key: "a secret that is no key" };
+    try {
+      checkServeOptions({ tls });
+      assert.fail("they were accepted");
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error;
+      assert.strictEqual(error.argument, "tls");
+      assert.notInclude(error.message, "secret");
     }
   });
 

@@ -323,7 +323,8 @@ describe("a server", () => {
     });
     assert.isTrue(existsSync(directory));
     const second = await serve({ port: 0, directory }).catch((error: unknown) => error);
-    assert.instanceOf(second, EngineInUseError);
+    if (!(second instanceof EngineInUseError)) return assert.fail(String(second));
+    assert.strictEqual(second.argument, "directory");
     await first.close();
     const again = await start({ directory });
     const health = await control(again.url, "GET", "/");
