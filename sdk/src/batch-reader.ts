@@ -5,10 +5,12 @@
 import {
   decodeSlice,
   type EngineClient,
+  pause,
   type RecordBatch,
   ResourceNotFoundError,
   type SlicePart,
   type StreamDescription,
+  ThroughputExceededError,
   withSignal,
 } from "@millrace/engine";
 import type { CheckedReadOptions } from "./read-options.ts";
@@ -156,8 +158,12 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
       return batch;
     } catch (error) {
       if (signal.aborted) throw error;
-      const { recover } = await import("./read-recovery.ts");
-      await recover(error, { client: this.#client, signal, adopt: () => this.#adopt() });
+      if (error instanceof ThroughputExceededError) {
+        await pause(this.#client.clock, error.retryAfterMs ?? STALLED_WAIT_MS, signal);
+      } else {
+        const { recover } = await import("./read-recovery.ts");
+        await recover(error, this.#client, () => this.#adopt());
+      }
       return undefined;
     }
   }

@@ -1,5 +1,6 @@
 /** What came of a `putRecords` call, record by record. */
-import { InvalidArgumentError, type PutOutcome } from "@millrace/engine";
+import type { PutOutcome } from "@millrace/engine";
+import { refuse } from "./check.ts";
 
 /** What came of a run of records that went in one batch. */
 export interface ResultPart {
@@ -36,10 +37,8 @@ export class PutRecordsResult implements Iterable<PutOutcome> {
       if (row < part.length) return part.get(row);
       row -= part.length;
     }
-    throw new InvalidArgumentError(
-      `i must be an integer from 0 to ${this.length - 1}, but it is ${String(i)}`,
-      { argument: "i", value: String(i), limit: `0 to ${this.length - 1}` },
-    );
+    const limit = `0 to ${this.length - 1}`;
+    return refuse("i", `an integer from ${limit}`, i, limit);
   }
 
   *[Symbol.iterator](): IterableIterator<PutOutcome> {

@@ -138,7 +138,7 @@ export class RecordBatcher {
     }
     const next = this.#begin(record, left);
     if (!next.encoder.add(record, name, recordBytesMax)) {
-      throw new InternalFailureError(`${name} does not fit into an empty batch`, {
+      throw new InternalFailureError(`${name} fits no batch`, {
         argument: String(name),
       });
     }

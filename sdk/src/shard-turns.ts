@@ -52,12 +52,11 @@ export class ShardTurns {
    */
   adopt(description: StreamDescription, follows: boolean): boolean {
     this.#learn(description);
-    let removed = false;
-    for (const index of [...this.cursors.keys(), ...this.#held.keys()]) {
-      if (this.#parents.has(index)) continue;
+    const wanted = [...this.cursors.keys(), ...this.#held.keys()];
+    const removed = wanted.filter((index) => !this.#parents.has(index));
+    for (const index of removed) {
       this.#held.delete(index);
       this.finish(index);
-      removed = true;
     }
     for (const [index, parents] of follows ? this.#parents : []) {
       const known = this.cursors.has(index) || this.#held.has(index) || this.#done.has(index);
@@ -66,7 +65,7 @@ export class ShardTurns {
       if (!known && descends) this.#held.set(index, 0);
     }
     this.#release();
-    return removed;
+    return removed.length > 0;
   }
 
   #learn(description: StreamDescription): void {

@@ -7,7 +7,8 @@
 /** What takes the place of an HTTP request. The client's middleware for HTTP lets it pass. */
 export interface DirectCall {
   readonly millrace: "call";
-  readonly operation: string;
+  /** Undefined when the client does not name its operations, which the handler refuses. */
+  readonly operation: string | undefined;
   readonly input: unknown;
 }
 
@@ -66,11 +67,6 @@ export class DirectProtocol {
     context?: { readonly commandName?: string },
   ): Promise<never> {
     const operation = schema?.name ?? context?.commandName?.replace(/Command$/, "");
-    if (operation === undefined) {
-      throw new TypeError(
-        'this version of the client does not name its operations; use millrace.aws({ protocol: "json" })',
-      );
-    }
     const call: DirectCall = { millrace: "call", operation, input };
     return call as never;
   }

@@ -63,6 +63,11 @@ async function answerDirectly(
   principal: string,
   signal: AbortSignal | undefined,
 ): Promise<DirectAnswer> {
+  if (operation === undefined) {
+    throw new TypeError(
+      'this version of the client does not name its operations; use millrace.aws({ protocol: "json" })',
+    );
+  }
   try {
     if (!isOperationName(operation)) throw new TypeError(`${operation} is no operation of Kinesis`);
     const given = withBytes(operation, input);

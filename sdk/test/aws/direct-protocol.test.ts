@@ -26,7 +26,9 @@ describe("a client of another version", () => {
   });
 
   it("that does not name them at all is told what to do", async () => {
-    const error = await failureOf(new DirectProtocol().serializeRequest(undefined, {}, {}));
+    const { requestHandler } = (await openEngine()).aws();
+    const call = await new DirectProtocol().serializeRequest(undefined, {}, {});
+    const error = await failureOf(requestHandler.handle(call));
     expect(error).toMatchObject({ message: expect.stringContaining('protocol: "json"') });
   });
 
