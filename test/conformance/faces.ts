@@ -25,6 +25,8 @@ export interface Face {
   readonly name: string;
   /** Why the face cannot be tried on this machine. */
   readonly problem?: string | undefined;
+  /** Whether its client sends times in whole seconds, so that no test can name a millisecond. */
+  readonly wholeSeconds?: boolean;
   /** Whether the face carries what a case needs. */
   readonly carries: (one: Case) => boolean;
   open(options: WorldOptions): Promise<OpenedWorld>;
@@ -232,6 +234,7 @@ const boto3 = new Boto3();
 const servedToBoto3: Face = {
   name: "`millrace serve`, boto3 (HTTP/1.1)",
   problem: boto3Problem(),
+  wholeSeconds: true,
   // As with the official client; and what a version of botocore does not know of an answer it leaves out.
   carries: ({ title }) => !title.includes("StreamId") && title !== "counts channels",
   open: async (options) => {
