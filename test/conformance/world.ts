@@ -78,6 +78,15 @@ export const STREAM = "clicks";
 /** Its ARN. */
 export const STREAM_ARN = `arn:aws:kinesis:us-east-1:000000000000:stream/${STREAM}`;
 
+/** ARN of a stream that there is not. */
+export const MISSING_STREAM_ARN = STREAM_ARN.replace(STREAM, "missing");
+/** A StreamId: AWS keeps that member for itself. */
+export const RESERVED_ID = "abcdefghij0123456789-abc";
+/** A service that enforces the rates of control operations. */
+export const CONTROL_RATES: WorldOptions = { controlQuotas: true };
+/** A service in which what was made or changed is not ACTIVE for a second. */
+export const SLOW_TRANSITIONS: WorldOptions = { transitionMs: 1000 };
+
 /** Creates the stream that most cases use. */
 export async function createStream(world: World, shardCount = 1): Promise<void> {
   await world.call("CreateStream", { StreamName: STREAM, ShardCount: shardCount });

@@ -1,20 +1,20 @@
 /** Cases of capacity modes, sizes, encryption, limits and account settings. */
 import { assert } from "vitest";
 import {
+  CONTROL_RATES,
   createOnDemand,
   createStream,
   denyOther,
   fails,
+  MISSING_STREAM_ARN,
+  RESERVED_ID,
+  SLOW_TRANSITIONS,
   STREAM,
   STREAM_ARN,
   succeeds,
   untilRefused,
   type World,
 } from "../world.ts";
-
-const CONTROL = { controlQuotas: true };
-const UPDATING = { transitionMs: 1000 };
-const MISSING_ARN = STREAM_ARN.replace(STREAM, "missing");
 
 async function commit(world: World): Promise<void> {
   await world.call("UpdateAccountSettings", {
@@ -42,7 +42,7 @@ fails("UpdateStreamMode", "LimitExceededException", "more than twice in a day", 
   await setMode(world, "ON_DEMAND");
 });
 fails("UpdateStreamMode", "ResourceNotFoundException", "no such stream", (world) =>
-  setMode(world, "ON_DEMAND", MISSING_ARN),
+  setMode(world, "ON_DEMAND", MISSING_STREAM_ARN),
 );
 fails(
   "UpdateStreamMode",
@@ -52,13 +52,13 @@ fails(
     await createStream(world);
     await setMode(world, "ON_DEMAND");
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 fails("UpdateStreamMode", "InvalidArgumentException", "the reserved StreamId", async (world) => {
   await createStream(world);
   await world.call("UpdateStreamMode", {
     StreamARN: STREAM_ARN,
-    StreamId: "abcdefghij0123456789-abc",
+    StreamId: RESERVED_ID,
     StreamModeDetails: { StreamMode: "ON_DEMAND" },
   });
 });
@@ -105,7 +105,7 @@ fails(
   "no such stream",
   async (world) => {
     await commit(world);
-    await warm(world, 8, MISSING_ARN);
+    await warm(world, 8, MISSING_STREAM_ARN);
   },
 );
 fails(
@@ -117,7 +117,7 @@ fails(
     await createOnDemand(world);
     await warm(world, 8);
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 fails(
   "UpdateStreamWarmThroughput",
@@ -136,7 +136,7 @@ fails(
     await createOnDemand(world);
     await untilRefused(() => warm(world, 4));
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails(
   "UpdateStreamWarmThroughput",
@@ -172,7 +172,7 @@ fails("UpdateMaxRecordSize", "ValidationException", "over 10 MiB", async (world)
   await resize(world, 10_241);
 });
 fails("UpdateMaxRecordSize", "ResourceNotFoundException", "no such stream", (world) =>
-  resize(world, 2048, MISSING_ARN),
+  resize(world, 2048, MISSING_STREAM_ARN),
 );
 fails(
   "UpdateMaxRecordSize",
@@ -182,7 +182,7 @@ fails(
     await createStream(world);
     await resize(world, 2048);
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 fails("UpdateMaxRecordSize", "InvalidArgumentException", "no stream named", (world) =>
   world.call("UpdateMaxRecordSize", { MaxRecordSizeInKiB: 2048 }),
@@ -240,7 +240,7 @@ fails(
   "UpdateStreamRecordDistributionStrategy",
   "ResourceNotFoundException",
   "no such stream",
-  (world) => distribute(world, "AUTO", MISSING_ARN),
+  (world) => distribute(world, "AUTO", MISSING_STREAM_ARN),
 );
 fails(
   "UpdateStreamRecordDistributionStrategy",
@@ -250,7 +250,7 @@ fails(
     await createOnDemand(world);
     await distribute(world, "AUTO");
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 fails(
   "UpdateStreamRecordDistributionStrategy",
@@ -260,7 +260,7 @@ fails(
     await createOnDemand(world);
     await world.call("UpdateStreamRecordDistributionStrategy", {
       StreamARN: STREAM_ARN,
-      StreamId: "abcdefghij0123456789-abc",
+      StreamId: RESERVED_ID,
       RecordDistributionStrategy: "AUTO",
     });
   },
@@ -295,7 +295,7 @@ fails(
   "LimitExceededException",
   "over 1 call a second",
   (world) => untilRefused(() => world.call("DescribeLimits", {})),
-  CONTROL,
+  CONTROL_RATES,
 );
 
 succeeds("DescribeAccountSettings", "disabled at first", async (world) => {
@@ -314,7 +314,7 @@ fails(
   "LimitExceededException",
   "over 5 calls a second",
   (world) => untilRefused(() => world.call("DescribeAccountSettings", {})),
-  CONTROL,
+  CONTROL_RATES,
 );
 succeeds("UpdateAccountSettings", "answers what holds from now on", async (world) => {
   const answer = await world.call("UpdateAccountSettings", {
@@ -332,7 +332,7 @@ fails(
   "LimitExceededException",
   "over 5 calls a second",
   (world) => untilRefused(() => commit(world)),
-  CONTROL,
+  CONTROL_RATES,
 );
 
 for (const operation of ["StartStreamEncryption", "StopStreamEncryption"] as const) {
@@ -351,7 +351,7 @@ for (const operation of ["StartStreamEncryption", "StopStreamEncryption"] as con
       await createStream(world);
       await encrypt(world);
     },
-    UPDATING,
+    SLOW_TRANSITIONS,
   );
   fails(operation, "InvalidArgumentException", "a key that is none", async (world) => {
     await createStream(world);

@@ -1,10 +1,12 @@
 /** Cases of the channel operations: a state machine; delivery needs an object store. */
 import { assert } from "vitest";
 import {
+  CONTROL_RATES,
   createOnDemand,
   createStream,
   fails,
   type Input,
+  SLOW_TRANSITIONS,
   STREAM,
   STREAM_ARN,
   succeeds,
@@ -12,8 +14,6 @@ import {
   type World,
 } from "../world.ts";
 
-const CONTROL = { controlQuotas: true };
-const UPDATING = { transitionMs: 1000 };
 const CHANNEL_ARN = STREAM_ARN.replace(`stream/${STREAM}`, "channel/lake");
 const MISSING_ARN = STREAM_ARN.replace(`stream/${STREAM}`, "channel/missing");
 
@@ -81,7 +81,7 @@ fails(
         if ((error as Error).name !== "ResourceNotFoundException") throw error;
       }),
     ),
-  CONTROL,
+  CONTROL_RATES,
 );
 
 succeeds(
@@ -101,7 +101,7 @@ succeeds(
     assert.isString(after.ChannelId);
     assert.isFalse(after.LoggingConfiguration.CloudWatchLogs.Enabled);
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 succeeds("ListChannels", "those of a stream, page by page", async (world) => {
   await createOnDemand(world);
@@ -134,7 +134,7 @@ fails(
   "LimitExceededException",
   "over 5 calls a second",
   (world) => untilRefused(() => world.call("ListChannels", {})),
-  CONTROL,
+  CONTROL_RATES,
 );
 
 function update(world: World, ChannelARN = CHANNEL_ARN, rest: object = {}) {
@@ -158,7 +158,7 @@ succeeds(
     });
     assert.equal(after.S3DestinationConfiguration?.DataFreshnessInSeconds, 600);
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 fails(
   "UpdateChannel",
@@ -169,7 +169,7 @@ fails(
     await update(world);
     await update(world);
   },
-  UPDATING,
+  SLOW_TRANSITIONS,
 );
 succeeds("DeleteChannel", "is gone afterwards", async (world) => {
   await created(world);
@@ -199,7 +199,7 @@ for (const operation of ["DescribeChannel", "UpdateChannel", "DeleteChannel"] as
           if ((error as Error).name !== "ResourceNotFoundException") throw error;
         }),
       ),
-    CONTROL,
+    CONTROL_RATES,
   );
 }
 

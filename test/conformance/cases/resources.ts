@@ -1,22 +1,21 @@
 /** Cases of consumers, tags, resource policies and enhanced monitoring. */
 import { assert } from "vitest";
 import {
+  CONTROL_RATES,
   createStream,
   denyOther,
   fails,
+  MISSING_STREAM_ARN,
   OTHER_PRINCIPAL,
+  RESERVED_ID,
   registerConsumer,
+  SLOW_TRANSITIONS,
   STREAM,
   STREAM_ARN,
   succeeds,
   untilRefused,
   type World,
 } from "../world.ts";
-
-const CONTROL = { controlQuotas: true };
-const CREATING = { transitionMs: 1000 };
-const MISSING_ARN = STREAM_ARN.replace(STREAM, "missing");
-const RESERVED_ID = "abcdefghij0123456789-abc";
 
 succeeds("RegisterStreamConsumer", "answers the consumer and its ARN", async (world) => {
   await createStream(world);
@@ -37,7 +36,7 @@ fails("RegisterStreamConsumer", "ResourceInUseException", "a name that is taken"
   await registerConsumer(world);
 });
 fails("RegisterStreamConsumer", "ResourceNotFoundException", "no such stream", (world) =>
-  world.call("RegisterStreamConsumer", { StreamARN: MISSING_ARN, ConsumerName: "a" }),
+  world.call("RegisterStreamConsumer", { StreamARN: MISSING_STREAM_ARN, ConsumerName: "a" }),
 );
 fails(
   "RegisterStreamConsumer",
@@ -77,7 +76,7 @@ succeeds(
     assert.equal(consumer.StreamARN, STREAM_ARN);
     assert.instanceOf(consumer.ConsumerCreationTimestamp, Date);
   },
-  CREATING,
+  SLOW_TRANSITIONS,
 );
 fails("DescribeStreamConsumer", "ResourceNotFoundException", "no such consumer", async (world) => {
   await createStream(world);
@@ -95,7 +94,7 @@ fails(
     const ConsumerARN = await registerConsumer(world);
     await untilRefused(() => world.call("DescribeStreamConsumer", { ConsumerARN }));
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 
 succeeds("ListStreamConsumers", "page by page", async (world) => {
@@ -117,7 +116,7 @@ succeeds("ListStreamConsumers", "page by page", async (world) => {
   assert.isUndefined(second.NextToken);
 });
 fails("ListStreamConsumers", "ResourceNotFoundException", "no such stream", (world) =>
-  world.call("ListStreamConsumers", { StreamARN: MISSING_ARN }),
+  world.call("ListStreamConsumers", { StreamARN: MISSING_STREAM_ARN }),
 );
 fails("ListStreamConsumers", "InvalidArgumentException", "a token that is none", async (world) => {
   await createStream(world);
@@ -146,7 +145,7 @@ fails(
     await createStream(world);
     await untilRefused(() => world.call("ListStreamConsumers", { StreamARN: STREAM_ARN }));
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 
 succeeds("DeregisterStreamConsumer", "the name is free again", async (world) => {
@@ -187,7 +186,7 @@ fails(
         }),
     );
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 
 /** Tag operations of the older family name a stream, those of the newer one any resource. */
@@ -204,7 +203,7 @@ const TAGGING = [
     remove: "UntagResource",
     list: "ListTagsForResource",
     named: { ResourceARN: STREAM_ARN },
-    missing: { ResourceARN: MISSING_ARN },
+    missing: { ResourceARN: MISSING_STREAM_ARN },
   },
 ] as const;
 
@@ -255,7 +254,7 @@ for (const { add, remove, list, named, missing } of TAGGING) {
           await createStream(world);
           await untilRefused(() => world.callRaw(operation, { ...named, ...rest }));
         },
-        CONTROL,
+        CONTROL_RATES,
       );
     }
     fails(operation, "AccessDeniedException", "a policy denies it", async (world) => {
@@ -351,7 +350,7 @@ for (const operation of [
       ...rest,
     });
   fails(operation, "ResourceNotFoundException", "no such stream", (world) =>
-    call(world, { ResourceARN: MISSING_ARN }),
+    call(world, { ResourceARN: MISSING_STREAM_ARN }),
   );
   fails(operation, "AccessDeniedException", "a policy denies it", async (world) => {
     await createStream(world);
@@ -371,7 +370,7 @@ for (const operation of [
       await createStream(world);
       await call(world);
     },
-    CREATING,
+    SLOW_TRANSITIONS,
   );
 }
 
@@ -409,7 +408,7 @@ for (const [operation, current, desired] of [
       await createStream(world);
       await call(world);
     },
-    CREATING,
+    SLOW_TRANSITIONS,
   );
   fails(operation, "InvalidArgumentException", "no stream named", (world) =>
     world.call(operation, { ShardLevelMetrics: ["ALL"] }),

@@ -2,10 +2,12 @@
 import { assert } from "vitest";
 import {
   bytes,
+  CONTROL_RATES,
   createOnDemand,
   createStream,
   denyOther,
   fails,
+  SLOW_TRANSITIONS,
   STREAM,
   STREAM_ARN,
   succeeds,
@@ -13,7 +15,6 @@ import {
   type World,
 } from "../world.ts";
 
-const CONTROL = { controlQuotas: true };
 const SHARD = "shardId-000000000000";
 const HALF = (2n ** 127n).toString();
 
@@ -124,7 +125,7 @@ fails(
     await createStream(world);
     await untilRefused(() => world.call("ListShards", { StreamName: STREAM }), 1100);
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails("ListShards", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world);
@@ -158,7 +159,7 @@ fails(
     await split(world);
     await split(world, "shardId-000000000001", "1000");
   },
-  { transitionMs: 1000 },
+  SLOW_TRANSITIONS,
 );
 fails("SplitShard", "InvalidArgumentException", "a hash key out of the range", async (world) => {
   await createStream(world, 2);
@@ -236,7 +237,7 @@ fails(
       return merge(world, pair[0] ?? "", pair[1] ?? "");
     }, 10);
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails("MergeShards", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world, 2);
@@ -305,7 +306,7 @@ fails(
     await scale(world, 3);
     await scale(world, 4);
   },
-  { transitionMs: 1000 },
+  SLOW_TRANSITIONS,
 );
 fails(
   "UpdateShardCount",
@@ -355,7 +356,7 @@ for (const [operation, from, to, wrong] of [
       await createStream(world);
       await change(world, to);
     },
-    { transitionMs: 1000 },
+    SLOW_TRANSITIONS,
   );
   fails(
     operation,
@@ -369,7 +370,7 @@ for (const [operation, from, to, wrong] of [
         }),
       );
     },
-    CONTROL,
+    CONTROL_RATES,
   );
   fails(operation, "AccessDeniedException", "a policy denies it", async (world) => {
     await prepare(world);
@@ -469,7 +470,7 @@ fails(
       }),
     );
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails("GetShardIterator", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world);

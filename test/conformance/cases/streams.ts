@@ -1,19 +1,19 @@
 /** Cases of the operations on streams as a whole. */
 import { assert } from "vitest";
 import {
+  CONTROL_RATES,
   createOnDemand,
   createStream,
   denyOther,
   fails,
+  MISSING_STREAM_ARN,
   registerConsumer,
+  SLOW_TRANSITIONS,
   STREAM,
   STREAM_ARN,
   succeeds,
   untilRefused,
 } from "../world.ts";
-
-const MISSING_ARN = STREAM_ARN.replace(STREAM, "missing");
-const CONTROL = { controlQuotas: true };
 
 succeeds("CreateStream", "creates a stream of so many shards, with tags", async (world) => {
   await world.call("CreateStream", {
@@ -45,7 +45,7 @@ succeeds(
     const after = await world.call("DescribeStream", { StreamName: STREAM });
     assert.equal(after.StreamDescription.StreamStatus, "ACTIVE");
   },
-  { transitionMs: 1000 },
+  SLOW_TRANSITIONS,
 );
 succeeds("CreateStream", "on demand with four shards", async (world) => {
   await createOnDemand(world);
@@ -92,7 +92,7 @@ succeeds(
     const { StreamNames } = await world.call("ListStreams", {});
     assert.deepEqual(StreamNames, []);
   },
-  { transitionMs: 1000 },
+  SLOW_TRANSITIONS,
 );
 fails("DeleteStream", "ResourceNotFoundException", "no such stream", (world) =>
   world.call("DeleteStream", { StreamName: "missing" }),
@@ -116,7 +116,7 @@ fails(
       }),
     );
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails("DeleteStream", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world);
@@ -171,7 +171,7 @@ succeeds("DescribeStream", "shows all of the stream, page by page", async (world
   );
 });
 fails("DescribeStream", "ResourceNotFoundException", "no such stream", (world) =>
-  world.call("DescribeStream", { StreamARN: MISSING_ARN }),
+  world.call("DescribeStream", { StreamARN: MISSING_STREAM_ARN }),
 );
 fails("DescribeStream", "InvalidArgumentException", "neither name nor ARN", (world) =>
   world.call("DescribeStream", {}),
@@ -184,7 +184,7 @@ fails(
     await createStream(world);
     await untilRefused(() => world.call("DescribeStream", { StreamName: STREAM }));
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails("DescribeStream", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world);
@@ -225,7 +225,7 @@ fails(
     await createStream(world);
     await untilRefused(() => world.call("DescribeStreamSummary", { StreamName: STREAM }));
   },
-  CONTROL,
+  CONTROL_RATES,
 );
 fails("DescribeStreamSummary", "AccessDeniedException", "a policy denies it", async (world) => {
   await createStream(world);
@@ -270,5 +270,5 @@ fails(
   "LimitExceededException",
   "over 5 calls a second",
   (world) => untilRefused(() => world.call("ListStreams", {})),
-  CONTROL,
+  CONTROL_RATES,
 );
