@@ -8,9 +8,11 @@ const LAYERS = [
   ["model", "storage", "core", "sequence"],
   ["platform"],
   ["log"],
+  ["keys"],
   ["streams", "metrics", "access", "channels", "faults"],
   ["service"],
   ["rpc"],
+  ["leader"],
 ];
 
 /** For every layer: it must not import a folder that stands above it, nor an entry file. */

@@ -6,6 +6,11 @@ import { type Evidence, weigh } from "../src/live/verdict.ts";
 const STORAGE: StorageReport = {
   kind: "indexeddb",
   durable: true,
+  budgetBytes: undefined,
+  storedBytes: 0,
+  full: false,
+  incarnation: "",
+  witnessed: true,
   usageBytes: 1,
   quotaBytes: 2,
   persistent: false,

@@ -91,3 +91,17 @@ export class InternalFailureError extends MillraceError {
     super("InternalFailureException", message, details);
   }
 }
+
+/** A batch must follow others of its producer that did not come here yet: send again from `details.value` on. */
+export class BatchGapError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("BatchGapException", message, { retryable: true, ...details });
+  }
+}
+
+/** The data key of records is gone, so that nobody can read them any more. */
+export class KeyLostError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("KeyLostException", message, details);
+  }
+}

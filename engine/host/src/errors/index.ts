@@ -1,6 +1,7 @@
 /** All errors of the engine in one list. */
 export {
   BackpressureError,
+  BatchGapError,
   DeadlineError,
   DeposedError,
   EngineClosedError,
@@ -8,6 +9,7 @@ export {
   EngineInUseError,
   IndeterminateError,
   InternalFailureError,
+  KeyLostError,
   ThreadCrashError,
   UnsupportedFormatError,
   VersionMismatchError,

@@ -4,6 +4,7 @@
  */
 import {
   BackpressureError,
+  BatchGapError,
   DeadlineError,
   DeposedError,
   EngineClosedError,
@@ -11,6 +12,7 @@ import {
   EngineInUseError,
   IndeterminateError,
   InternalFailureError,
+  KeyLostError,
   ThreadCrashError,
   UnsupportedFormatError,
   VersionMismatchError,
@@ -85,6 +87,7 @@ export function registerError(name: string, errorClass: MillraceErrorClass): voi
 const OWN: Readonly<Record<string, MillraceErrorClass>> = {
   AccessDeniedError,
   BackpressureError,
+  BatchGapError,
   ConnectionDroppedError,
   DeadlineError,
   DeposedError,
@@ -98,6 +101,7 @@ const OWN: Readonly<Record<string, MillraceErrorClass>> = {
   IndeterminateError,
   InternalFailureError,
   InvalidArgumentError,
+  KeyLostError,
   LimitExceededError,
   NotSupportedError,
   OutcomeUnknownError,

@@ -40,6 +40,10 @@ export interface StreamSettings {
   readonly distribution: "USER_PARTITION_KEY" | "AUTO";
   /** Write quota of the stream as a whole, instead of one per shard; null for one per shard. */
   readonly writeCapacity: WriteCapacity | null;
+  /** Whether frames with its records wait for the disk; snapshots and records without it mean "strict". */
+  readonly durability: "strict" | "relaxed";
+  /** What gives way when the store is full; snapshots and records without it mean "refuse-new". */
+  readonly whenFull: "refuse-new" | "drop-oldest";
 }
 
 /** A stream with all its shards that are not expired, closed ones included, by index. */

@@ -39,7 +39,13 @@ export interface ControlSnapshot {
 }
 
 /** Members that version 1 of a stream did not have. */
-type AddedMembers = "mode" | "distribution" | "writeCapacity" | "nextShardIndex";
+type AddedMembers =
+  | "mode"
+  | "distribution"
+  | "writeCapacity"
+  | "nextShardIndex"
+  | "durability"
+  | "whenFull";
 /** A stream as any version wrote it. */
 type StoredStream<Stream extends Partial<Pick<StreamDefinition, AddedMembers>>> = Omit<
   Stream,
@@ -59,10 +65,12 @@ export type StoredSnapshot = Omit<
 };
 
 /** What streams were before they had these settings. */
-const FIRST_SETTINGS: Pick<StreamSettings, "mode" | "distribution" | "writeCapacity"> = {
+const FIRST_SETTINGS: Omit<StreamSettings, "retentionHours" | "recordKibMax"> = {
   mode: "PROVISIONED",
   distribution: "USER_PARTITION_KEY",
   writeCapacity: null,
+  durability: "strict",
+  whenFull: "refuse-new",
 };
 
 /** A stream definition of any version as one of this version. */

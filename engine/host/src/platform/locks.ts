@@ -1,10 +1,51 @@
-/** Named locks: over all contexts of an origin by Web Locks, and within one process. */
+/** Named locks over all contexts of an origin: Web Locks. */
 import { StorageUnavailableError } from "../errors/store-errors.ts";
-import type { HeldLock, Locks } from "./platform.ts";
+import type { HeldLock, Locks, LockWish } from "./platform.ts";
 
 /** Name of the lock that the one writer of an engine holds. */
 export function writerLockName(engineName: string): string {
   return `millrace:${engineName}:writer`;
+}
+
+function lockManager(name: string): LockManager {
+  const manager: LockManager | undefined = globalThis.navigator?.locks;
+  if (manager !== undefined) return manager;
+  throw new StorageUnavailableError(
+    "this browser has no Web Locks here (they need a secure context: https or localhost), so a " +
+      "second writer could not be kept out",
+    { argument: "name", value: name },
+  );
+}
+
+function refused(name: string, error: unknown): StorageUnavailableError {
+  return new StorageUnavailableError(`the browser refused the lock ${name}: ${String(error)}`, {
+    argument: "name",
+    value: name,
+    cause: error,
+  });
+}
+
+/** Asks for a lock; resolves with undefined when it was only wanted if nobody held it, and somebody does. */
+function request(name: string, options: LockOptions): Promise<HeldLock | undefined> {
+  const manager = lockManager(name);
+  return new Promise((resolve, reject) => {
+    let tellStolen: () => void = () => undefined;
+    const stolen = new Promise<void>((tell) => {
+      tellStolen = tell;
+    });
+    const held = manager.request(name, options, async (lock) => {
+      if (lock === null) {
+        resolve(undefined);
+        return;
+      }
+      await new Promise<void>((release) => resolve({ release, stolen }));
+    });
+    held.catch((error: unknown) => {
+      // After the lock was given, this is the news that somebody stole it; before, that it is not to be had.
+      tellStolen();
+      reject(options.signal?.aborted === true ? options.signal.reason : refused(name, error));
+    });
+  });
 }
 
 /**
@@ -13,51 +54,14 @@ export function writerLockName(engineName: string): string {
  */
 export const webLocks: Locks = {
   async tryAcquire(name) {
-    const manager: LockManager | undefined = globalThis.navigator?.locks;
-    if (manager === undefined) {
-      throw new StorageUnavailableError(
-        "this browser has no Web Locks here (they need a secure context: https or localhost), so a " +
-          "second writer could not be kept out",
-        { argument: "name", value: name },
-      );
-    }
-    return await new Promise((resolve, reject) => {
-      const held = manager.request(name, { ifAvailable: true }, async (lock) => {
-        if (lock === null) {
-          resolve(undefined);
-          return;
-        }
-        await new Promise<void>((release) => resolve({ release }));
-      });
-      // A request that fails before it is decided says so here; a lock that is stolen later rejects
-      // too, when the answer is long given: the fence in the log is what stops its former holder.
-      held.catch((error: unknown) =>
-        reject(
-          new StorageUnavailableError(`the browser refused the lock ${name}: ${String(error)}`, {
-            argument: "name",
-            value: name,
-            cause: error,
-          }),
-        ),
-      );
-    });
+    return await request(name, { ifAvailable: true });
+  },
+  async acquire(name, { mode = "exclusive", steal = false, signal }: LockWish = {}) {
+    signal?.throwIfAborted();
+    // The platform refuses a signal beside a theft, which never waits.
+    const options = steal ? { steal } : { mode, ...(signal === undefined ? {} : { signal }) };
+    const held = await request(name, options);
+    if (held === undefined) throw refused(name, "it was neither given nor refused");
+    return held;
   },
 };
-
-/** Locks among the engines that share this object. */
-export class InProcessLocks implements Locks {
-  readonly #held = new Set<string>();
-
-  async tryAcquire(name: string): Promise<HeldLock | undefined> {
-    if (this.#held.has(name)) return undefined;
-    this.#held.add(name);
-    let released = false;
-    return {
-      release: () => {
-        // A second release must not free the lock of whoever took it in between.
-        if (!released) this.#held.delete(name);
-        released = true;
-      },
-    };
-  }
-}

@@ -10,9 +10,11 @@ import { writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
+import { NotSupportedError } from "../errors/service-errors.ts";
 import { FrameExistsError, StorageUnavailableError } from "../errors/store-errors.ts";
 import { addFiles, codeOf, deleteFiles, makeDirectory } from "../storage/node-files.ts";
-import type { HeldLock, Locks } from "./platform.ts";
+import type { HeldLock, Locks, LockWish } from "./platform.ts";
+import { systemClock } from "./system-clock.ts";
 
 /** A process that is not mistaken for a later one of the same number, where the system tells. */
 interface Holder {
@@ -22,6 +24,11 @@ interface Holder {
   /** Which start of the system it was, where it can be told. */
   readonly boot: string;
 }
+
+/** Time between two looks at a lock that is waited for, in ms. */
+const POLL_INTERVAL_MS = 100;
+/** A lock between processes is never stolen. */
+const NEVER = new Promise<void>(() => undefined);
 
 /** What the newest lock file holds when nobody holds the lock. */
 const RELEASED = "released\n";
@@ -34,6 +41,24 @@ export class FileLocks implements Locks {
   /** The directory is made when the first lock is taken. */
   constructor(directory: string) {
     this.#directory = directory;
+  }
+
+  /** Nobody is told when a lock between processes becomes free, so that it is asked for again and again. */
+  async acquire(name: string, { steal = false, mode, signal }: LockWish = {}): Promise<HeldLock> {
+    if (steal || mode === "shared") {
+      throw new NotSupportedError("locks between processes are neither stolen nor shared", {
+        argument: "wish",
+        value: steal ? "steal" : "shared",
+      });
+    }
+    for (;;) {
+      signal?.throwIfAborted();
+      const held = await this.tryAcquire(name);
+      if (held !== undefined) return held;
+      await new Promise<void>((resolve) => {
+        systemClock.after(POLL_INTERVAL_MS, resolve);
+      });
+    }
   }
 
   /** @throws StorageUnavailableError when the directory cannot be written. */
@@ -78,6 +103,7 @@ async function acquire(directory: string): Promise<HeldLock | undefined> {
 function held(path: string): HeldLock {
   let released = false;
   return {
+    stolen: NEVER,
     release: () => {
       if (released) return;
       released = true;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { StorageUnavailableError } from "../errors/store-errors.ts";
 import { MemoryLogStore } from "../storage/memory-store.ts";
 import { FileLogStore } from "../storage/node-file-store.ts";
-import { InProcessLocks } from "./locks.ts";
+import { InProcessLocks } from "./in-process-locks.ts";
 import { FileLocks } from "./node-locks.ts";
 import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";

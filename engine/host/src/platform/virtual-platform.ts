@@ -2,7 +2,7 @@
 import { FaultPlan } from "../storage/fault-plan.ts";
 import { MemoryDisk } from "../storage/memory-disk.ts";
 import { MemoryLogStore } from "../storage/memory-store.ts";
-import { InProcessLocks } from "./locks.ts";
+import { InProcessLocks } from "./in-process-locks.ts";
 import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { SeededRandom } from "./seeded-random.ts";
 import { VirtualClock } from "./virtual-clock.ts";

@@ -5,14 +5,14 @@ import type { CallContext, ReadRequest } from "../service/engine-service.ts";
 import type { DataAnswer, DataRequest } from "./messages.ts";
 
 interface Pending {
-  readonly kind: "put" | "read";
+  readonly kind: "put" | "read" | "call";
   readonly resolve: (answer: DataAnswer) => void;
   readonly reject: (reason: unknown) => void;
   readonly stopTimer: () => void;
 }
 
 /** Makes the error of a request that is given up; puts must be told apart, for they may have worked. */
-export type FailureOf = (kind: "put" | "read") => Error;
+export type FailureOf = (kind: "put" | "read" | "call") => Error;
 
 /** Requests under way over one data port. */
 export class DataChannel {
@@ -63,7 +63,7 @@ export class DataChannel {
   }
 
   /** Rejects all requests of a kind, or all. */
-  rejectAll(failureOf: FailureOf, kind?: "put" | "read"): void {
+  rejectAll(failureOf: FailureOf, kind?: "put" | "read" | "call"): void {
     for (const [id, pending] of this.#pending) {
       if (kind === undefined || pending.kind === kind)
         this.#settle(id)?.reject(failureOf(pending.kind));

@@ -1,6 +1,6 @@
 /** The engine's end of the data port. */
 import { serializeError } from "../errors/index.ts";
-import type { EngineService } from "../service/engine-service.ts";
+import type { ControlOperations, EngineService } from "../service/engine-service.ts";
 import type { DataAnswer, DataRequest } from "./messages.ts";
 
 /** Answers puts and reads of one page until the port closes. */
@@ -12,9 +12,9 @@ export function serveData(engine: EngineService, port: MessagePort): void {
   }
 
   async function put(message: Extract<DataRequest, { kind: "put" }>): Promise<void> {
-    const { id, buffer, call } = message;
+    const { id, buffer, call, order } = message;
     try {
-      const result = await engine.put(buffer, call);
+      const result = await engine.put(buffer, call, order);
       answer({ id, result, recycled: buffer }, [result, buffer]);
     } catch (error) {
       answer({ id, error: serializeError(error) }, []);
@@ -36,10 +36,23 @@ export function serveData(engine: EngineService, port: MessagePort): void {
     }
   }
 
+  async function control(message: Extract<DataRequest, { kind: "call" }>): Promise<void> {
+    const { id, operation, argument, again } = message;
+    try {
+      // Whoever sent it is of our own code, or of one that speaks the same protocol.
+      const name = operation as keyof ControlOperations;
+      const known = argument as Parameters<ControlOperations[typeof name]>[0];
+      answer({ id, value: await engine.call(name, known, again) }, []);
+    } catch (error) {
+      answer({ id, error: serializeError(error) }, []);
+    }
+  }
+
   port.addEventListener("message", (event: MessageEvent<DataRequest>) => {
     const message = event.data;
     if (message.kind === "put") void put(message);
     else if (message.kind === "read") void read(message);
+    else if (message.kind === "call") void control(message);
     else reads.get(message.id)?.abort();
   });
   port.start();

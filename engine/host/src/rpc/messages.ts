@@ -1,6 +1,11 @@
 /** What page and worker say to each other: the handshake, and the messages of the data port. */
 import type { SerializedError } from "../errors/registry.ts";
-import type { CallContext, EngineOptions, ReadRequest } from "../service/engine-service.ts";
+import type {
+  BatchOrder,
+  CallContext,
+  EngineOptions,
+  ReadRequest,
+} from "../service/engine-service.ts";
 
 /** Absolute URLs (paths in Node) of the core, by what the machine runs. */
 export interface WasmLocation {
@@ -16,6 +21,8 @@ export interface Hello {
   readonly buildId: string;
   readonly options: EngineOptions;
   readonly wasm: WasmLocation;
+  /** The way to the port broker, when the page has one; transferred. See `leader/broker-protocol.ts`. */
+  readonly broker?: MessagePort | undefined;
   /** Comlink: one function `call(operation, argument)`. */
   readonly control: MessagePort;
   /** {@link DataRequest} and {@link DataAnswer}. */
@@ -47,6 +54,15 @@ export type DataRequest =
       readonly kind: "put";
       readonly buffer: ArrayBuffer;
       readonly call?: CallContext | undefined;
+      readonly order?: BatchOrder | undefined;
+    }
+  | {
+      /** A control operation, where the port has no control port beside it: between contexts. */
+      readonly id: number;
+      readonly kind: "call";
+      readonly operation: string;
+      readonly argument: unknown;
+      readonly again: boolean;
     }
   | { readonly id: number; readonly kind: "read"; readonly request: ReadRequest }
   | { readonly id: number; readonly kind: "cancel" };
@@ -57,6 +73,8 @@ export interface DataAnswer {
   readonly result?: ArrayBuffer;
   readonly slice?: ArrayBuffer;
   readonly recycled?: ArrayBuffer;
+  /** Answer of a control operation. */
+  readonly value?: unknown;
   readonly error?: SerializedError;
 }
 

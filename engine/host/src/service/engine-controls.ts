@@ -25,7 +25,7 @@ import type {
   StreamSpec,
 } from "./engine-service.ts";
 import type { LastingParts } from "./lasting-parts.ts";
-import { resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
+import { aloneStatus, resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
 import type { Lives } from "./lives.ts";
 import type { Before } from "./operation-repeat.ts";
 import { streamResource } from "./operations/resources.ts";
@@ -143,6 +143,9 @@ export class EngineControls {
       reset: () => this.#reset(),
       storageReport: () => lives.attempt((life) => storageReport(life, options.storage, trail)),
       dataLoss: () => lives.attempt(async (life) => [...life.log.losses]),
+      memberStatus: () => lives.attempt(async (life) => aloneStatus(life)),
+      events: () => notYet("events"),
+      check: () => notYet("check"),
     } satisfies Partial<Handlers>;
   }
 
@@ -334,4 +337,8 @@ function consumerNameOf({ resources }: CallFacts): string | undefined {
 /** Whether a subscription was refused because it came too soon after the one before. */
 function isEarly(error: unknown): boolean {
   return error instanceof Error && "retryAfterMs" in error && error.retryAfterMs !== undefined;
+}
+
+function notYet(operation: string): never {
+  throw new InvalidArgumentError(`${operation} is not built yet`, { argument: "operation" });
 }

@@ -63,6 +63,26 @@ export interface Subscription {
   readonly nextIndex: number;
 }
 
+/**
+ * A subscription as its reader carries it: a leader that does not know it takes it up, unless it is over
+ * or another call took it over meanwhile.
+ */
+export interface SubscriptionTicket extends Subscription {
+  readonly consumerArn: string;
+  /** Who opened it. */
+  readonly principal: string;
+  /** By the engine's wall clock, in ms since the Unix epoch. */
+  readonly openedMs: number;
+}
+
+/** What a producer says of a batch besides its header. */
+export interface BatchOrder {
+  /** All batches of the producer below this number are settled: acknowledged, refused or given up. */
+  readonly settledBefore: number;
+  /** Time since the batch was first sent, in ms; 0 for the first time. */
+  readonly ageMs: number;
+}
+
 /** One packed read over any number of shards of one stream. */
 export interface ReadRequest {
   /** The application's own read, unless told otherwise. */
@@ -97,6 +117,16 @@ export interface ShardMetrics {
 
 /** The engine's own view of where its bytes are. */
 export interface StorageReport {
+  /** Bytes that the engine may keep; undefined without a budget. */
+  readonly budgetBytes: number | undefined;
+  /** Bytes of WAL frames and segments that the engine keeps, as far as it knows. */
+  readonly storedBytes: number;
+  /** Whether the store is full: strict puts are refused until room comes back. */
+  readonly full: boolean;
+  /** Random id of this life of the log, 32 hexadecimal digits; another one after the log came back empty or older. */
+  readonly incarnation: string;
+  /** Whether a witness outside the store is kept. */
+  readonly witnessed: boolean;
   readonly kind: "indexeddb" | "memory" | "file";
   readonly durable: boolean;
   readonly usageBytes: number | undefined;
@@ -131,6 +161,69 @@ export interface DataLossReport {
   readonly reason: string;
   /** Number of records lost, when it can be told. */
   readonly recordCount: number | undefined;
+}
+
+/** What an engine tells without being asked. */
+export type EngineEvent =
+  /** Damage or loss was found. */
+  | { readonly kind: "data-loss"; readonly atMs: number; readonly report: DataLossReport }
+  /** Records were dropped before their retention ended, because the store was full and the stream says so. */
+  | {
+      readonly kind: "records-dropped";
+      readonly atMs: number;
+      readonly streamName: string;
+      readonly shardId: string;
+      readonly firstSequenceNumber: string;
+      readonly lastSequenceNumber: string;
+      /** Undefined when it cannot be told. */
+      readonly recordCount: number | undefined;
+    }
+  /** The store became full, or has room again. */
+  | { readonly kind: "storage-full"; readonly atMs: number; readonly full: boolean }
+  /** Another context leads from now on. */
+  | {
+      readonly kind: "leader-changed";
+      readonly atMs: number;
+      readonly epoch: number;
+      /** Whether it is this context. */
+      readonly here: boolean;
+    };
+
+/** A place in an engine's events: those of one leader are numbered. */
+export interface EventCursor {
+  readonly epoch: number;
+  readonly nextEvent: number;
+}
+
+/** What part a context plays in an engine that several share. */
+export interface MemberStatus {
+  /**
+   * "leader" writes the log; "follower" sends to the leader and may lead one day; "client" never leads,
+   * `why` says the reason; "alone" is an engine that is not shared.
+   */
+  readonly role: "leader" | "follower" | "client" | "alone";
+  readonly why: string | undefined;
+  /** The leader's term, 0 while there is no leader. */
+  readonly epoch: number;
+  /** Random id of this context, 32 hexadecimal digits. */
+  readonly memberId: string;
+  /** The leader's, when there is one. */
+  readonly leaderId: string | undefined;
+  /** How messages reach the leader. */
+  readonly transport: "local" | "port" | "broadcast" | "none";
+  /** Contexts that are connected to this leader, itself included; 0 when it does not lead. */
+  readonly members: number;
+}
+
+/** What a scrub of the store found. */
+export interface CheckReport {
+  readonly walFrames: number;
+  readonly walBytes: number;
+  readonly segments: number;
+  readonly segmentBytes: number;
+  readonly records: number;
+  /** Empty when all is well. */
+  readonly damage: readonly DataLossReport[];
 }
 
 /** Control operations by name: argument and answer. */
@@ -184,21 +277,40 @@ export interface ControlOperations {
     endMs: number;
   }): Datapoint[];
   storageReport(argument: Record<string, never>): StorageReport;
+  /** Answered by the caller's own context, not by the leader. */
+  memberStatus(argument: Record<string, never>): MemberStatus;
+  /**
+   * Events after a place, or from now on when it is null; waits for the first one up to `waitMs`. After a
+   * change of leader all that the new one has told is told.
+   */
+  events(argument: { after: EventCursor | null; waitMs: number }): {
+    readonly cursor: EventCursor;
+    readonly events: readonly EngineEvent[];
+  };
+  /** Reads all frames and segments of the store and verifies them; writes nothing. */
+  check(argument: Record<string, never>): CheckReport;
   dataLoss(argument: Record<string, never>): DataLossReport[];
 }
 
 /** An open engine, whichever thread it runs in. */
 export interface EngineService {
-  /** Runs one control operation. Rejects with a MillraceError. */
+  /**
+   * Runs one control operation. Rejects with a MillraceError. `again` says that it was sent to an earlier
+   * leader and may have taken effect there.
+   */
   call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
+    again?: boolean,
   ): Promise<ReturnType<ControlOperations[Operation]>>;
   /**
-   * Appends a request batch and resolves with the packed result once its records are durable.
-   * The batch is not kept after the promise settles. Without `call` it is the application's own.
+   * Appends a request batch and resolves with the packed result once its records are as durable as their
+   * stream asks. The batch is not kept after the promise settles. Without `call` it is the application's
+   * own, without `order` it follows all that its producer sent before.
+   *
+   * @throws BatchGapError when batches of the same producer that it must follow did not come here yet.
    */
-  put(batch: ArrayBuffer, call?: CallContext): Promise<ArrayBuffer>;
+  put(batch: ArrayBuffer, call?: CallContext, order?: BatchOrder): Promise<ArrayBuffer>;
   /** Resolves with a packed read slice, owned by the caller. */
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer>;
   /** Commits what is pending, releases the lock, closes the store. Safe to call twice. */
@@ -219,4 +331,6 @@ export interface EngineOptions {
   readonly transitionMs?: number;
   /** Enforces AWS's rates of control operations, too; false when absent. */
   readonly controlQuotas?: boolean;
+  /** Bytes that the engine may keep in its store; as much as the platform gives when absent. */
+  readonly storageBudgetBytes?: number;
 }

@@ -15,6 +15,7 @@ import { ControlRates } from "./control-rates.ts";
 import { EngineControls } from "./engine-controls.ts";
 import { EngineLife } from "./engine-life.ts";
 import type {
+  BatchOrder,
   CallContext,
   ControlOperations,
   EngineOptions,
@@ -130,11 +131,12 @@ class Engine implements EngineService {
   call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
+    _again = false,
   ): Promise<ReturnType<ControlOperations[Operation]>> {
     return this.#controls.call(operation, argument);
   }
 
-  put(batch: ArrayBuffer, call: CallContext = OWN_PUT): Promise<ArrayBuffer> {
+  put(batch: ArrayBuffer, call: CallContext = OWN_PUT, _order?: BatchOrder): Promise<ArrayBuffer> {
     if (this.#gate.watching) return this.#watched.put(batch, call);
     return this.#lives.attempt((life) => life.puts.put(batch, call));
   }

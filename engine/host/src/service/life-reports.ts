@@ -3,7 +3,7 @@ import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { StorageKind } from "../platform/platform.ts";
 import type { CallTrail } from "./call-trail.ts";
 import type { EngineLife } from "./engine-life.ts";
-import type { ShardMetrics, StorageReport } from "./engine-service.ts";
+import type { MemberStatus, ShardMetrics, StorageReport } from "./engine-service.ts";
 
 /** Counters of a stream's shards, closed ones included. @throws ResourceNotFoundError. */
 export function shardMetrics(
@@ -30,12 +30,24 @@ export async function storageReport(
     durable: store.recoverable,
     ...usage,
     ...log.status(),
+    budgetBytes: undefined,
+    storedBytes: 0,
+    full: false,
+    incarnation: "",
+    witnessed: false,
     coreMemoryBytes: memory.totalBytes,
     dirtyBytes: memory.dirtyBytes,
     cachedBytes: memory.cachedBytes,
     trailFailure: trail.failure,
     trailEventsLost: trail.lost,
   };
+}
+
+/** The part of an engine that no other context shares. */
+export function aloneStatus({ log }: EngineLife): MemberStatus {
+  const { epoch } = log.status();
+  const nobody = { memberId: "", leaderId: undefined, why: undefined };
+  return { role: "alone", epoch, transport: "local", members: 1, ...nobody };
 }
 
 /** Deletes all streams and all documents but those under the keys to keep, in one change. */

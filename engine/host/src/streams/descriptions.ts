@@ -21,6 +21,8 @@ export function describeStream(stream: StreamDefinition, status: StreamStatus): 
     recordKibMax,
     mode,
     distribution,
+    durability: stream.durability,
+    whenFull: stream.whenFull,
     status,
     shards: open.length,
     arn: streamArn(name),

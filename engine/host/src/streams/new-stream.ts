@@ -4,7 +4,13 @@ import type { StreamDefinition, WriteCapacity } from "../log/control-records.ts"
 import type { ControlState } from "../log/control-state.ts";
 import { ON_DEMAND_CAPACITY_MIN, shardsNeeded, warmCapacity } from "./capacity.ts";
 import { uniformRanges } from "./hash-ranges.ts";
-import type { RecordDistribution, StreamMode, StreamSpec } from "./stream-types.ts";
+import type {
+  RecordDistribution,
+  StreamDurability,
+  StreamFullPolicy,
+  StreamMode,
+  StreamSpec,
+} from "./stream-types.ts";
 
 /** What a stream is created with, the members that the application's own calls do not have included. */
 export interface NewStream extends StreamSpec {
@@ -17,6 +23,8 @@ const DISTRIBUTIONS: readonly string[] = [
   "USER_PARTITION_KEY",
   "AUTO",
 ] satisfies RecordDistribution[];
+const DURABILITIES: readonly string[] = ["strict", "relaxed"] satisfies StreamDurability[];
+const FULL_POLICIES: readonly string[] = ["refuse-new", "drop-oldest"] satisfies StreamFullPolicy[];
 
 /**
  * The definition of a new stream, as the control state stands.
@@ -35,7 +43,10 @@ export function defineStream(
     control.lastCreatedSeconds(spec.name) + 1,
   );
   const { mode = "PROVISIONED", distribution = "USER_PARTITION_KEY" } = spec;
+  const { durability = "strict", whenFull = "refuse-new" } = spec;
   checkMember("mode", mode, MODES);
+  checkMember("durability", durability, DURABILITIES);
+  checkMember("whenFull", whenFull, FULL_POLICIES);
   checkMember("distribution", distribution, DISTRIBUTIONS);
   if (mode === "PROVISIONED" && distribution === "AUTO") {
     throw new ValidationError(
@@ -54,6 +65,8 @@ export function defineStream(
     mode,
     distribution,
     writeCapacity,
+    durability,
+    whenFull,
     nextShardIndex: ranges.length,
     shards: ranges.map((range, shardIndex) => ({
       uid: control.nextShardUid + shardIndex,

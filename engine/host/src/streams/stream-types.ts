@@ -9,6 +9,15 @@ export type RecordDistribution = "USER_PARTITION_KEY" | "AUTO";
 /** AWS's stream status. */
 export type StreamStatus = "CREATING" | "ACTIVE" | "UPDATING" | "DELETING";
 
+/**
+ * When a put counts as done. "strict": what is acknowledged survives a power cut. "relaxed": it survives
+ * the end of the tab and the browser, but a power cut or a crash of the system may take the last moments.
+ */
+export type StreamDurability = "strict" | "relaxed";
+
+/** What happens to a stream when its engine's store is full: puts are refused, or its oldest records go. */
+export type StreamFullPolicy = "refuse-new" | "drop-oldest";
+
 /** What a stream is created with. */
 export interface StreamSpec {
   readonly name: string;
@@ -22,6 +31,10 @@ export interface StreamSpec {
   readonly mode?: StreamMode;
   /** USER_PARTITION_KEY when absent; AUTO needs the mode ON_DEMAND. */
   readonly distribution?: RecordDistribution;
+  /** "strict" when absent. */
+  readonly durability?: StreamDurability;
+  /** "refuse-new" when absent. */
+  readonly whenFull?: StreamFullPolicy;
 }
 
 /** One shard of a stream. */
@@ -54,6 +67,8 @@ export interface StreamDescription extends StreamSpec {
   readonly uid: number;
   readonly mode: StreamMode;
   readonly distribution: RecordDistribution;
+  readonly durability: StreamDurability;
+  readonly whenFull: StreamFullPolicy;
   readonly status: StreamStatus;
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;

@@ -20,6 +20,8 @@ function created(uid: number, shardUid: number, name: string): ControlRecord {
       mode: "PROVISIONED",
       distribution: "USER_PARTITION_KEY",
       writeCapacity: null,
+      durability: "strict",
+      whenFull: "refuse-new",
       nextShardIndex: 1,
       shards: [{ ...shard, uid: shardUid, shardIndex: 0, createdSeconds: 1 }],
     },

@@ -1,6 +1,6 @@
 /** Engines on virtual time: it stands still, passes when told to, and goes on after the next opening. */
 import { describe, expect, it } from "vitest";
-import { InProcessLocks } from "../../src/platform/locks.ts";
+import { InProcessLocks } from "../../src/platform/in-process-locks.ts";
 import type { Platform } from "../../src/platform/platform.ts";
 import { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { systemClock } from "../../src/platform/system-clock.ts";

@@ -30,6 +30,8 @@ function streamOf(count: number): StreamDefinition {
     mode: "PROVISIONED",
     distribution: "USER_PARTITION_KEY",
     writeCapacity: null,
+    durability: "strict",
+    whenFull: "refuse-new",
     nextShardIndex: count,
     shards: uniformRanges(count).map((range, shardIndex) => ({
       uid: shardIndex + 1,

@@ -114,6 +114,8 @@ export class TestLog {
       mode: "PROVISIONED",
       distribution: "USER_PARTITION_KEY",
       writeCapacity: null,
+      durability: "strict",
+      whenFull: "refuse-new",
       ...settings,
       nextShardIndex: shards,
       shards: Array.from({ length: shards }, (_, shardIndex) => ({
