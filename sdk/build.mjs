@@ -35,7 +35,7 @@ await build(
 );
 /** What a page loads only when it uses it. */
 const onDemand =
-  /\/(aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here)\.ts$/;
+  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis)\.ts$/;
 // The engine for Node is loaded there only, on demand, too.
 await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local", onDemand], {
   file: join(here, "..", "build", "size", "page.js"),

@@ -1,6 +1,6 @@
 /**
  * Builds dist/: index.js, local.js and model.js for bundlers, readable and with their shared code in one chunk,
- * and worker.js, minified with everything it needs, for a browser to load as it is.
+ * and worker.js and broker.js, each minified with everything it needs, for a browser to load as they are.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -70,4 +70,6 @@ await build(
   },
   { dir: dist, entryFileNames: "[name].js", chunkFileNames: "shared.js" },
 );
-await build(join(source, "worker.ts"), { file: join(dist, "worker.js"), minify: true });
+for (const name of ["worker", "broker"]) {
+  await build(join(source, `${name}.ts`), { file: join(dist, `${name}.js`), minify: true });
+}

@@ -1,17 +1,36 @@
 /** An open engine as an application holds it. */
-import type { DataLossReport, EngineClient, StorageReport } from "@millrace/engine";
+import type {
+  CheckReport,
+  DataLossReport,
+  EngineClient,
+  MemberStatus,
+  StorageReport,
+} from "@millrace/engine";
 import { type AwsClientConfig, type AwsOptions, clientConfig } from "./aws/client-config.ts";
 import { keepClient } from "./client-of.ts";
+import {
+  type EngineEventKind,
+  type EngineEventOf,
+  EngineEvents,
+  type ListenOptions,
+} from "./events.ts";
 import { Faults } from "./faults.ts";
+import { Keys } from "./keys.ts";
 import { Streams } from "./streams.ts";
 import { EngineTime } from "./time.ts";
 import { Trail } from "./trail.ts";
 
+/** A scrub reads the whole store, which may hold gigabytes: an hour, in ms. */
+const CHECK_MS_MAX = 3_600_000;
+
 /** An open engine. Close it, or leave it to the page's end: what is acknowledged is stored either way. */
 export class Millrace implements AsyncDisposable {
   readonly #client: EngineClient;
+  readonly #events: EngineEvents;
   /** The engine's streams. */
   readonly streams: Streams;
+  /** Keys that streams can be encrypted under. */
+  readonly keys: Keys;
   /** Faults that are injected on purpose. */
   readonly faults: Faults;
   /** The engine's time. */
@@ -22,11 +41,15 @@ export class Millrace implements AsyncDisposable {
   /** Made by `open`. `inTurn`: see `RecordBatcher`. */
   constructor(client: EngineClient, inTurn: boolean) {
     this.#client = client;
+    this.#events = new EngineEvents(client);
     this.streams = new Streams(client, inTurn);
+    this.keys = new Keys(client);
     this.faults = new Faults(client);
     this.time = new EngineTime(client);
     this.trail = new Trail(client);
     keepClient(this, client);
+    // What this task has put is packed, though not sent: the page's end must not come in between.
+    client.onLeave(() => this.streams.flush());
   }
 
   /** The name it was opened under. */
@@ -55,6 +78,55 @@ export class Millrace implements AsyncDisposable {
   /** Damage that was found in the store since the engine was opened; empty when all is well. */
   async dataLoss(): Promise<DataLossReport[]> {
     return await this.#client.call("dataLoss", {});
+  }
+
+  /**
+   * Calls back with every event of one kind from now on: "data-loss", "records-dropped", "storage-full" or
+   * "leader-changed". Returns how to end that; the signal ends it, too.
+   *
+   * @throws InvalidArgumentError.
+   */
+  on<Kind extends EngineEventKind>(
+    kind: Kind,
+    listener: (event: EngineEventOf<Kind>) => void,
+    options?: ListenOptions,
+  ): () => void {
+    return this.#events.on(kind, listener, options);
+  }
+
+  /** What part this tab plays among those that share the engine. */
+  async member(): Promise<MemberStatus> {
+    return await this.#client.call("memberStatus", {});
+  }
+
+  /** Reads everything in the store and verifies it; changes nothing. */
+  async check(): Promise<CheckReport> {
+    return await this.#client.call("check", {}, CHECK_MS_MAX);
+  }
+
+  /**
+   * The log as one file, as it is when the stream is first read from: for {@link importLog}, or to be
+   * kept. The engine goes on meanwhile. Streams that are encrypted stay so, and their keys stay behind.
+   *
+   * The stream fails with NotSupportedError for an engine in memory, and with ResourceNotFoundError when
+   * another tab took the engine over meanwhile, or a minute passed between two reads.
+   */
+  export(): ReadableStream<Uint8Array> {
+    let pieces: AsyncGenerator<Uint8Array> | undefined;
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          pieces ??= (await import("./archive.ts")).exportPieces(this.#client);
+          const { done, value } = await pieces.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel: async () => {
+          await pieces?.return(undefined);
+        },
+      },
+      { highWaterMark: 0 },
+    );
   }
 
   /**

@@ -1,11 +1,13 @@
 /** Opens an engine: in a worker where there are workers, in this thread in Node. */
 import {
+  type BrokerSource,
   type EngineClient,
   type EngineOptions,
   openEngine,
   StorageUnavailableError,
   type WorkerSource,
 } from "@millrace/engine";
+import type { ImportReport, ImportSource } from "./archive.ts";
 import {
   checkBoolean,
   checkInteger,
@@ -22,7 +24,8 @@ export interface OpenOptions {
   /** Names the engine within the page's origin: 1 to 128 characters of a-z, A-Z, 0-9, _, . and -. */
   readonly name: string;
   /**
-   * Where records are kept; "indexeddb" when absent. "memory" forgets all when it is closed, "file" is
+   * Where records are kept; "indexeddb" when absent: one engine for all tabs of the origin, of which one
+   * writes for all. "memory" is a tab's own and forgets all when it is closed, "file" is
    * for Node and needs a directory.
    */
   readonly storage?: "indexeddb" | "memory" | "file";
@@ -30,12 +33,19 @@ export interface OpenOptions {
   readonly directory?: string;
   /** The engine's worker: its URL, or a function that makes it. The package's own when absent. */
   readonly worker?: WorkerSource;
+  /**
+   * The shared worker by which tabs find each other: its URL, or a function that makes it. The package's
+   * own when absent. Without it tabs talk over a slower way.
+   */
+  readonly broker?: BrokerSource;
   /** URL of the core; a path in Node. The package's own when absent. */
   readonly wasm?: string | URL;
   /** "aws" enforces AWS's quotas per shard; "unlimited" when absent. */
   readonly quotas?: "unlimited" | "aws";
   /** Wasm memory that the engine may use, in bytes: 16 MiB to 2 GiB; 256 MiB when absent. */
   readonly memoryBudgetBytes?: number;
+  /** Bytes that the engine may keep in its store, 16 MiB or more; as many as the platform gives when absent. */
+  readonly storageBudgetBytes?: number;
   /** "virtual": time stands still until `millrace.time.advance()`; "system" when absent. */
   readonly time?: "system" | "virtual";
   /** How long streams and consumers are CREATING, UPDATING or DELETING, in ms, 0 to 60,000; 0 when absent. */
@@ -53,25 +63,35 @@ const MEMBERS = [
   "storage",
   "directory",
   "worker",
+  "broker",
   "wasm",
   "quotas",
   "memoryBudgetBytes",
+  "storageBudgetBytes",
   "time",
   "transitionMs",
   "controlQuotas",
   "signal",
 ];
 
-function checkWorker(worker: unknown): void {
-  const fits = worker === undefined || typeof worker === "string" || worker instanceof URL;
-  if (fits || typeof worker === "function") return;
-  const must = "a URL or a function that makes a Worker";
-  refuse("worker", must, worker, "string, URL or () => Worker");
+function checkSource(argument: "worker" | "broker", source: unknown, kind: string): void {
+  const fits = source === undefined || typeof source === "string" || source instanceof URL;
+  if (fits || typeof source === "function") return;
+  refuse(
+    argument,
+    `a URL or a function that makes a ${kind}`,
+    source,
+    `string, URL or () => ${kind}`,
+  );
 }
 
 function checkWasm(wasm: unknown): void {
   if (wasm === undefined || typeof wasm === "string" || wasm instanceof URL) return;
   refuse("wasm", "a URL", wasm, "string or URL");
+}
+
+function checkBudget(bytes: unknown): number {
+  return checkInteger("storageBudgetBytes", bytes, 16 * MIB, Number.MAX_SAFE_INTEGER);
 }
 
 /** A directory goes with storage "file", and storage "file" with a directory. */
@@ -87,11 +107,12 @@ function checkDirectory(storage: EngineOptions["storage"], directory: unknown): 
 
 function checkOptions(options: OpenOptions): EngineOptions {
   checkMembers("options", options, MEMBERS);
-  checkWorker(options.worker);
+  checkSource("worker", options.worker, "Worker");
+  checkSource("broker", options.broker, "SharedWorker");
   checkWasm(options.wasm);
   checkSignal("signal", options.signal);
   const { storage = "indexeddb", quotas = "unlimited", memoryBudgetBytes = 256 * MIB } = options;
-  const { time = "system", transitionMs = 0, controlQuotas = false } = options;
+  const { time = "system", transitionMs = 0, controlQuotas = false, storageBudgetBytes } = options;
   const kind = checkOneOf("storage", storage, ["indexeddb", "memory", "file"]);
   checkDirectory(kind, options.directory);
   return {
@@ -102,6 +123,9 @@ function checkOptions(options: OpenOptions): EngineOptions {
     time: checkOneOf("time", time, ["system", "virtual"]),
     transitionMs: checkInteger("transitionMs", transitionMs, 0, TRANSITION_MS_MAX),
     controlQuotas: checkBoolean("controlQuotas", controlQuotas),
+    ...(storageBudgetBytes === undefined
+      ? {}
+      : { storageBudgetBytes: checkBudget(storageBudgetBytes) }),
   };
 }
 
@@ -112,25 +136,53 @@ async function openInWorker(engine: EngineOptions, options: OpenOptions): Promis
       { argument: "storage", value: engine.storage, limit: '"indexeddb" or "memory"' },
     );
   }
-  const { worker, wasm, signal } = options;
-  return await openEngine({ ...engine, worker, wasm, signal });
+  const { worker, broker, wasm, signal } = options;
+  return await openEngine({ ...engine, worker, broker, wasm, signal });
 }
 
 /**
- * Opens an engine, recovering what its store holds.
+ * Opens an engine, recovering what its store holds. In a browser any number of tabs may open it at once;
+ * when the one that writes ends, another goes on, and nobody notices but by a short wait.
  *
  * @throws InvalidArgumentError when an option is malformed or unknown.
- * @throws EngineInUseError when another tab, worker or process holds the engine.
+ * @throws EngineInUseError in Node, when another process or caller holds the engine.
  * @throws StorageUnavailableError when there is no such storage here, as in some private modes.
  * @throws WorkerLoadError, WasmLoadError, VersionMismatchError when the engine's parts do not load.
  * @throws UnsupportedFormatError when a newer build wrote the store; DeadlineError; the signal's reason.
  */
 export async function open(options: OpenOptions): Promise<Millrace> {
   const engine = checkOptions(options);
+  return new Millrace(await openClient(engine, options), engine.quotas === "aws");
+}
+
+async function openClient(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {
   options.signal?.throwIfAborted();
-  const client =
-    typeof Worker === "undefined"
-      ? await (await import("./open-here.ts")).openHere(engine, options)
-      : await openInWorker(engine, options);
-  return new Millrace(client, engine.quotas === "aws");
+  return typeof Worker === "undefined"
+    ? await (await import("./open-here.ts")).openHere(engine, options)
+    : await openInWorker(engine, options);
+}
+
+/** Where the log that is imported is kept, and by which worker; as for {@link open}. */
+export type ImportOptions = Pick<
+  OpenOptions,
+  "storage" | "directory" | "worker" | "wasm" | "signal"
+>;
+
+/**
+ * Imports a log that {@link Millrace.export} gave out, under a name that has no log yet: all of it, or
+ * nothing. Every part is verified before it is written. The log begins a new incarnation; streams that
+ * were encrypted stay unreadable, since their keys are not in the file.
+ *
+ * @throws EngineExistsError when there is a log of that name; EngineInUseError when it is open.
+ * @throws InvalidArgumentError when the source is damaged or no export; UnsupportedFormatError when a
+ * newer build made it; NotSupportedError for storage "memory"; the signal's reason.
+ */
+export async function importLog(
+  name: string,
+  source: ImportSource,
+  options: ImportOptions = {},
+): Promise<ImportReport> {
+  const engine = checkOptions({ ...options, name });
+  const client = await openClient({ ...engine, importing: true }, { ...options, name });
+  return await (await import("./archive.ts")).importInto(client, source, options.signal);
 }

@@ -9,6 +9,7 @@ import {
 import type { InputOf, OperationName, OutputOf, StructureOf } from "@millrace/engine/model";
 import { checkInteger, checkMembers, checkName, refuse } from "./check.ts";
 import { allShards, parentsOf } from "./shard-turns.ts";
+import { checkKeeping, type StreamKeeping } from "./stream-spec.ts";
 
 /** Which datapoints of a metric are wanted. */
 export interface MetricOptions {
@@ -135,6 +136,46 @@ export async function retain(
       : "DecreaseStreamRetentionPeriod";
   await invoke(client, operation, { StreamName: name, RetentionPeriodHours: hours });
   return await describe(client, name);
+}
+
+/** Changes how a stream is kept. */
+export async function configure(
+  client: EngineClient,
+  name: string,
+  settings: StreamKeeping,
+): Promise<StreamDescription> {
+  return await client.call("configureStream", { name, ...checkKeeping(settings) });
+}
+
+/** Encrypts a stream under a master key. */
+export async function encrypt(
+  client: EngineClient,
+  name: string,
+  keyId: string,
+): Promise<StreamDescription> {
+  const input = { StreamName: name, EncryptionType: "KMS", KeyId: checkKeyId(keyId) } as const;
+  await invoke(client, "StartStreamEncryption", input);
+  return await describe(client, name);
+}
+
+/** Ends a stream's encryption, if it has one. */
+export async function stopEncrypting(
+  client: EngineClient,
+  name: string,
+): Promise<StreamDescription> {
+  const { encryption } = await describe(client, name);
+  if (encryption !== null) {
+    const KeyId = encryption.masterKeyId;
+    await invoke(client, "StopStreamEncryption", {
+      ...{ StreamName: name, EncryptionType: "KMS", KeyId },
+    });
+  }
+  return await describe(client, name);
+}
+
+function checkKeyId(keyId: unknown): string {
+  if (typeof keyId === "string" && keyId !== "") return keyId;
+  return refuse("options.keyId", "a non-empty string", keyId, "a non-empty string");
 }
 
 function consumerOf(consumer: StructureOf<"Consumer">): StreamConsumer {

@@ -19,6 +19,7 @@ import { checkReadOptions, type ReadFrom, type ReadOptions } from "./read-option
 import type { RecordBatcher } from "./record-batcher.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { MetricDatapoint, MetricOptions, StreamConsumer } from "./stream-control.ts";
+import type { StreamKeeping } from "./stream-spec.ts";
 
 /** How a put is made. */
 export interface PutOptions {
@@ -88,11 +89,12 @@ export class Stream {
   }
 
   /**
-   * Puts one record; it is durable when the promise resolves. The data is copied before the call
+   * Puts one record; it is as durable as the stream asks when the promise resolves. The data is copied before the call
    * returns. Records of one partition key are stored in the order of the calls.
    *
    * @throws InvalidArgumentError, RecordTooLargeError: nothing was sent.
    * @throws ThroughputExceededError over a shard's quota, BackpressureError: nothing was stored; retry.
+   * @throws StoreFullError when there is no room: nothing was stored; retry later.
    * @throws ResourceNotFoundError, EngineClosedError; IndeterminateError or ThreadCrashError, which may
    * leave the record stored or not; the signal's reason.
    */
@@ -193,6 +195,45 @@ export class Stream {
   async retain(hours: number): Promise<StreamDescription> {
     this.#description = await (await loadControl()).retain(this.#client, this.name, hours);
     return this.#description;
+  }
+
+  /**
+   * Changes how the stream is kept: `durability` for what is put from then on, `whenFull` for whatever it
+   * holds. What is absent stays. @throws InvalidArgumentError, ResourceNotFoundError, ResourceInUseError.
+   */
+  async configure(settings: StreamKeeping): Promise<StreamDescription> {
+    this.#description = await (await loadControl()).configure(this.#client, this.name, settings);
+    return this.#description;
+  }
+
+  /**
+   * Encrypts the stream at rest from the next write on, under a master key: an id, an alias, or the ARN of
+   * either. `alias/aws/kinesis` is there by itself. What is stored already stays as it is.
+   *
+   * @throws KmsNotFoundError, KmsDisabledError, KmsInvalidStateError, ResourceInUseError.
+   */
+  async startEncryption(options: { readonly keyId: string }): Promise<StreamDescription> {
+    checkMembers("options", options, ["keyId"]);
+    const { keyId } = options;
+    this.#description = await (await loadControl()).encrypt(this.#client, this.name, keyId);
+    this.#batcher.update(this.#description);
+    return this.#description;
+  }
+
+  /** Stores what is put from now on as it is. What was encrypted stays so. @throws ResourceInUseError. */
+  async stopEncryption(): Promise<StreamDescription> {
+    this.#description = await (await loadControl()).stopEncrypting(this.#client, this.name);
+    this.#batcher.update(this.#description);
+    return this.#description;
+  }
+
+  /**
+   * Destroys the stream's data keys, and with them all that they encrypted, for ever. Puts and reads fail
+   * with KeyLostError until {@link startEncryption} gives it another one. @throws InvalidArgumentError
+   * when it was never encrypted.
+   */
+  async shred(): Promise<void> {
+    await this.#client.call("shredStream", { name: this.name });
   }
 
   /** Registers a consumer for {@link subscribe}. @throws ResourceInUseError, LimitExceededError. */

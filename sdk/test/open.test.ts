@@ -37,6 +37,12 @@ describe("open", () => {
     ],
     ["a budget over 2 GiB", { name: "x", memoryBudgetBytes: 2 ** 31 + 1 }, "memoryBudgetBytes"],
     ["a budget in words", { name: "x", memoryBudgetBytes: "64" }, "memoryBudgetBytes"],
+    [
+      "a budget of the store under 16 MiB",
+      { name: "x", storageBudgetBytes: 1 },
+      "storageBudgetBytes",
+    ],
+    ["a broker that is a number", { name: "x", broker: 5 }, "broker"],
     ["a worker that is a number", { name: "x", worker: 5 }, "worker"],
     ["a core that is a number", { name: "x", wasm: 5 }, "wasm"],
     ["a signal that is none", { name: "x", signal: {} }, "signal"],

@@ -10,7 +10,7 @@ import type { Case } from "./world.ts";
 
 /** Errors that no call can be made to fail with, and why. */
 const UNREACHABLE: readonly { readonly error: RegExp; readonly why: string }[] = [
-  { error: /^KMS/, why: "no cipher in this build, so no key can fail" },
+  { error: /^KMS(OptInRequired|ThrottlingException)$/, why: "given by injected faults only" },
   { error: /^InternalFailureException$/, why: "a defect; the fuzz run shows that none is known" },
 ];
 
@@ -30,6 +30,9 @@ const WITHOUT_LIMIT: ReadonlySet<OperationName> = new Set([
   "UpdateStreamRecordDistributionStrategy",
 ] as const);
 
+const NO_CHANNEL_KEY = "a channel encrypts nothing, for delivery is not built";
+const KEY_STAYS = "keys that were made are destroyed, and never forgotten";
+
 const NO_CHANNEL_DENIAL =
   "given to strangers only, who are frames and plugins: see the access tests";
 
@@ -43,7 +46,16 @@ const NOT_GIVEN: Partial<Record<OperationName, Readonly<Record<string, string>>>
   ListShards: { ResourceInUseException: "shards can be listed in every state" },
   ListStreamConsumers: { ResourceInUseException: "consumers can be listed in every state" },
   GetResourcePolicy: { ResourceInUseException: "policies can be read in every state" },
-  CreateChannel: { AccessDeniedException: NO_CHANNEL_DENIAL },
+  GetRecords: { KMSNotFoundException: KEY_STAYS },
+  PutRecord: { KMSNotFoundException: KEY_STAYS },
+  PutRecords: { KMSNotFoundException: KEY_STAYS },
+  CreateChannel: {
+    AccessDeniedException: NO_CHANNEL_DENIAL,
+    KMSAccessDeniedException: NO_CHANNEL_KEY,
+    KMSDisabledException: NO_CHANNEL_KEY,
+    KMSInvalidStateException: NO_CHANNEL_KEY,
+    KMSNotFoundException: NO_CHANNEL_KEY,
+  },
   UpdateChannel: { AccessDeniedException: NO_CHANNEL_DENIAL },
   DeleteChannel: {
     InvalidArgumentException: "the model checks the one argument",
@@ -124,8 +136,7 @@ function listPaths(shape: Shape, path: string): string[] {
 
 /** Members that no output of this build has, and why. */
 const NEVER_GIVEN: readonly { readonly path: RegExp; readonly why: string }[] = [
-  { path: /^(PutRecords?|GetRecords).*\.EncryptionType$/, why: "no cipher in this build" },
-  { path: /\.KeyId$|EncryptionConfiguration/, why: "no cipher in this build" },
+  { path: /EncryptionConfiguration/, why: "a channel encrypts nothing, for delivery is not built" },
   { path: /\.StreamId$/, why: "reserved by AWS" },
   { path: /\.ChannelStatusReason$/, why: "a channel fails only in delivery, which is not built" },
   {

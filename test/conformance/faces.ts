@@ -8,6 +8,7 @@ import { Boto3, boto3Problem } from "./boto3-client.ts";
 import { cborCaller } from "./cbor-client.ts";
 import {
   type Case,
+  type KeyDesk,
   OTHER_ACCESS_KEY,
   OTHER_PRINCIPAL,
   type World,
@@ -39,12 +40,16 @@ interface Time {
   now(): Promise<number>;
 }
 
-function worldOf(call: Call, callAsOther: Call, time: Time): World {
+function worldOf(call: Call, callAsOther: Call, time: Time, keys?: KeyDesk): World {
   const build = (own: Call, others: Call): World => ({
     call: (operation, input) => own(operation, input) as never,
     callRaw: own,
     get other() {
       return build(others, others);
+    },
+    get keys() {
+      if (keys === undefined) throw new Error("this face has no way to the keys");
+      return keys;
     },
     advance: time.advance,
     now: time.now,
@@ -96,7 +101,12 @@ function inProcess(name: string, caller: (engine: Engine, principal?: string) =>
     carries: () => true,
     open: async (options) => {
       const engine = await openEngine(options);
-      const world = worldOf(caller(engine), caller(engine, OTHER_PRINCIPAL), timeOf(engine));
+      const world = worldOf(
+        caller(engine),
+        caller(engine, OTHER_PRINCIPAL),
+        timeOf(engine),
+        engine.keys,
+      );
       return { world, close: () => engine.close() };
     },
   };
@@ -205,7 +215,7 @@ function timeOfServer({ url }: Served): Time {
 const served: Face = {
   name: "`millrace serve`, the client's default handler (HTTP/2)",
   // With a StreamId the official client goes to AWS, whatever its endpoint.
-  carries: ({ title }) => !title.includes("StreamId"),
+  carries: ({ title, options }) => !title.includes("StreamId") && options.keys !== true,
   open: async (options) => {
     const server = await serveFor(options);
     const [own, other] = KEYS.map(
@@ -236,7 +246,8 @@ const servedToBoto3: Face = {
   problem: boto3Problem(),
   wholeSeconds: true,
   // As with the official client; and what a version of botocore does not know of an answer it leaves out.
-  carries: ({ title }) => !title.includes("StreamId") && title !== "counts channels",
+  carries: ({ title, options }) =>
+    !title.includes("StreamId") && title !== "counts channels" && options.keys !== true,
   open: async (options) => {
     const server = await serveFor(options);
     const { url: endpoint } = server;

@@ -17,10 +17,20 @@ export interface World {
   callRaw(operation: OperationName, input: unknown): Promise<unknown>;
   /** The same service for a caller that is named by {@link OTHER_PRINCIPAL}. */
   readonly other: World;
+  /** The service's keys, where the face has a way to them; see {@link WorldOptions.keys}. */
+  readonly keys: KeyDesk;
   /** Lets virtual time pass. */
   advance(ms: number): Promise<void>;
   /** The service's wall time in ms since the Unix epoch. */
   now(): Promise<number>;
+}
+
+/** What KMS's console would do. */
+export interface KeyDesk {
+  create(options: { alias?: string; policy?: object }): Promise<{ readonly keyId: string }>;
+  disable(keyId: string): Promise<unknown>;
+  destroy(keyId: string): Promise<unknown>;
+  setPolicy(keyId: string, policy: object): Promise<unknown>;
 }
 
 /** What a service is opened with for a case. */
@@ -28,6 +38,8 @@ export interface WorldOptions {
   readonly transitionMs?: number;
   readonly controlQuotas?: boolean;
   readonly quotas?: "aws" | "unlimited";
+  /** Whether the case changes keys, which AWS's clients for Kinesis cannot. */
+  readonly keys?: boolean;
 }
 
 /** Access key of the caller that `other` is. */

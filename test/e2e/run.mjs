@@ -5,6 +5,7 @@ import { durabilityScenarios } from "./scenarios/durability.mjs";
 import { flowScenarios } from "./scenarios/flow.mjs";
 import { recordsScenarios } from "./scenarios/records.mjs";
 import { serverScenarios } from "./scenarios/server.mjs";
+import { storageScenarios } from "./scenarios/storage.mjs";
 import { streamsScenarios } from "./scenarios/streams.mjs";
 
 const scenarios = [
@@ -13,6 +14,7 @@ const scenarios = [
   ...streamsScenarios,
   ...recordsScenarios,
   ...durabilityScenarios,
+  ...storageScenarios,
   ...accessibilityScenarios,
 ];
 // A word on the command line picks the scenarios whose names contain it.

@@ -3,35 +3,12 @@
  * [file]`. The last line is `N passed, N failed`.
  */
 import { bundle } from "../harness/bundle.mjs";
+import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 import { crashTests } from "./crash.mjs";
 import { damageTests } from "./damage.mjs";
 import { fileTests } from "./file.mjs";
 import { memoryTests } from "./memory.mjs";
-
-/** Runs tests one after the other, prints each, and counts. */
-class Suite {
-  passed = 0;
-  failed = 0;
-
-  /** `body` resolves with a remark about what it saw. */
-  async test(name, body) {
-    const start = performance.now();
-    try {
-      const remark = await body();
-      this.passed += 1;
-      this.#print("passed", name, start, remark);
-    } catch (error) {
-      this.failed += 1;
-      this.#print("FAILED", name, start, error.stack ?? String(error));
-    }
-  }
-
-  #print(verdict, name, start, remark) {
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    process.stdout.write(`${verdict} ${name} (${seconds} s)\n  ${remark}\n`);
-  }
-}
 
 const WORKER = "engine/host/src/worker.ts";
 const SUITES = {

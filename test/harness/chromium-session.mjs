@@ -64,6 +64,11 @@ function withDescendants(pids) {
   return [...found];
 }
 
+/** Ids of all processes of a browser on a profile, those that it started included. */
+export function processTreeOf(profile) {
+  return withDescendants(processesOf(profile));
+}
+
 function isAlive(pid) {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -78,7 +83,7 @@ function isAlive(pid) {
  * started. Resolves with their number when none of them is left.
  */
 export async function killChromium(profile) {
-  const pids = withDescendants(processesOf(profile));
+  const pids = processTreeOf(profile);
   for (const pid of pids) {
     try {
       process.kill(pid, "SIGKILL");

@@ -14,7 +14,8 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 const HEADERS = {
-  "cache-control": "no-store",
+  // Not "no-store": the back/forward cache would not keep such a page.
+  "cache-control": "no-cache",
   "cross-origin-embedder-policy": "require-corp",
   "cross-origin-opener-policy": "same-origin",
 };

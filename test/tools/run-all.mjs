@@ -81,6 +81,7 @@ function suites(chromePath) {
   const scripts = [
     ["end to end", "test/e2e/run.mjs"],
     ["faults", "test/faults/run.mjs"],
+    ["tabs", "test/tabs/run.mjs"],
   ].filter(([, file]) => existsSync(join(root, file)));
   return [
     {
@@ -98,6 +99,11 @@ function suites(chromePath) {
       environment: { ...withChromium, MILLRACE_BROWSER_COUNTS: browserReport },
       needsChromium: true,
       counts: () => readReport(browserReport),
+    },
+    {
+      name: "simulation",
+      command: ["node", "test/simulation/run.mjs"],
+      counts: ({ output }) => countScriptOutput(output),
     },
     ...scripts.map(([name, file]) => script(name, file)),
   ];

@@ -153,6 +153,8 @@ export const SECTION_JOB_EPOCH: u32 = 4;
 export const SECTION_SNAPSHOT: u32 = 5;
 /** Fence: the first frame of a leader's epoch. Never trimmed. */
 export const SECTION_FENCE: u32 = 6;
+/** Numbers of all fences before a snapshot. */
+export const SECTION_FENCE_LIST: u32 = 7;
 
 // ── Run inside a records section ─────────────────────────────────────────────────────────────────
 //   0  u32  shard uid
@@ -202,7 +204,7 @@ export const ROW_FAULT: u32 = 2;
 // ── Result of a request batch ────────────────────────────────────────────────────────────────────
 //   0  u32  magic "MRA1"
 //   4  u16  format version
-//   6  u16  zero
+//   6  u16  flags: RESULT_ENCRYPTED
 //   8  u32  record count
 //  12  u32  count of refused records
 //  16  f64  arrival of the records, milliseconds since the Unix epoch
@@ -217,6 +219,10 @@ export const ROW_FAULT: u32 = 2;
 export const RESULT_MAGIC: u32 = 0x3141524d;
 /** Format version of results. */
 export const RESULT_FORMAT: u32 = 1;
+/** Byte offset of a result's flags. */
+export const RESULT_FLAGS: u32 = 6;
+/** The stream is encrypted at rest: its batches must not be kept as they are. Set by the host. */
+export const RESULT_ENCRYPTED: u32 = 1;
 /** Size of a result's header in bytes. */
 export const RESULT_HEADER_BYTES: u32 = 32;
 /** Size of one shard entry of a result in bytes. */
@@ -244,7 +250,7 @@ export const STATUS_STREAM_BYTE_RATE: u32 = 7;
 // ── Read slice: committed records on their way from the engine to a page ─────────────────────────
 //   0  u32  magic "MRR1"
 //   4  u16  format version
-//   6  u16  zero
+//   6  u16  flags: SLICE_ENCRYPTED
 //   8  u32  part count
 //  12  u32  record count
 //  16  u64  total length in bytes
@@ -264,6 +270,10 @@ export const STATUS_STREAM_BYTE_RATE: u32 = 7;
 export const SLICE_MAGIC: u32 = 0x3152524d;
 /** Format version of read slices. */
 export const SLICE_FORMAT: u32 = 1;
+/** Byte offset of a slice's flags. */
+export const SLICE_FLAGS: u32 = 6;
+/** The stream is encrypted at rest. Set by the host. */
+export const SLICE_ENCRYPTED: u32 = 1;
 /** Size of a read slice's header in bytes. */
 export const SLICE_HEADER_BYTES: u32 = 32;
 /** Size of a part's header in bytes. */

@@ -9,6 +9,7 @@ export {
   DryRunError,
   EngineClosedError,
   EngineFailedError,
+  EngineExistsError,
   EngineInUseError,
   type ErrorDetails,
   ExpiredIteratorError,
@@ -17,6 +18,10 @@ export {
   InternalFailureError,
   InvalidArgumentError,
   KeyLostError,
+  KmsAccessDeniedError,
+  KmsDisabledError,
+  KmsInvalidStateError,
+  KmsNotFoundError,
   LimitExceededError,
   MillraceError,
   NotSupportedError,
@@ -46,6 +51,7 @@ export {
   type EncoderMark,
   type PackedBatch,
 } from "./rpc/batch-encoder.ts";
+export type { BrokerSource } from "./rpc/broker-source.ts";
 export type { EngineClient, PutSettings } from "./rpc/client.ts";
 export type { ConnectOptions } from "./rpc/connect.ts";
 export { pause, withSignal } from "./rpc/deadline.ts";
@@ -90,6 +96,7 @@ export type {
   EventCursor,
   FaultRule,
   IteratorStamp,
+  MasterKeyDescription,
   MemberStatus,
   ReadRequest,
   ResolvedPosition,

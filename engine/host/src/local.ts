@@ -1,6 +1,7 @@
 /** The engine in the caller's own thread, for Node: same protocol, over a port instead of a worker. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { findStoredLogs, type StoredLog } from "./platform/node-inspect.ts";
 import { nodePlatform } from "./platform/node-platform.ts";
 import type { EngineClient } from "./rpc/client.ts";
 import { type ConnectOptions, connect } from "./rpc/connect.ts";
@@ -8,6 +9,8 @@ import { chooseCore, compileCore, wasmLoadError } from "./rpc/core-loader.ts";
 import { localThread } from "./rpc/local-thread.ts";
 import type { WasmLocation } from "./rpc/messages.ts";
 import { createEngine } from "./service/engine.ts";
+import type { CheckReport } from "./service/engine-service.ts";
+import { checkExportedLog, checkStoredLog } from "./service/stored-check.ts";
 
 /** What an engine in this thread is opened with. */
 export interface OpenLocalOptions extends ConnectOptions {
@@ -34,6 +37,33 @@ function locateCore(wasm: string | URL | undefined): WasmLocation {
     simd: new URL("../wasm/core.wasm", import.meta.url).href,
     scalar: new URL("../wasm/core.scalar.wasm", import.meta.url).href,
   };
+}
+
+/** What a check found under one path. */
+export interface StoredCheck {
+  readonly path: string;
+  /** "archive" is an exported file. */
+  readonly kind: StoredLog["kind"];
+  readonly report: CheckReport;
+}
+
+/**
+ * Verifies the logs under a path, which no engine should have open: an exported file, an engine's
+ * directory, or a directory of engines. Nothing is changed.
+ *
+ * @throws StorageUnavailableError when there is no log; UnsupportedFormatError for one of a newer build.
+ */
+export async function checkStoredLogs(path: string): Promise<StoredCheck[]> {
+  const core = await readCore(locateCore(undefined));
+  const checks: StoredCheck[] = [];
+  for (const log of await findStoredLogs(path)) {
+    const report =
+      log.kind === "store"
+        ? await checkStoredLog(core, await log.open())
+        : await checkExportedLog(core, log.open());
+    checks.push({ path: log.path, kind: log.kind, report });
+  }
+  return checks;
 }
 
 /**

@@ -44,9 +44,11 @@ export class Puts {
   /** @throws ThroughputExceededError, and what {@link putRecords} throws. */
   async putRecord(call: FaceCall<"PutRecord">): Promise<OutputOf<"PutRecord">> {
     const nameOf = (): string => "data";
-    const outcome = (await this.#put(call, [call.input], nameOf)).get(0);
+    const result = await this.#put(call, [call.input], nameOf);
+    const outcome = result.get(0);
     if ("errorCode" in outcome) throw refusal(outcome);
-    return { ShardId: outcome.shardId, SequenceNumber: outcome.sequenceNumber };
+    const { shardId, sequenceNumber } = outcome;
+    return { ShardId: shardId, SequenceNumber: sequenceNumber, ...encryptionOf(result) };
   }
 
   /** @throws ResourceNotFoundError, InvalidArgumentError, ValidationError, AccessDeniedError. */
@@ -56,6 +58,7 @@ export class Puts {
     return {
       FailedRecordCount: result.failedCount,
       Records: entries.map((_, i) => entryOf(result, i)),
+      ...encryptionOf(result),
     };
   }
 
@@ -106,6 +109,11 @@ function isSame(one: StreamDescription, other: StreamDescription): boolean {
 
 function namesOf({ StreamName, StreamARN, StreamId }: InputOf<PutCall["operation"]>): StreamNames {
   return { StreamName, StreamARN, StreamId };
+}
+
+/** Without encryption AWS's answers have no such member. */
+function encryptionOf({ encrypted }: BatchResult): { readonly EncryptionType?: "KMS" } {
+  return encrypted ? { EncryptionType: "KMS" } : {};
 }
 
 function entryOf(result: BatchResult, i: number): StructureOf<"PutRecordsResultEntry"> {

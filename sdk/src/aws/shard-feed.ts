@@ -12,7 +12,7 @@ import {
   type RecordBatch,
   ResourceNotFoundError,
   type SlicePart,
-  type Subscription,
+  type SubscriptionTicket,
   ThroughputExceededError,
 } from "@millrace/engine";
 import type { InputOf } from "@millrace/engine/model";
@@ -34,14 +34,15 @@ export interface FedBatch {
 
 /** The reads of one subscription. Must be closed. */
 export class ShardFeed {
-  readonly subscription: Subscription;
+  /** Goes with every read, so that it lives on under the next leader. */
+  readonly subscription: SubscriptionTicket;
   readonly #client: EngineClient;
   readonly #call: CallContext;
   readonly #ending = new AbortController();
   #nextIndex: number;
 
   /** Made by {@link ShardFeed.open}. */
-  constructor(client: EngineClient, call: CallContext, subscription: Subscription) {
+  constructor(client: EngineClient, call: CallContext, subscription: SubscriptionTicket) {
     this.#client = client;
     this.#call = call;
     this.subscription = subscription;
@@ -105,10 +106,11 @@ export class ShardFeed {
   }
 
   #request() {
-    const { streamUid, shardIndex, id: subscriptionId } = this.subscription;
+    const { subscription } = this;
+    const { streamUid, shardIndex } = subscription;
     return {
       call: this.#call,
-      subscriptionId,
+      subscription,
       streamUid,
       cursors: [{ shardIndex, nextIndex: this.#nextIndex }],
       recordsMax: RECORDS_MAX,
@@ -134,5 +136,5 @@ export class ShardFeed {
 
 /** Whether the subscription's own time is over, and not that of its stream or consumer. */
 function isOver(error: unknown): boolean {
-  return error instanceof ResourceNotFoundError && error.argument === "subscriptionId";
+  return error instanceof ResourceNotFoundError && error.argument === "subscription";
 }

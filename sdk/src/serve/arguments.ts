@@ -7,6 +7,12 @@ import type { AccessKey } from "./signature.ts";
 
 /** What `millrace --help` prints. */
 export const USAGE = `Usage: millrace serve [options]
+       millrace check PATH
+
+check verifies an exported log, or the logs in a directory, and changes nothing; it ends with 1 when
+something is damaged.
+
+serve:
 
 Answers as Amazon Kinesis Data Streams does, over HTTP/1.1 and HTTP/2 on one port.
 
@@ -48,6 +54,7 @@ const OPTIONS = {
 export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
+  | { readonly kind: "check"; readonly path: string }
   | { readonly kind: "serve"; readonly options: ServeOptions };
 
 /** A command line that makes no sense. */
@@ -60,6 +67,7 @@ export async function readCommand(words: readonly string[]): Promise<Command> {
   if (values.version === true) return { kind: "version" };
   const [command, ...rest] = positionals;
   if (command === undefined) return { kind: "help" };
+  if (command === "check") return { kind: "check", path: pathOf(rest) };
   if (command !== "serve") throw new UsageError(`there is no command "${command}"`);
   if (rest.length > 0) throw new UsageError(`"${rest.join(" ")}" says nothing to serve`);
   const time = values.time ?? "system";
@@ -79,6 +87,13 @@ export async function readCommand(words: readonly string[]): Promise<Command> {
       origins: values["allow-origin"],
     },
   };
+}
+
+function pathOf(rest: readonly string[]): string {
+  const [path, ...others] = rest;
+  if (path === undefined) throw new UsageError("check needs the path of a file or a directory");
+  if (others.length > 0) throw new UsageError("check takes one path");
+  return path;
 }
 
 function parse(words: readonly string[]) {

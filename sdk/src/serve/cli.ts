@@ -1,8 +1,10 @@
 #!/usr/bin/env node
-/** The command `millrace`: reads its words, serves until it is told to stop. */
+/** The command `millrace`: reads its words, and serves until it is told to stop, or checks what is stored. */
 import process from "node:process";
 import { VERSION } from "@millrace/engine";
+import { checkStoredLogs } from "@millrace/engine/local";
 import { readCommand, USAGE, UsageError } from "./arguments.ts";
+import { describeCheck } from "./check-report.ts";
 import { serve } from "./index.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -24,6 +26,12 @@ async function serveUntilStopped(options: ServeOptions): Promise<void> {
   process.stdout.write(`millrace ${VERSION} answers at ${server.url}, streams are ${where}\n`);
 }
 
+async function check(path: string): Promise<void> {
+  const checks = await checkStoredLogs(path);
+  for (const one of checks) process.stdout.write(describeCheck(one));
+  process.exitCode = checks.some(({ report }) => report.damage.length > 0) ? 1 : 0;
+}
+
 function fail(error: unknown): never {
   const usage = error instanceof UsageError;
   const text = error instanceof Error ? error.message : String(error);
@@ -35,6 +43,7 @@ try {
   const command = await readCommand(process.argv.slice(2));
   if (command.kind === "help") process.stdout.write(USAGE);
   else if (command.kind === "version") process.stdout.write(`${VERSION}\n`);
+  else if (command.kind === "check") await check(command.path);
   else await serveUntilStopped(command.options);
 } catch (error) {
   fail(error);

@@ -2,14 +2,14 @@
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import {
   type DataLossReport,
-  EngineInUseError,
   type Millrace,
-  type OpenOptions,
   open,
+  ResourceInUseError,
   ResourceNotFoundError,
   type Stream,
 } from "millrace";
 import { describeError, type ShownError } from "../live/advice.ts";
+import { EventLog } from "../storage/event-log.ts";
 
 /** Name of the engine that the page opens. */
 export const ENGINE_NAME = "millrace-live";
@@ -28,6 +28,8 @@ export interface OpenEngine {
   readonly openedMs: number;
   /** Damage or loss that the engine found when it opened. */
   readonly dataLoss: readonly DataLossReport[];
+  /** What the engine tells since then. */
+  readonly events: EventLog;
 }
 
 /** How far opening has come. */
@@ -36,20 +38,13 @@ export type EngineState =
   | { readonly phase: "open"; readonly engine: OpenEngine }
   | { readonly phase: "failed"; readonly error: ShownError };
 
-/** Tries to open while the engine is in use: a page that was just left may still be letting go of it. */
-const OPEN_TRIES = 5;
-
-/** Pause between two such tries, in ms. */
-const OPEN_PAUSE_MS = 250;
-
-async function openPatiently(options: OpenOptions): Promise<Millrace> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await open(options);
-    } catch (error) {
-      if (!(error instanceof EngineInUseError) || tries === OPEN_TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, OPEN_PAUSE_MS));
-    }
+/** The page's stream, made by this tab or by another one in the same moment. */
+async function madeStream({ streams }: Pick<Millrace, "streams">): Promise<Stream> {
+  try {
+    return await streams.create(STREAM_NAME, { shards: SHARD_COUNT });
+  } catch (error) {
+    if (!(error instanceof ResourceInUseError)) throw error;
+    return await streams.get(STREAM_NAME);
   }
 }
 
@@ -59,16 +54,17 @@ async function ownStream({ streams }: Millrace): Promise<Stream> {
     return await streams.get(STREAM_NAME);
   } catch (error) {
     if (!(error instanceof ResourceNotFoundError)) throw error;
-    return await streams.create(STREAM_NAME, { shards: SHARD_COUNT });
+    return await madeStream({ streams });
   }
 }
 
 async function openEngine(): Promise<OpenEngine> {
-  const millrace = await openPatiently({ name: ENGINE_NAME, quotas: "aws" });
+  const millrace = await open({ name: ENGINE_NAME, quotas: "aws" });
   const openedMs = Date.now();
+  const events = new EventLog(millrace);
   try {
     const stream = await ownStream(millrace);
-    return { millrace, stream, openedMs, dataLoss: await millrace.dataLoss() };
+    return { millrace, stream, openedMs, dataLoss: await millrace.dataLoss(), events };
   } catch (error) {
     await millrace.close();
     throw error;
@@ -78,14 +74,6 @@ async function openEngine(): Promise<OpenEngine> {
 /** Keeps one engine open for as long as its host is connected. */
 export class EngineController implements ReactiveController {
   readonly #host: ReactiveControllerHost;
-  /** A page that the browser sets aside would keep the engine from all others. */
-  readonly #leave = (): void => {
-    this.#attempt += 1;
-    void this.#closeCurrent();
-  };
-  readonly #comeBack = ({ persisted }: PageTransitionEvent): void => {
-    if (persisted) void this.reopen();
-  };
   #state: EngineState = { phase: "opening" };
   /** Counts attempts, so that the answer to an attempt that was given up is closed and not shown. */
   #attempt = 0;
@@ -101,15 +89,12 @@ export class EngineController implements ReactiveController {
   }
 
   hostConnected(): void {
-    addEventListener("pagehide", this.#leave);
-    addEventListener("pageshow", this.#comeBack);
     void this.reopen();
   }
 
   hostDisconnected(): void {
-    removeEventListener("pagehide", this.#leave);
-    removeEventListener("pageshow", this.#comeBack);
-    this.#leave();
+    this.#attempt += 1;
+    void this.#closeCurrent();
   }
 
   /** Closes what is open and opens anew. Never rejects: what goes wrong becomes the state. */

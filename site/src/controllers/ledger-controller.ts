@@ -65,7 +65,8 @@ export class LedgerController implements ReactiveController {
     // A witness of another stream stays in force: then the log that it speaks of is gone.
     this.#witness = readWitness();
     this.#fullRead.reset();
-    void this.#opening.count(engine.stream, { beforeMs: engine.openedMs });
+    // Read after the witness: another tab may have put records and noted them meanwhile.
+    void this.#opening.count(engine.stream, { beforeMs: Date.now() });
   }
 
   hostConnected(): void {
@@ -104,7 +105,11 @@ export class LedgerController implements ReactiveController {
     const { createdMs } = engine.stream.description;
     const promised = this.#witness?.createdMs === createdMs ? this.#witness.acknowledged : 0;
     const earlier = Math.max(promised, this.found ?? 0);
-    writeWitness({ createdMs, acknowledged: earlier + this.#acknowledged() });
+    const known = readWitness();
+    // Another tab may know of more.
+    const others = known?.createdMs === createdMs ? known.acknowledged : 0;
+    const acknowledged = Math.max(others, earlier + this.#acknowledged());
+    writeWitness({ createdMs, acknowledged });
   }
 
   /** Closes the accounts: what they speak of is about to be deleted on purpose. */

@@ -1,6 +1,6 @@
 /** Reads the engine's own meters at a steady pace: counters per shard and where its bytes are. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import type { StorageReport } from "millrace";
+import type { MemberStatus, StorageReport } from "millrace";
 import { describeError, type ShownError } from "../live/advice.ts";
 import { type MetricsSample, ratesBetween, type ShardRates } from "../live/rates.ts";
 import type { OpenEngine } from "./engine-controller.ts";
@@ -8,13 +8,20 @@ import type { OpenEngine } from "./engine-controller.ts";
 /** Pause between two readings, in ms. */
 const READING_INTERVAL_MS = 1000;
 
+/** Readings after which everything that an earlier leader had committed is acknowledged. */
+const SETTLING_READINGS = 2;
+
 /** One reading of all meters. */
 export interface Reading {
   readonly rates: readonly ShardRates[];
   readonly storage: StorageReport;
-  /** Records that the engine has committed since it opened, also to shards that are gone by now. */
+  readonly member: MemberStatus;
+  /** Records that this leader has committed since it began, also to shards that are gone by now. */
   readonly committed: number;
-  /** Records acknowledged to this page before the engine was asked for its counters. */
+  /**
+   * Records that this leader acknowledged to this page before it was asked for its counters. Those of
+   * the first moments after a change of leader do not count: the one before may have committed them.
+   */
   readonly acknowledgedBefore: number;
 }
 
@@ -27,6 +34,8 @@ export class MeterController implements ReactiveController {
   #sample: MetricsSample | undefined;
   /** Records committed per shard, as last heard: a closed shard's counters end with its records. */
   readonly #committed = new Map<number, number>();
+  /** The leader whose counters are read, and what had been acknowledged to this page by earlier ones. */
+  #term = { epoch: 0, acknowledgedEarlier: 0, readings: 0 };
   #reading: Reading | undefined;
   #error: ShownError | undefined;
   #busy = false;
@@ -53,6 +62,7 @@ export class MeterController implements ReactiveController {
     this.#engine = engine;
     this.#sample = undefined;
     this.#committed.clear();
+    this.#term = { epoch: 0, acknowledgedEarlier: 0, readings: 0 };
     this.#reading = undefined;
     this.#error = undefined;
     void this.#read();
@@ -72,19 +82,22 @@ export class MeterController implements ReactiveController {
     if (engine === undefined || this.#busy) return;
     this.#busy = true;
     try {
-      const acknowledgedBefore = this.#acknowledged();
+      const acknowledged = this.#acknowledged();
       // A reshard, from whichever place, changes what there is to be drawn.
       await engine.stream.describe();
       const shards = await engine.stream.metrics();
       const sample = { takenMs: performance.now(), shards };
       const storage = await engine.millrace.storage();
+      const member = await engine.millrace.member();
       if (engine !== this.#engine) return;
+      this.#noteTerm(storage.epoch);
       for (const { shardIndex, incomingRecords } of shards) {
         this.#committed.set(shardIndex, incomingRecords);
       }
       const committed = [...this.#committed.values()].reduce((sum, count) => sum + count, 0);
       const rates = ratesBetween(this.#sample, sample);
-      this.#reading = { rates, storage, committed, acknowledgedBefore };
+      const acknowledgedBefore = Math.max(0, acknowledged - this.#term.acknowledgedEarlier);
+      this.#reading = { rates, storage, member, committed, acknowledgedBefore };
       this.#sample = sample;
       this.#error = undefined;
     } catch (error) {
@@ -93,5 +106,17 @@ export class MeterController implements ReactiveController {
       this.#busy = false;
       this.#host.requestUpdate();
     }
+  }
+
+  /** Another leader counts from nothing. */
+  #noteTerm(epoch: number): void {
+    const first = this.#term.epoch === 0;
+    if (epoch !== this.#term.epoch) {
+      this.#term = { epoch, acknowledgedEarlier: 0, readings: 0 };
+      this.#committed.clear();
+    }
+    this.#term.readings += 1;
+    if (first || this.#term.readings > SETTLING_READINGS) return;
+    this.#term.acknowledgedEarlier = this.#acknowledged();
   }
 }

@@ -105,6 +105,6 @@ export class NavigationController implements ReactiveController {
 }
 
 function viewOf(address: Address): string {
-  if (address.place === "live") return "live";
+  if (address.place !== "streams") return address.place;
   return address.view === "list" ? "list" : `${address.view} ${address.stream}`;
 }

@@ -23,6 +23,11 @@ export interface LiveAddress {
   readonly place: "live";
 }
 
+/** The Storage place: where the bytes are, who writes them, and what was lost. */
+export interface StorageAddress {
+  readonly place: "storage";
+}
+
 /** The list of streams. */
 export interface ListAddress {
   readonly place: "streams";
@@ -58,7 +63,7 @@ export interface RecordsAddress {
 }
 
 /** Any place of the site. */
-export type Address = LiveAddress | ListAddress | ShardsAddress | RecordsAddress;
+export type Address = LiveAddress | StorageAddress | ListAddress | ShardsAddress | RecordsAddress;
 
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
 const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
@@ -113,6 +118,7 @@ function recordsIn(query: URLSearchParams, stream: string, shardIndex: number | 
 /** The place that a query names; what it does not know falls back to what stands above it. */
 export function addressOf(search: string): Address {
   const query = new URLSearchParams(search);
+  if (query.get("place") === "storage") return { place: "storage" };
   if (query.get("place") !== "streams") return { place: "live" };
   const stream = matching(query, "stream", STREAM_NAME);
   if (stream === undefined) return { place: "streams", view: "list" };
@@ -139,6 +145,7 @@ function recordsQuery(address: RecordsAddress): Record<string, string | undefine
 /** The query that stands for a place, with its question mark; empty for Live. */
 export function searchOfAddress(address: Address): string {
   if (address.place === "live") return "";
+  if (address.place === "storage") return "?place=storage";
   const query = new URLSearchParams({ place: "streams" });
   if (address.view === "list") return `?${query}`;
   query.set("stream", address.stream);
@@ -154,6 +161,7 @@ export function searchOfAddress(address: Address): string {
 /** Title of the document at a place. */
 export function titleOf(address: Address): string {
   if (address.place === "live") return "Live · Millrace";
+  if (address.place === "storage") return "Storage · Millrace";
   if (address.view === "list") return "Streams · Millrace";
   const view = address.view === "shards" ? "Shards" : "Records";
   return `${view} of ${address.stream} · Millrace`;

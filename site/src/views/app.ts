@@ -14,17 +14,21 @@ import { UpdateController } from "../controllers/update-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
 import { type IconName, iconShape } from "../kit/icons.ts";
 import { searchOf, settingsOf } from "../live/settings.ts";
-import { searchOfAddress } from "../places/address.ts";
+import { type Address, searchOfAddress } from "../places/address.ts";
 import "../kit/notice.ts";
 import "./edge-strip.ts";
 import "./live.ts";
 
+const STORAGE_LINK = `./${searchOfAddress({ place: "storage" })}`;
 const STREAMS_LINK = `./${searchOfAddress({ place: "streams", view: "list" })}`;
+
+/** Whether the code of a place has arrived, or why it has not. */
+type Arrival = "absent" | "loading" | "here" | Error;
 
 /** The application. */
 export class MillraceApp extends LitElement {
   static override get properties(): PropertyDeclarations {
-    return { streamsPlace: { state: true } };
+    return { streamsPlace: { state: true }, storagePlace: { state: true } };
   }
 
   static override readonly styles = [
@@ -100,6 +104,7 @@ export class MillraceApp extends LitElement {
       }
 
       mill-live,
+      mill-storage,
       mill-streams {
         flex: 1;
       }
@@ -164,7 +169,7 @@ export class MillraceApp extends LitElement {
         }
 
         .place {
-          min-inline-size: 88px;
+          flex: 1;
           padding: var(--unit) 0;
         }
 
@@ -184,7 +189,9 @@ export class MillraceApp extends LitElement {
   ];
 
   /** Whether the code of the Streams place has arrived, or why it has not. */
-  declare streamsPlace: "absent" | "loading" | "here" | Error;
+  declare streamsPlace: Arrival;
+  /** The same of the Storage place. */
+  declare storagePlace: Arrival;
 
   readonly #navigation = new NavigationController(this, {
     onMove: () => this.#moved(),
@@ -198,12 +205,22 @@ export class MillraceApp extends LitElement {
   constructor() {
     super();
     this.streamsPlace = "absent";
+    this.storagePlace = "absent";
   }
 
   protected override willUpdate(): void {
-    if (this.#navigation.address.place === "streams" && this.streamsPlace === "absent") {
+    const { place } = this.#navigation.address;
+    if (place === "streams" && this.streamsPlace === "absent") {
       this.streamsPlace = "loading";
-      void this.#loadStreams();
+      void arrivalOf(import("./streams/place.ts")).then((arrival) => {
+        this.streamsPlace = arrival;
+      });
+    }
+    if (place === "storage" && this.storagePlace === "absent") {
+      this.storagePlace = "loading";
+      void arrivalOf(import("./storage/place.ts")).then((arrival) => {
+        this.storagePlace = arrival;
+      });
     }
   }
 
@@ -214,6 +231,7 @@ export class MillraceApp extends LitElement {
           <div class="brand">Millrace</div>
           ${this.#place("live", "wheel", "Live", this.#navigation.liveLink)}
           ${this.#place("streams", "streams", "Streams", STREAMS_LINK)}
+          ${this.#place("storage", "storage", "Storage", STORAGE_LINK)}
           ${this.#themeButton()}
         </nav>
         <main id="main" tabindex="-1">${this.#view()}</main>
@@ -249,50 +267,37 @@ export class MillraceApp extends LitElement {
 
   /** Live stays, out of sight, while another place is shown: its records go on flowing. */
   #places(engine: OpenEngine): TemplateResult {
-    const live = this.#navigation.address.place === "live";
+    const { place } = this.#navigation.address;
     return html`<mill-live
-        ?hidden=${!live}
-        .active=${live}
+        ?hidden=${place !== "live"}
+        .active=${place === "live"}
         .engine=${engine}
         @mill-reopen=${() => this.#engine.reopen()}
         @mill-start-over=${() => this.#engine.startOver()}
       ></mill-live>
-      ${live ? nothing : this.#streams(engine)}`;
+      ${place === "streams" ? this.#streams(engine) : nothing}
+      ${place === "storage" ? this.#storage(engine) : nothing}`;
   }
 
   #streams(engine: OpenEngine): TemplateResult {
-    if (this.streamsPlace === "here") {
-      return html`<mill-streams
-        .engine=${engine}
-        .address=${this.#navigation.address}
-        @mill-reopen=${() => this.#engine.reopen()}
-        @mill-start-over=${() => this.renderRoot.querySelector("mill-live")?.startOver()}
-      ></mill-streams>`;
-    }
-    if (!(this.streamsPlace instanceof Error)) {
-      return html`<div class="alone"><p role="status">Loading the streams…</p></div>`;
-    }
-    return html`<div class="alone">
-      <h1>Streams</h1>
-      <mill-notice
-        heading="This part of the site could not be loaded"
-        .message=${this.streamsPlace.message}
-        .code=${this.streamsPlace.name}
-        advice="Reload the page; if it stays, the site's files are not all being served."
-      ></mill-notice>
-    </div>`;
+    if (this.streamsPlace !== "here") return notHere("Streams", this.streamsPlace);
+    return html`<mill-streams
+      .engine=${engine}
+      .address=${this.#navigation.address}
+      @mill-reopen=${() => this.#engine.reopen()}
+      @mill-start-over=${() => this.renderRoot.querySelector("mill-live")?.startOver()}
+    ></mill-streams>`;
   }
 
-  async #loadStreams(): Promise<void> {
-    try {
-      await import("./streams/place.ts");
-      this.streamsPlace = "here";
-    } catch (error) {
-      this.streamsPlace = error instanceof Error ? error : new Error(String(error));
-    }
+  #storage(engine: OpenEngine): TemplateResult {
+    if (this.storagePlace !== "here") return notHere("Storage", this.storagePlace);
+    return html`<mill-storage
+      .engine=${engine}
+      @mill-reopen=${() => this.#engine.reopen()}
+    ></mill-storage>`;
   }
 
-  #place(place: "live" | "streams", icon: IconName, name: string, link: string): TemplateResult {
+  #place(place: Address["place"], icon: IconName, name: string, link: string): TemplateResult {
     const here = this.#navigation.address.place === place;
     return html`<a class="place" href=${link} aria-current=${here ? "page" : "false"}>
       <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape(icon)}</svg>
@@ -332,6 +337,31 @@ export class MillraceApp extends LitElement {
     scrollTo({ top: 0 });
     this.renderRoot.querySelector("main")?.focus({ preventScroll: true });
   }
+}
+
+async function arrivalOf(code: Promise<unknown>): Promise<Arrival> {
+  try {
+    await code;
+    return "here";
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+/** What stands in for a place whose code is not here. */
+function notHere(name: string, arrival: Arrival): TemplateResult {
+  if (!(arrival instanceof Error)) {
+    return html`<div class="alone"><p role="status">Loading ${name}…</p></div>`;
+  }
+  return html`<div class="alone">
+    <h1>${name}</h1>
+    <mill-notice
+      heading="This part of the site could not be loaded"
+      .message=${arrival.message}
+      .code=${arrival.name}
+      advice="Reload the page; if it stays, the site's files are not all being served."
+    ></mill-notice>
+  </div>`;
 }
 
 customElements.define("millrace-app", MillraceApp);

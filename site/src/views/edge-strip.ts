@@ -1,38 +1,17 @@
-/** The edge of the page: durable or not, who writes, the network, and how full the disk is. */
+/** The edge of the page: durable or not, which tab writes, the network, and how full the disk is. */
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
-import type { StorageReport } from "millrace";
+import type { MemberStatus, StorageReport } from "millrace";
 import { baseStyles } from "../kit/base-styles.ts";
-import type { LampState } from "../kit/lamp.ts";
 import { formatBytes } from "../live/format.ts";
+import { durabilityMark, type Mark, roleMark } from "../storage/words.ts";
 import "../kit/lamp.ts";
-
-interface Mark {
-  readonly state: LampState;
-  readonly text: string;
-  readonly title: string;
-}
-
-function durability(storage: StorageReport | undefined): Mark {
-  const title = "From the engine's storage report";
-  if (storage === undefined) return { state: "off", text: "Not open", title };
-  return storage.durable
-    ? { state: "good", text: "Durable", title: `${title}: kept in ${storage.kind}` }
-    : { state: "warn", text: "Memory", title: `${title}: gone with the tab` };
-}
-
-function writer(storage: StorageReport | undefined): Mark {
-  if (storage === undefined) {
-    return { state: "off", text: "No writer", title: "No engine is open in this tab" };
-  }
-  const title = `This tab holds the log as its only writer, epoch ${storage.epoch}`;
-  return { state: "good", text: `Leader, epoch ${storage.epoch}`, title };
-}
 
 /** A strip of lamps. */
 export class MillEdgeStrip extends LitElement {
   static override get properties(): PropertyDeclarations {
     return {
       storage: { attribute: false },
+      member: { attribute: false },
       online: { type: Boolean },
     };
   }
@@ -62,12 +41,15 @@ export class MillEdgeStrip extends LitElement {
 
   /** The engine's last report. */
   declare storage: StorageReport | undefined;
+  /** Which part this tab plays. */
+  declare member: MemberStatus | undefined;
   /** Whether there is a network. */
   declare online: boolean;
 
   constructor() {
     super();
     this.storage = undefined;
+    this.member = undefined;
     this.online = true;
   }
 
@@ -76,7 +58,7 @@ export class MillEdgeStrip extends LitElement {
       ? { state: "good", text: "Online", title: "The browser has a network" }
       : { state: "off", text: "Offline", title: "No network: the engine needs none" };
     return html`<ul aria-label="State of the engine">
-      ${[durability(this.storage), writer(this.storage), network, this.#used()].map(
+      ${[durabilityMark(this.storage), roleMark(this.member), network, this.#used()].map(
         ({ state, text, title }) =>
           html`<li title=${title}><mill-lamp .state=${state}>${text}</mill-lamp></li>`,
       )}

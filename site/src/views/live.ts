@@ -186,8 +186,11 @@ export class MillLive extends LitElement {
           .lastFailure=${this.#consumer.lastFailure ?? ""}
         ></mill-status-panel>
       </div>
-      <mill-edge-strip .storage=${this.#meter.reading?.storage} .online=${this.#media.online}>
-      </mill-edge-strip>
+      <mill-edge-strip
+        .storage=${this.#meter.reading?.storage}
+        .member=${this.#meter.reading?.member}
+        .online=${this.#media.online}
+      ></mill-edge-strip>
       ${this.#dialogs()}
       <div class="visually-hidden" role="status">${this.summary}</div>`;
   }

@@ -2,8 +2,8 @@
 import { assert } from "chai";
 import {
   EngineClosedError,
-  EngineInUseError,
   InvalidArgumentError,
+  type Millrace,
   open,
   StorageUnavailableError,
   ThreadCrashError,
@@ -47,17 +47,33 @@ describe("opening an engine in a browser", () => {
     assert.deepEqual(await second.streams.list(), []);
   });
 
-  it("is an EngineInUseError while another worker holds the engine, and works after it", async () => {
+  it("shares the engine with whoever has it open, and goes on when that one closes it", async () => {
     const name = newName();
     const first = await open({ name });
-    const failure = await failureOf(open({ name }));
-    assert.instanceOf(failure, EngineInUseError);
-    assert.match(failure.message, /sharing one engine is not supported yet/);
-    assert.equal(failure.value, name);
-    await first.streams.create("clicks");
-    await first.close();
     const second = await openEngine({ name });
+    await first.streams.create("clicks");
     assert.lengthOf(await second.streams.list(), 1);
+    assert.equal((await first.member()).role, "leader");
+    assert.equal((await second.member()).role, "follower");
+    await first.close();
+    assert.isTrue(first.closed);
+    assert.lengthOf(await second.streams.list(), 1);
+    assert.equal((await second.member()).role, "leader");
+  });
+
+  it("takes a broker by URL or from a function, and does without one that does not load", async () => {
+    const url = new URL("/engine/host/src/broker.ts", location.href);
+    const own = { type: "module", name: newName() } as const;
+    const make = (): SharedWorker => new SharedWorker(url, own);
+    for (const broker of [url, url.href, make, "/nowhere/broker.js"]) {
+      const name = newName();
+      const first = await openEngine({ name, broker });
+      const second = await openEngine({ name, broker });
+      await first.streams.create("clicks");
+      assert.lengthOf(await second.streams.list(), 1);
+      const { transport } = await second.member();
+      assert.equal(transport, broker === "/nowhere/broker.js" ? "broadcast" : "port");
+    }
   });
 
   it("takes a worker by URL or from a function, and a core by URL", async () => {
@@ -194,30 +210,57 @@ describe("an engine in a browser that is over", () => {
     }
   });
 
-  it("rejects all that is under way with a ThreadCrashError when its worker fails", async () => {
-    const name = newName();
+  /** An engine whose worker can be told to fail. */
+  async function openCrashing(storage: "indexeddb" | "memory"): Promise<[Millrace, () => void]> {
     let worker: Worker | undefined;
-    const engine = await open({
-      name,
-      worker: () => {
-        worker = new Worker(fileHere("./crashing-worker.ts"), { type: "module" });
-        // The page hears of the crash as well; here it is expected.
-        worker.addEventListener("error", (event) => event.preventDefault());
-        return worker;
-      },
-    });
+    const make = (): Worker => {
+      worker = new Worker(fileHere("./crashing-worker.ts"), { type: "module" });
+      // The page hears of the crash as well; here it is expected.
+      worker.addEventListener("error", (event) => event.preventDefault());
+      return worker;
+    };
+    const engine = await openEngine({ name: newName(), storage, worker: make });
+    return [engine, () => worker?.postMessage("crash")];
+  }
+
+  it("rejects all that is under way with a ThreadCrashError when its worker fails, in memory", async () => {
+    const [engine, crash] = await openCrashing("memory");
     const stream = await engine.streams.create("clicks");
-    await stream.putRecord({ partitionKey: "k", data: "acknowledged" });
     const reading = failureOf(stream.read({ from: "LATEST", until: "live" }).next());
     await stream.describe();
-    worker?.postMessage("crash");
+    crash();
     const failure = await reading;
     assert.instanceOf(failure, ThreadCrashError);
     assert.match(failure.message, /crashed on purpose/);
     assert.isTrue(engine.closed);
     const later = await failureOf(stream.putRecord({ partitionKey: "k", data: "x" }));
     assert.instanceOf(later, ThreadCrashError);
-    const again = await openEngine({ name });
-    assert.deepEqual(await readTexts(await again.streams.get("clicks")), ["acknowledged"]);
+  });
+
+  it("goes on with another worker when its worker fails, in IndexedDB", async () => {
+    const [engine, crash] = await openCrashing("indexeddb");
+    const stream = await engine.streams.create("clicks");
+    const reading = stream.read({ from: "TRIM_HORIZON", until: "live" });
+    for (const data of ["first", "second"]) {
+      const next = reading.next();
+      crash();
+      await stream.putRecord({ partitionKey: "k", data });
+      assert.equal((await next).value?.text(), data);
+    }
+    await reading.return?.();
+    assert.isFalse(engine.closed);
+    assert.deepEqual(await readTexts(stream), ["first", "second"]);
+    crash();
+    crash();
+    const failure = await failureOf(
+      (async () => {
+        for (;;) {
+          crash();
+          await stream.putRecord({ partitionKey: "k", data: "x" });
+        }
+      })(),
+    );
+    assert.match(failure.message, /3 times in 10 s/);
+    assert.isTrue(engine.closed);
   });
 });

@@ -1,4 +1,4 @@
-/** Cases of capacity modes, sizes, encryption, limits and account settings. */
+/** Cases of capacity modes, sizes, limits and account settings. */
 import { assert } from "vitest";
 import {
   CONTROL_RATES,
@@ -334,32 +334,3 @@ fails(
   (world) => untilRefused(() => commit(world)),
   CONTROL_RATES,
 );
-
-for (const operation of ["StartStreamEncryption", "StopStreamEncryption"] as const) {
-  const encrypt = (world: World, KeyId = "alias/shop"): Promise<unknown> =>
-    world.call(operation, { StreamName: STREAM, EncryptionType: "KMS", KeyId });
-  fails(operation, "NotSupportedException", "the cipher is not built yet", async (world) => {
-    await createStream(world);
-    await encrypt(world);
-  });
-  fails(operation, "ResourceNotFoundException", "no such stream", (world) => encrypt(world));
-  fails(
-    operation,
-    "ResourceInUseException",
-    "the stream is being created",
-    async (world) => {
-      await createStream(world);
-      await encrypt(world);
-    },
-    SLOW_TRANSITIONS,
-  );
-  fails(operation, "InvalidArgumentException", "a key that is none", async (world) => {
-    await createStream(world);
-    await encrypt(world, "no key at all");
-  });
-  fails(operation, "AccessDeniedException", "a policy denies it", async (world) => {
-    await createStream(world);
-    await denyOther(world, operation);
-    await encrypt(world.other);
-  });
-}

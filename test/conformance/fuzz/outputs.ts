@@ -78,8 +78,6 @@ export function offenceOfError(operation: OperationName, error: unknown): string
   const text = `${operation}: ${String(code)}: ${String(message)}`;
   if (typeof code !== "string" || typeof message !== "string" || message === "") return text;
   if (code === "InternalFailureException") return text;
-  const unbuilt = /^St(art|op)StreamEncryption$/.test(operation);
-  if (code === "NotSupportedException") return unbuilt ? undefined : text;
   const allowed = [...operations[operation].errors, ...COMMON];
   return allowed.includes(code) ? undefined : text;
 }

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { assert, startServer, VIEWPORTS } from "../harness.mjs";
 import { click, expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
 import { fetched, find, inPlace, inRecords, inShards, inStream, press } from "../streams-page.mjs";
+import { inStorage } from "./storage.mjs";
 
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
@@ -52,10 +53,17 @@ async function lookAtPage(browser, theme, viewport) {
       page.$("millrace-app >>> mill-live >>> mill-code-drawer >>> dialog[open]"),
     );
     await expectAccessible(page, "the drawer");
-    const second = await browser.open(server.address, { theme, viewport });
-    await until("the error is shown", () => second.page.$("millrace-app >>> mill-notice"));
-    await expectAccessible(second.page, "the error");
     await expectNoComplaints(page, complaints);
+    await page.evaluateOnNewDocument(() => {
+      window.Worker = class {
+        constructor() {
+          throw new Error("no workers today");
+        }
+      };
+    });
+    await page.reload();
+    await until("the error is shown", () => page.$("millrace-app >>> mill-notice"));
+    await expectAccessible(page, "the error");
   } finally {
     await server.stop();
   }
@@ -100,6 +108,25 @@ async function lookAtStreams(browser, theme, viewport) {
   }
 }
 
+async function lookAtStorage(browser, theme, viewport) {
+  const server = await startServer();
+  try {
+    const address = `${server.address}?place=storage`;
+    const { page, complaints } = await browser.open(address, { theme, viewport });
+    await find(page, inStorage("mill-log-panel"));
+    await press(page, inStorage("mill-check-panel >>> #check"));
+    await find(page, inStorage("mill-check-panel >>> mill-reading"));
+    await expectAccessible(page, "the storage");
+    await expectNoOverflow(page, "the storage");
+    await press(page, inStorage("#show-code"));
+    await find(page, inStorage("mill-storage-code >>> dialog[open]"));
+    await expectAccessible(page, "the storage's code");
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
+
 async function themeCanBeSwitched(browser) {
   const server = await startServer();
   try {
@@ -129,6 +156,10 @@ const looks = ["light", "dark"].flatMap((theme) =>
     {
       name: `axe finds nothing in the streams, ${theme}, ${width}`,
       run: (browser) => lookAtStreams(browser, theme, viewport),
+    },
+    {
+      name: `axe finds nothing in the storage, ${theme}, ${width}`,
+      run: (browser) => lookAtStorage(browser, theme, viewport),
     },
   ]),
 );

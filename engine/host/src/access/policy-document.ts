@@ -15,6 +15,24 @@ import { matchesWildcard } from "./wildcards.ts";
 /** Largest policy document in bytes of UTF-8: 20 KiB. */
 export const POLICY_BYTES_MAX = 20_480;
 
+/** Whose actions policies speak of. */
+export interface PolicyService {
+  readonly name: string;
+  /** As in `kinesis:`. */
+  readonly actionPrefix: string;
+  isAction(name: string): boolean;
+  /** Whether "*" may stand for the resource that a policy is attached to. */
+  readonly anyResource: boolean;
+}
+
+/** Policies of streams, consumers and channels. */
+export const KINESIS: PolicyService = {
+  name: "Kinesis",
+  actionPrefix: "kinesis:",
+  isAction: isOperationName,
+  anyResource: false,
+};
+
 /** A list of a statement, or with `Not…` everything but the list. */
 interface Selection {
   readonly excluding: boolean;
@@ -57,14 +75,17 @@ const ACCOUNT_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):root$/;
 const ACCOUNT = /^\d{12}$/;
 /** Kinds of principal that exist at AWS and never make a call here. */
 const ABSENT_PRINCIPALS = ["Service", "Federated", "CanonicalUser"];
-const ACTION_PREFIX = "kinesis:";
 
 /**
  * Reads a policy for a resource.
  *
  * @throws InvalidArgumentError that names the part that is not as a policy has it.
  */
-export function parsePolicy(text: string, resourceArn: string): Policy {
+export function parsePolicy(
+  text: string,
+  resourceArn: string,
+  service: PolicyService = KINESIS,
+): Policy {
   const byteLength = new TextEncoder().encode(text).length;
   if (byteLength > POLICY_BYTES_MAX) {
     throw malformed("Policy", `it has ${byteLength} bytes, and ${POLICY_BYTES_MAX} are allowed`);
@@ -77,7 +98,7 @@ export function parsePolicy(text: string, resourceArn: string): Policy {
   const given = document["Statement"];
   const list: readonly unknown[] = Array.isArray(given) ? given : [given];
   if (list.length === 0) throw malformed("Statement", "there must be at least one");
-  const statements = list.map((one, i) => parseStatement(one, `Statement[${i}]`, i, resourceArn));
+  const statements = list.map((one, i) => parseStatement(one, i, resourceArn, service));
   checkSids(list);
   return statements;
 }
@@ -88,9 +109,10 @@ export function applies(
   principal: string,
   operation: string,
   resourceArn: string,
+  { actionPrefix }: PolicyService = KINESIS,
 ): Truth {
   const { principals, actions, resources, conditions } = statement;
-  const action = `${ACTION_PREFIX}${operation}`.toLowerCase();
+  const action = `${actionPrefix}${operation}`.toLowerCase();
   const speaks =
     selects(principals, (pattern) => namesPrincipal(pattern, principal)) &&
     selects(actions, (pattern) => matchesWildcard(pattern.toLowerCase(), action)) &&
@@ -118,10 +140,11 @@ function namesResource(pattern: string, resourceArn: string): boolean {
 
 function parseStatement(
   value: unknown,
-  path: string,
   index: number,
   resourceArn: string,
+  service: PolicyService,
 ): Statement {
+  const path = `Statement[${index}]`;
   const statement = membersOf(value, path, STATEMENT_MEMBERS);
   const effect = statement["Effect"];
   if (effect !== "Allow" && effect !== "Deny") {
@@ -133,9 +156,9 @@ function parseStatement(
     label: sid === "" ? String(index + 1) : sid,
     effect,
     principals: selectionOf(statement, "Principal", path, principalsOf),
-    actions: selectionOf(statement, "Action", path, actionsOf),
+    actions: selectionOf(statement, "Action", path, (given, at) => actionsOf(given, at, service)),
     resources: selectionOf(statement, "Resource", path, (given, at) =>
-      resourcesOf(given, at, resourceArn),
+      resourcesOf(given, at, resourceArn, service),
     ),
     conditions: conditionsOf(statement["Condition"], `${path}.Condition`),
   };
@@ -174,15 +197,22 @@ function principalsOf(value: unknown, path: string): string[] {
   return named;
 }
 
-function actionsOf(value: unknown, path: string): string[] {
+function actionsOf(
+  value: unknown,
+  path: string,
+  { name: serviceName, actionPrefix, isAction }: PolicyService,
+): string[] {
   const actions = textsOf(value, path);
   for (const action of actions) {
     if (action === "*") continue;
-    if (!action.toLowerCase().startsWith(ACTION_PREFIX)) {
-      throw malformed(path, `"${action}" is no action of Kinesis: they begin with "kinesis:"`);
+    if (!action.toLowerCase().startsWith(actionPrefix)) {
+      throw malformed(
+        path,
+        `"${action}" is no action of ${serviceName}: they begin with "${actionPrefix}"`,
+      );
     }
-    const name = action.slice(ACTION_PREFIX.length);
-    if (name === "" || (!/[*?]/.test(name) && !isOperationName(name))) {
+    const name = action.slice(actionPrefix.length);
+    if (name === "" || (!/[*?]/.test(name) && !isAction(name))) {
       throw malformed(path, `there is no action "${action}"`);
     }
   }
@@ -190,10 +220,16 @@ function actionsOf(value: unknown, path: string): string[] {
 }
 
 /** A policy may speak of the resource that it is attached to only; what it leaves out may be anything. */
-function resourcesOf(value: unknown, path: string, resourceArn: string): string[] {
+function resourcesOf(
+  value: unknown,
+  path: string,
+  resourceArn: string,
+  { anyResource }: PolicyService,
+): string[] {
   const resources = textsOf(value, path);
   if (path.endsWith(".NotResource")) return resources;
   for (const resource of resources) {
+    if (anyResource && resource === "*") continue;
     if (/[*?]/.test(resource) || !namesResource(resource, resourceArn)) {
       throw malformed(path, `"${resource}" is not the resource of the policy, ${resourceArn}`);
     }

@@ -15,6 +15,13 @@ export class EngineClosedError extends MillraceError {
   }
 }
 
+/** There is a log where one was to be imported to. */
+export class EngineExistsError extends MillraceError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("EngineExistsException", message, details);
+  }
+}
+
 /** Another tab or worker holds the engine. */
 export class EngineInUseError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
@@ -99,9 +106,12 @@ export class BatchGapError extends MillraceError {
   }
 }
 
-/** The data key of records is gone, so that nobody can read them any more. */
+/**
+ * The data key of records is gone, so that nobody can read them any more. To AWS's clients it is a key that
+ * waits for its deletion.
+ */
 export class KeyLostError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {
-    super("KeyLostException", message, details);
+    super("KMSInvalidStateException", message, details);
   }
 }

@@ -6,6 +6,7 @@ export {
   DeposedError,
   EngineClosedError,
   EngineFailedError,
+  EngineExistsError,
   EngineInUseError,
   IndeterminateError,
   InternalFailureError,
@@ -17,6 +18,12 @@ export {
   WorkerLoadError,
 } from "./engine-errors.ts";
 export { type ErrorDetails, MillraceError } from "./errors.ts";
+export {
+  KmsAccessDeniedError,
+  KmsDisabledError,
+  KmsInvalidStateError,
+  KmsNotFoundError,
+} from "./kms-errors.ts";
 export {
   type MillraceErrorClass,
   registerError,

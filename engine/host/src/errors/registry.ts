@@ -9,6 +9,7 @@ import {
   DeposedError,
   EngineClosedError,
   EngineFailedError,
+  EngineExistsError,
   EngineInUseError,
   IndeterminateError,
   InternalFailureError,
@@ -20,6 +21,12 @@ import {
   WorkerLoadError,
 } from "./engine-errors.ts";
 import { type ErrorDetails, MillraceError } from "./errors.ts";
+import {
+  KmsAccessDeniedError,
+  KmsDisabledError,
+  KmsInvalidStateError,
+  KmsNotFoundError,
+} from "./kms-errors.ts";
 import {
   AccessDeniedError,
   ConnectionDroppedError,
@@ -94,6 +101,7 @@ const OWN: Readonly<Record<string, MillraceErrorClass>> = {
   DryRunError,
   EngineClosedError,
   EngineFailedError,
+  EngineExistsError,
   EngineInUseError,
   ExpiredIteratorError,
   ExpiredNextTokenError,
@@ -102,6 +110,10 @@ const OWN: Readonly<Record<string, MillraceErrorClass>> = {
   InternalFailureError,
   InvalidArgumentError,
   KeyLostError,
+  KmsAccessDeniedError,
+  KmsDisabledError,
+  KmsInvalidStateError,
+  KmsNotFoundError,
   LimitExceededError,
   NotSupportedError,
   OutcomeUnknownError,

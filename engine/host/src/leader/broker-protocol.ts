@@ -5,15 +5,12 @@
  * The broker is a SharedWorker. It hands ports over and keeps what tabs leave behind; it never reads data.
  */
 
+import type { KeptBatch } from "../rpc/hand-off.ts";
+
 /** Version of the protocol. */
 export const BROKER_PROTOCOL = 1;
 
-/** A batch that a tab had sent and not heard of when it ended. The header names producer, number and stream. */
-export interface KeptBatch {
-  readonly bytes: Uint8Array;
-  /** See `BatchOrder`. */
-  readonly settledBefore: number;
-}
+export type { KeptBatch } from "../rpc/hand-off.ts";
 
 /** From a context to the broker. */
 export type ToBroker =
@@ -24,7 +21,13 @@ export type ToBroker =
       readonly engine: string;
       readonly epoch: number;
     }
-  /** Hands a port over to the leader of an engine. Dropped, and the port closed, while there is none. */
+  /** The sender does not lead any more; ignored when another one does by now. */
+  | {
+      readonly broker: 1;
+      readonly kind: "resign";
+      readonly engine: string;
+    }
+  /** Hands a port over to the leader of an engine; while there is none it waits for one, if not too many do. */
   | {
       readonly broker: 1;
       readonly kind: "connect";

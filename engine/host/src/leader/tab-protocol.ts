@@ -44,6 +44,8 @@ export type TabMessage =
       readonly code: CodeVersion;
     }
   | { readonly millrace: 1; readonly kind: "who-leads"; readonly memberId: string }
+  /** The sender has the lock and opens the log, which may take a while; repeated until it leads. */
+  | { readonly millrace: 1; readonly kind: "opens"; readonly memberId: string }
   /** The leader ends in order: whoever waits for the lock gets it at once. */
   | { readonly millrace: 1; readonly kind: "resigns"; readonly epoch: number }
   /** A context of a newer build asks the leader to finish what is under way and let go. */
@@ -90,7 +92,10 @@ export interface ConnectionTick {
   readonly kind: "tick";
 }
 
-/** Sent by a leader that ends or was deposed: nothing that was not answered will be. */
+/**
+ * Sent by a leader that ends or was deposed: nothing that was not answered will be. Sent by the other side
+ * when it gives the connection up.
+ */
 export interface ConnectionFarewell {
   readonly kind: "farewell";
 }

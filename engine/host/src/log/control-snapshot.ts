@@ -9,7 +9,10 @@ import type {
 import { type UidRange, UidRanges } from "./uid-ranges.ts";
 
 /** Version of the snapshots that this build writes. */
-const SNAPSHOT_VERSION = 2;
+const SNAPSHOT_VERSION = 3;
+
+/** What is known of a segment besides its key: length in bytes, number of records, last sequence index. */
+export type SegmentFacts = readonly [byteLength: number, recordCount: number, lastIndex: number];
 
 /** A shard with its place in the log. */
 export interface ShardState extends ShardDefinition {
@@ -22,6 +25,11 @@ export interface ShardState extends ShardDefinition {
   readonly trimmedBefore: number;
   /** No record of the shard can have this index or a later one unless the WAL still holds it. */
   readonly nextIndexFloor: number;
+  /**
+   * Facts of the newest declared segments, oldest first: the last one is of the ordinal `sealedThrough`.
+   * Snapshots before version 3 did not have them, so that older segments may be missing in front.
+   */
+  readonly segments: readonly SegmentFacts[];
 }
 
 /** Snapshot as JSON; `version` guards against older builds. */
@@ -53,12 +61,14 @@ type StoredStream<Stream extends Partial<Pick<StreamDefinition, AddedMembers>>> 
 > &
   Partial<Pick<Stream, AddedMembers & keyof Stream>>;
 
-/** A snapshot as version 1 or 2 wrote it. */
+/** A snapshot as any version up to this one wrote it. */
 export type StoredSnapshot = Omit<
   ControlSnapshot,
-  "version" | "streams" | "deletedShards" | "documents"
+  "version" | "streams" | "shards" | "deletedShards" | "documents"
 > & {
   readonly version: number;
+  readonly shards: readonly (Omit<ShardState, "segments"> &
+    Partial<Pick<ShardState, "segments">>)[];
   readonly streams: readonly StoredStream<Omit<StreamDefinition, "shards">>[];
   readonly deletedShards: readonly (UidRange | number)[];
   readonly documents?: Readonly<Record<string, DocumentValue>>;
@@ -98,16 +108,18 @@ function upgradeUids(stored: readonly (UidRange | number)[]): UidRange[] {
 
 /** A snapshot of any version as one of this version. @throws UnsupportedFormatError for one of a newer build. */
 export function upgradeSnapshot(stored: StoredSnapshot): ControlSnapshot {
-  if (stored.version !== 1 && stored.version !== SNAPSHOT_VERSION) {
+  if (![1, 2, SNAPSHOT_VERSION].includes(stored.version)) {
     throw new UnsupportedFormatError(
       `the log holds a snapshot of version ${String(stored.version)}; this build knows versions up to ${SNAPSHOT_VERSION}`,
       { argument: "snapshot.version", value: stored.version, limit: SNAPSHOT_VERSION },
     );
   }
-  const shardsOf = shardsByStream(stored.shards);
+  const shards = stored.shards.map((shard) => ({ ...shard, segments: shard.segments ?? [] }));
+  const shardsOf = shardsByStream(shards);
   return {
     ...stored,
     version: SNAPSHOT_VERSION,
+    shards,
     streams: stored.streams.map((stream) => {
       const { shards: _, ...upgraded } = upgradeStream({
         ...stream,

@@ -11,6 +11,7 @@ import {
   type ControlRecord,
   type DocumentValue,
   KNOWN_KINDS,
+  type SegmentManifest,
   type ShardDefinition,
   type StreamDefinition,
   type StreamSettings,
@@ -48,6 +49,8 @@ export class ControlState {
   #documents = DocumentMap.of();
   #nextStreamUid = 1;
   #nextShardUid = 1;
+  /** Seconds since the Unix epoch that new shards are created after, whatever their stream's name. */
+  #createdAfterSeconds = 0;
 
   /** All streams, in the order of their creation. */
   streams(): IterableIterator<StreamDefinition> {
@@ -116,7 +119,12 @@ export class ControlState {
    * never return.
    */
   lastCreatedSeconds(name: string): number {
-    return this.#lastCreatedSeconds.get(name) ?? 0;
+    return Math.max(this.#lastCreatedSeconds.get(name) ?? 0, this.#createdAfterSeconds);
+  }
+
+  /** Has all shards be created after a time, in seconds since the Unix epoch; not part of a snapshot. */
+  createAfter(seconds: number): void {
+    this.#createdAfterSeconds = Math.max(this.#createdAfterSeconds, seconds);
   }
 
   /** An equal state to try changes on, which leave this one as it is; for as long as this one does not change. */
@@ -129,6 +137,7 @@ export class ControlState {
     fork.#documents = this.#documents.above();
     fork.#nextStreamUid = this.#nextStreamUid;
     fork.#nextShardUid = this.#nextShardUid;
+    fork.#createdAfterSeconds = this.#createdAfterSeconds;
     return fork;
   }
 
@@ -168,19 +177,12 @@ export class ControlState {
         this.#expire(record.shardUids);
         return;
       case "segments-sealed":
-        for (const { key, lastIndex } of record.segments) {
-          const [uid, ordinal] = key;
-          this.#update(uid, (shard) => ({
-            sealedThrough: Math.max(shard.sealedThrough, ordinal),
-            nextIndexFloor: Math.max(shard.nextIndexFloor, lastIndex + 1),
-          }));
+        for (const { key, ...facts } of record.segments) {
+          this.#update(key[0], (shard) => sealed(shard, key[1], facts));
         }
         return;
       case "shard-trimmed":
-        this.#update(record.shardUid, (shard) => ({
-          trimmedBefore: Math.max(shard.trimmedBefore, record.beforeIndex),
-          trimmedThrough: Math.max(shard.trimmedThrough, record.throughOrdinal),
-        }));
+        this.#update(record.shardUid, (shard) => trimmed(shard, record));
         return;
       case "document-put":
         this.#documents.put(record.key, record.value);
@@ -196,7 +198,7 @@ export class ControlState {
   /** The state as JSON. `nextIndexOf` gives each shard's next sequence index as of now. */
   snapshot(nextIndexOf: (shardUid: number) => number): ControlSnapshot {
     return {
-      version: 2,
+      version: 3,
       nextStreamUid: this.#nextStreamUid,
       nextShardUid: this.#nextShardUid,
       lastCreatedSeconds: Object.fromEntries(this.#lastCreatedSeconds.entries()),
@@ -301,9 +303,10 @@ export class ControlState {
       trimmedThrough: 0,
       trimmedBefore: 0,
       nextIndexFloor: FIRST_INDEX,
+      segments: [],
     });
     this.reserve(0, shard.uid);
-    const last = this.lastCreatedSeconds(stream.name);
+    const last = this.#lastCreatedSeconds.get(stream.name) ?? 0;
     this.#lastCreatedSeconds.set(stream.name, Math.max(last, shard.createdSeconds));
   }
 
@@ -331,9 +334,37 @@ function isClosed(shard: ShardDefinition): boolean {
 
 /** A shard without its place in the log. */
 function definitionOf(shard: ShardState): ShardDefinition {
-  const { streamUid, sealedThrough, trimmedThrough, trimmedBefore, nextIndexFloor, ...definition } =
-    shard;
+  const { streamUid, sealedThrough, trimmedThrough, trimmedBefore, ...rest } = shard;
+  const { nextIndexFloor, segments, ...definition } = rest;
   return definition;
+}
+
+/** What the declaration of a segment changes of its shard. */
+function sealed(
+  shard: ShardState,
+  ordinal: number,
+  { byteLength, recordCount, lastIndex }: Omit<SegmentManifest, "key">,
+): Partial<ShardState> {
+  const nextIndexFloor = Math.max(shard.nextIndexFloor, lastIndex + 1);
+  if (ordinal <= shard.sealedThrough) return { nextIndexFloor };
+  // A declaration that was lost leaves a gap; facts stand for the ordinals without one, up to the last.
+  const before = ordinal === shard.sealedThrough + 1 ? shard.segments : [];
+  const segments = [...before, [byteLength, recordCount, lastIndex] as const];
+  return { nextIndexFloor, sealedThrough: ordinal, segments };
+}
+
+/** What the trimming of a shard changes. */
+function trimmed(
+  shard: ShardState,
+  { beforeIndex, throughOrdinal }: { beforeIndex: number; throughOrdinal: number },
+): Partial<ShardState> {
+  const trimmedThrough = Math.max(shard.trimmedThrough, throughOrdinal);
+  const known = shard.sealedThrough - shard.segments.length;
+  return {
+    trimmedBefore: Math.max(shard.trimmedBefore, beforeIndex),
+    trimmedThrough,
+    segments: shard.segments.slice(Math.max(0, trimmedThrough - known)),
+  };
 }
 
 function byIndex<Shard extends ShardDefinition>(shards: readonly Shard[]): Shard[] {

@@ -1,20 +1,8 @@
 /** What one WAL frame is to hold, and who waits for it. */
+import { FRAME_HEADER_BYTES, ROW_HEADER_BYTES } from "@millrace/core/layout";
 import type { ControlRecord } from "./control-records.ts";
-import type { BatchResult } from "./producer-table.ts";
+import type { AppendedPut, WaitingPut } from "./pending-put.ts";
 import type { SectionDraft } from "./wal-frame.ts";
-
-/** A request batch whose records are appended and wait for their frame. */
-export interface AppendedPut {
-  readonly streamUid: number;
-  readonly streamName: string;
-  /** Packed result, handed out once the frame is durable. */
-  readonly result: ArrayBuffer;
-  readonly outcome: BatchResult;
-  /** Length of the request in bytes. */
-  readonly byteLength: number;
-  readonly resolve: (result: ArrayBuffer) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /** Control records that wait for their frame. */
 export interface PendingChange {
@@ -25,12 +13,46 @@ export interface PendingChange {
   readonly reject: (error: Error) => void;
 }
 
+/** A batch in a group, and as it waited before. */
+interface TakenPut {
+  readonly appended: AppendedPut;
+  readonly waiting: WaitingPut;
+}
+
+/** Bytes that a frame needs at most for a batch besides its records: its row in the producer table. */
+const PUT_OVERHEAD_BYTES = 128;
+/** Bytes that a record takes in a frame more than in a request. */
+const RECORD_OVERHEAD_BYTES = FRAME_HEADER_BYTES - ROW_HEADER_BYTES;
+
+/** Length in bytes that a batch takes in a frame, about; more only when many shards have a part in it. */
+export function framedLength({ byteLength, recordCount }: WaitingPut): number {
+  return byteLength + recordCount * RECORD_OVERHEAD_BYTES + PUT_OVERHEAD_BYTES;
+}
+
 /** The contents of one frame. */
 export class FrameGroup {
-  readonly puts: AppendedPut[] = [];
+  #puts: TakenPut[] = [];
   #changes: PendingChange[] = [];
-  /** Bytes of the appended frames. */
+  #strict = false;
+  /** Bytes of the requests whose records are appended. */
   recordBytes = 0;
+  /** Bytes that the batches take in the frame, about. */
+  framedBytes = 0;
+
+  /** In the order in which they were appended. */
+  get puts(): readonly AppendedPut[] {
+    return this.#puts.map(({ appended }) => appended);
+  }
+
+  /** The batches as they waited before they were appended. */
+  get waitingPuts(): readonly WaitingPut[] {
+    return this.#puts.map(({ waiting }) => waiting);
+  }
+
+  /** Whether the frame must wait for the disk. */
+  get strict(): boolean {
+    return this.#strict || this.#changes.length > 0;
+  }
 
   /** In the order in which they came. */
   get changes(): readonly PendingChange[] {
@@ -38,12 +60,20 @@ export class FrameGroup {
   }
 
   get empty(): boolean {
-    return this.puts.length === 0 && this.#changes.length === 0;
+    return this.#puts.length === 0 && this.#changes.length === 0;
   }
 
   /** Bytes of the requests that wait. */
   get requestBytes(): number {
-    return this.puts.reduce((sum, put) => sum + put.byteLength, 0);
+    return this.#puts.reduce((sum, { appended }) => sum + appended.byteLength, 0);
+  }
+
+  /** Adds a batch that was appended. */
+  addPut(appended: AppendedPut, waiting: WaitingPut, strict: boolean): void {
+    this.#puts.push({ appended, waiting });
+    this.#strict ||= strict;
+    this.recordBytes += appended.byteLength;
+    this.framedBytes += framedLength(waiting);
   }
 
   addChange(change: PendingChange): void {
@@ -57,15 +87,14 @@ export class FrameGroup {
 
   /** Rejects everyone who waits. */
   reject(error: Error): void {
-    for (const put of this.puts) put.reject(error);
+    for (const { appended } of this.#puts) appended.reject(error);
     for (const change of this.#changes) change.reject(error);
   }
 
   /** Takes the puts of a stream out and returns them. */
   withdraw(streamUid: number): AppendedPut[] {
     const gone = this.puts.filter((put) => put.streamUid === streamUid);
-    const kept = this.puts.filter((put) => put.streamUid !== streamUid);
-    this.puts.splice(0, this.puts.length, ...kept);
+    this.#puts = this.#puts.filter(({ appended }) => appended.streamUid !== streamUid);
     return gone;
   }
 }

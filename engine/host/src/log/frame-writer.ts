@@ -16,7 +16,7 @@ import {
   OutcomeUnknownError,
 } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
-import type { LogStore } from "../storage/log-store.ts";
+import type { Durability, LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
 import type { EncodedFrame } from "./wal-frame.ts";
@@ -76,7 +76,7 @@ function isOwn(stored: Uint8Array, frame: EncodedFrame): boolean {
 }
 
 /**
- * Writes a frame. Resolves once it is durable.
+ * Writes a frame. Resolves once it is as durable as asked.
  *
  * @throws DeposedError when another leader's frame has the number.
  * @throws IndeterminateError when the store stays out of reach.
@@ -87,11 +87,13 @@ export async function writeFrame(
   target: FrameTarget,
   frameNumber: number,
   frame: EncodedFrame,
+  durability: Durability = "strict",
 ): Promise<void> {
-  const { store } = target;
+  const { store, guard } = target;
   let problem: MillraceError;
   try {
-    await store.appendFrame(frameNumber, frame.bytes, "strict");
+    if (guard.verifying !== undefined) await guard.verifying;
+    await store.appendFrame(frameNumber, frame.bytes, durability);
     return;
   } catch (error) {
     if (!(error instanceof FrameExistsError) && !(error instanceof OutcomeUnknownError))

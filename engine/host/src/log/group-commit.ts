@@ -2,26 +2,36 @@
  * Group commit: request batches and control records become WAL frames, one at a time.
  *
  * While a frame is being written the next one grows, up to a soft limit; what comes later waits
- * outside the core. A batch is acknowledged when its frame is durable, and only then can its records
- * be read. When a frame fails, everything appended since the last durable one is taken back, the
- * growing frame included, before anybody is told.
+ * outside the core. A batch is acknowledged when its frame is as durable as its stream asks, and only
+ * then can its records be read. When a frame fails, everything appended since the last durable one is
+ * taken back, the growing frame included, before anybody is told.
+ *
+ * A frame with anything strict in it is strict. One with records of relaxed streams alone does not wait
+ * for the disk, and stays small: browsers keep larger values in files of their own, which nothing ever
+ * forces to the disk then, so that a power cut would leave frames that are there and cannot be read.
  */
 import { CoreTrapError } from "../core/core-errors.ts";
 import type { Run } from "../core/core-types.ts";
 import { releaseBuffer } from "../core/release-buffer.ts";
 import {
+  BackpressureError,
   DeposedError,
   EngineClosedError,
   EngineFailedError,
   MillraceError,
   ResourceNotFoundError,
+  StoreFullError,
 } from "../errors/index.ts";
 import { refuseContradictions } from "./change-check.ts";
+import { CommitPace, SMALL_FRAME_BYTES } from "./commit-pace.ts";
 import type { ControlRecord } from "./control-records.ts";
-import { type AppendedPut, FrameGroup, type PendingChange } from "./frame-group.ts";
+import { FrameGroup, framedLength, type PendingChange } from "./frame-group.ts";
 import { writeFrame } from "./frame-writer.ts";
 import type { LogContext } from "./log-context.ts";
+import type { WaitingPut } from "./pending-put.ts";
 import { encodeResults } from "./producer-table.ts";
+import { type Lane, PutQueue, type QueuedPut } from "./put-queue.ts";
+import { dataKeysOfRuns, encryptRecords } from "./section-cipher.ts";
 import { controlSection, producerSection, recordSections } from "./sections.ts";
 import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
 import type { HeldSegment } from "./wal-ledger.ts";
@@ -29,14 +39,10 @@ import type { HeldSegment } from "./wal-ledger.ts";
 /** Bytes of records that a frame of several batches does not exceed; a larger batch goes alone. */
 const FRAME_HARD_BYTES = 12_582_912;
 
-/** A batch that waits to be appended. Calling `append` appends it to the core. */
-export interface WaitingPut {
-  /** Length of the request in bytes. */
-  readonly byteLength: number;
-  /** Appends the batch; undefined when it is settled already (refused, or a repeat). */
-  readonly append: () => AppendedPut | undefined;
-  readonly reject: (error: Error) => void;
-}
+/** Bytes of requests that wait outside the core at most: 64 MiB. */
+const WAITING_BYTES_MAX = 67_108_864;
+/** Bytes that a frame has besides the records and rows of its batches, about. */
+const FRAME_OVERHEAD_BYTES = 1024;
 
 /** What happens outside when a frame is durable or memory runs short. */
 export interface GroupCommitListener {
@@ -49,6 +55,13 @@ export interface GroupCommitListener {
    * store takes no more, when waiting has no prospect.
    */
   pressed(): MillraceError | undefined;
+  /**
+   * Whether the store has room for a batch besides what was appended and is not written yet, in bytes.
+   * "later" has it wait until the next {@link GroupCommit.pump}.
+   */
+  admit(byteLength: number, unwrittenBytes: number): "now" | "later" | MillraceError;
+  /** The store had no room for a frame; batches of so many bytes wait again now. */
+  refused(error: StoreFullError, byteLength: number): void;
   /** What was appended and not durable was taken back. */
   rewound(): void;
   /** Nothing is written from now on. */
@@ -76,7 +89,8 @@ export class CoreFailedError extends EngineFailedError {
 export class GroupCommit {
   readonly #context: LogContext;
   readonly #listener: GroupCommitListener;
-  readonly #waiting: WaitingPut[] = [];
+  readonly #waiting = new PutQueue();
+  readonly #pace = new CommitPace();
   #growing = new FrameGroup();
   #inFlight: FrameGroup | undefined;
   #failure: MillraceError | undefined;
@@ -97,8 +111,9 @@ export class GroupCommit {
 
   /** Bytes of requests that are not acknowledged yet. */
   get unacknowledgedBytes(): number {
-    const waiting = this.#waiting.reduce((sum, put) => sum + put.byteLength, 0);
-    return waiting + this.#growing.requestBytes + (this.#inFlight?.requestBytes ?? 0);
+    return (
+      this.#waiting.byteLength + this.#growing.requestBytes + (this.#inFlight?.requestBytes ?? 0)
+    );
   }
 
   /** Why the log takes no more writes, if it does not. */
@@ -108,7 +123,7 @@ export class GroupCommit {
 
   /** Whether anything waits to be committed. */
   get busy(): boolean {
-    return this.#inFlight !== undefined || !this.#growing.empty || this.#waiting.length > 0;
+    return this.#inFlight !== undefined || !this.#growing.empty || !this.#waiting.empty;
   }
 
   /** Takes a batch; its own promise tells the rest. */
@@ -117,7 +132,11 @@ export class GroupCommit {
       put.reject(this.#failure);
       return;
     }
-    this.#waiting.push(put);
+    if (!this.#waiting.empty && this.#waiting.byteLength + put.byteLength > WAITING_BYTES_MAX) {
+      put.reject(tooManyWait(this.#waiting.byteLength + put.byteLength));
+      return;
+    }
+    this.#waiting.add(put, this.#laneOf(put));
     this.pump();
   }
 
@@ -148,7 +167,12 @@ export class GroupCommit {
   pump(): void {
     while (this.#failure === undefined) {
       this.#fill();
-      if (this.#inFlight !== undefined || this.#growing.empty) return;
+      if (this.#inFlight !== undefined) return;
+      if (this.#growing.empty) {
+        // What waited may have been refused.
+        this.#tellIdle();
+        return;
+      }
       refuseContradictions(this.#context.control, this.#growing);
       if (this.#growing.empty) {
         this.#tellIdle();
@@ -173,7 +197,7 @@ export class GroupCommit {
     this.#growing = new FrameGroup();
     // In the order in which they came, so that whoever makes the calls again keeps it.
     for (const group of groups) group?.reject(error);
-    for (const put of this.#waiting.splice(0)) {
+    for (const put of this.#waiting.drain()) {
       put.reject(
         put === this.#trapped && error instanceof CoreFailedError ? ownFault(error) : error,
       );
@@ -183,33 +207,71 @@ export class GroupCommit {
   }
 
   #fill(): void {
-    while (this.#growing.recordBytes < this.#context.limits.frameBytesSoft) {
-      const next = this.#waiting[0];
+    for (;;) {
+      const next = this.#next();
       if (next === undefined) return;
-      const { recordBytes } = this.#growing;
-      if (recordBytes > 0 && recordBytes + next.byteLength > FRAME_HARD_BYTES) return;
-      if (!this.#hasRoomFor(next.byteLength)) {
-        const hopeless = this.#listener.pressed();
-        if (hopeless === undefined) return;
-        this.#waiting.shift();
-        next.reject(hopeless);
-        continue;
-      }
-      this.#waiting.shift();
-      this.#append(next);
+      const { put, lane } = next;
+      const verdict = this.#admit(put);
+      if (verdict === "later") return;
+      this.#waiting.take(lane);
+      if (verdict === "now") this.#append(put);
+      else put.reject(verdict);
     }
+  }
+
+  /**
+   * The batch that goes into the growing frame next. What may go into a small relaxed frame goes first:
+   * however much of it waits, it takes up no more of a strict frame than that.
+   */
+  #next(): QueuedPut | undefined {
+    const { recordBytes, framedBytes, strict } = this.#growing;
+    const small = this.#waiting.head("relaxed");
+    if (small !== undefined && framedBytes + framedLength(small.put) <= SMALL_FRAME_BYTES) {
+      return small;
+    }
+    if (recordBytes >= this.#context.limits.frameBytesSoft) return undefined;
+    const next = older(
+      this.#waiting.head("strict"),
+      // Too large for any relaxed frame; and what a large frame takes along costs no more waiting.
+      small !== undefined &&
+        (framedLength(small.put) > SMALL_FRAME_BYTES || (strict && framedBytes > SMALL_FRAME_BYTES))
+        ? small
+        : undefined,
+    );
+    if (next === undefined || recordBytes === 0) return next;
+    if (recordBytes + next.put.byteLength > FRAME_HARD_BYTES) return undefined;
+    return this.#cutsBefore(next.put) ? undefined : next;
+  }
+
+  /** Whether the growing frame is better sent off small than with one more batch. */
+  #cutsBefore(next: WaitingPut): boolean {
+    const { framedBytes } = this.#growing;
+    if (framedBytes > SMALL_FRAME_BYTES) return false;
+    if (framedBytes + framedLength(next) <= SMALL_FRAME_BYTES) return false;
+    return this.#pace.cutsSmall(framedBytes + this.#waiting.byteLength);
+  }
+
+  #laneOf({ streamUid }: WaitingPut): Lane {
+    return this.#context.control.stream(streamUid)?.durability ?? "strict";
+  }
+
+  #admit(next: WaitingPut): "now" | "later" | MillraceError {
+    if (!this.#hasRoomFor(next.byteLength)) return this.#listener.pressed() ?? "later";
+    const unwritten = this.#growing.framedBytes + (this.#inFlight?.framedBytes ?? 0);
+    return this.#listener.admit(framedLength(next) + FRAME_OVERHEAD_BYTES, unwritten);
   }
 
   #append(next: WaitingPut): void {
     try {
       const put = next.append();
       if (put === undefined) return;
-      this.#growing.puts.push(put);
-      this.#growing.recordBytes += put.byteLength;
+      // As the stream is now: it may have changed while the batch waited.
+      const strict = this.#laneOf(next) === "strict" || framedLength(next) > SMALL_FRAME_BYTES;
+      this.#growing.addPut(put, next, strict);
     } catch (error) {
       if (error instanceof CoreTrapError) {
         this.#trapped = next;
-        this.#waiting.unshift(next);
+        this.#waiting.putBack([next], (put) => this.#laneOf(put));
         this.fail(new CoreFailedError(error));
         return;
       }
@@ -240,22 +302,30 @@ export class GroupCommit {
     const frameNumber = wal.nextFrameNumber;
     try {
       const runs = core.cut();
-      const frame = encodeFrame(
-        core,
-        {
-          epoch: this.#context.epoch,
-          frameNumber,
-          previousHash: wal.previousHash,
-          timeMs: clock.nowMs(),
-        },
-        [...recordSections(runs), ...this.#groupSections(group)],
-      );
+      const { epoch } = this.#context;
+      const { previousHash } = wal;
+      const header = { epoch, frameNumber, previousHash, timeMs: clock.nowMs() };
+      // As of the cut, whatever is appended while records are being encrypted.
+      const others = this.#groupSections(group);
+      const keys = dataKeysOfRuns(this.#context, runs);
+      const records =
+        keys.size === 0
+          ? recordSections(runs)
+          : await encryptRecords(this.#context, header, runs, keys);
+      if (this.#failure !== undefined) return;
+      const frame = encodeFrame(core, header, [...records, ...others]);
       const { byteLength } = frame.bytes;
-      await writeFrame(this.#context, frameNumber, frame);
+      const relaxed = !group.strict && byteLength <= SMALL_FRAME_BYTES;
+      const startedMs = clock.monotonicMs();
+      await writeFrame(this.#context, frameNumber, frame, relaxed ? "relaxed" : "strict");
+      if (!relaxed) this.#pace.note(byteLength, clock.monotonicMs() - startedMs);
       releaseBuffer(frame.bytes);
       if (this.#failure !== undefined) return;
       core.commit(frameNumber);
-      wal.add({ frameNumber, byteLength, fence: false, holds: runs.map(heldBy) }, frame.hash);
+      wal.add(
+        { frameNumber, byteLength, fence: false, relaxed, holds: runs.map(heldBy) },
+        frame.hash,
+      );
       this.#inFlight = undefined;
       this.#settle(group, runs, frameNumber);
     } catch (error) {
@@ -324,10 +394,29 @@ export class GroupCommit {
     }
     const growing = this.#growing;
     this.#growing = new FrameGroup();
-    group.reject(reason);
-    growing.reject(reason);
+    if (reason instanceof StoreFullError) {
+      this.#waitForRoom(group, growing, reason);
+    } else {
+      group.reject(reason);
+      growing.reject(reason);
+    }
     this.#listener.rewound();
     this.#tellIdle();
+  }
+
+  /**
+   * The store had no room for a frame. Its batches wait again, before all others, while the log makes
+   * room. Its changes go alone next, for room may depend on them; those that were alone are refused.
+   */
+  #waitForRoom(group: FrameGroup, growing: FrameGroup, reason: StoreFullError): void {
+    const puts = [...group.waitingPuts, ...growing.waitingPuts];
+    this.#waiting.putBack(puts, (put) => this.#laneOf(put));
+    const alone = group.waitingPuts.length === 0;
+    if (alone) group.reject(reason);
+    for (const change of [...(alone ? [] : group.changes), ...growing.changes]) {
+      this.#growing.addChange(change);
+    }
+    if (puts.length > 0) this.#listener.refused(reason, group.framedBytes + growing.framedBytes);
   }
 
   #failWith(group: FrameGroup, error: MillraceError): void {
@@ -339,6 +428,19 @@ export class GroupCommit {
     if (this.busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+/** The one that came first. */
+function older(a: QueuedPut | undefined, b: QueuedPut | undefined): QueuedPut | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.place < b.place ? a : b;
+}
+
+function tooManyWait(byteLength: number): BackpressureError {
+  return new BackpressureError(
+    `requests of ${byteLength} bytes wait for the store, and at most ${WAITING_BYTES_MAX} may`,
+    { argument: "batch", value: byteLength, limit: WAITING_BYTES_MAX },
+  );
 }
 
 function heldBy({ shardUid, ordinal }: Run): HeldSegment {

@@ -4,21 +4,14 @@ import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { ClockGuard } from "./clock-guard.ts";
 import type { ControlState } from "./control-state.ts";
+import type { LossReports } from "./loss-reports.ts";
 import type { ProducerTable } from "./producer-table.ts";
+import type { RecordCipher } from "./record-cipher.ts";
 import type { SegmentDirectory } from "./segment-directory.ts";
 import type { ShardSlots } from "./shard-slots.ts";
 import type { StoreGuard } from "./store-guard.ts";
 import type { WalLedger } from "./wal-ledger.ts";
-
-/** A loss that recovery or a read found. */
-export interface DataLoss {
-  readonly kind: "wal-frame" | "segment" | "log";
-  /** Which frame or segment, or the whole log. */
-  readonly where: string;
-  readonly reason: string;
-  /** Number of records that are gone, when it can be told. */
-  readonly recordCount: number | undefined;
-}
+import type { WitnessKeeper } from "./witness.ts";
 
 /** Sizes by which the log decides when to write what. */
 export interface LogLimits {
@@ -43,7 +36,9 @@ export interface LogContext {
   readonly wal: WalLedger;
   /** This leader's term. */
   readonly epoch: number;
-  readonly losses: DataLoss[];
+  readonly losses: LossReports;
+  readonly witness: WitnessKeeper;
   readonly guard: StoreGuard;
   readonly clockGuard: ClockGuard;
+  readonly cipher: RecordCipher;
 }

@@ -5,21 +5,35 @@
  * the right moments and is what the layers above see.
  */
 import type { Run, ShardLogCore } from "../core/core-types.ts";
-import { BackpressureError, EngineFailedError, type MillraceError } from "../errors/index.ts";
-import type { Clock, Random } from "../platform/platform.ts";
+import {
+  BackpressureError,
+  EngineFailedError,
+  type MillraceError,
+  StoreFullError,
+} from "../errors/index.ts";
+import type { Clock, KeyVault, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { Checkpointer } from "./checkpoint.ts";
 import { CommitWaiters } from "./commit-waiters.ts";
 import type { ControlRecord, StreamDefinition } from "./control-records.ts";
 import type { ControlState } from "./control-state.ts";
-import { closedError, GroupCommit, type WaitingPut } from "./group-commit.ts";
-import type { DataLoss, LogContext, LogLimits } from "./log-context.ts";
+import { closedError, GroupCommit } from "./group-commit.ts";
+import { HeldStore } from "./held-store.ts";
+import type { LogContext, LogLimits } from "./log-context.ts";
+import type { LogEvent } from "./log-events.ts";
+import { LogExport } from "./log-export.ts";
+import type { DataLoss, LossReports } from "./loss-reports.ts";
+import type { WaitingPut } from "./pending-put.ts";
 import type { ProducerTable } from "./producer-table.ts";
 import { Reader, type ReadLimits, type ReadOutcome, type ReadPosition } from "./reader.ts";
+import type { RecordCipher } from "./record-cipher.ts";
 import { recover, requireShard } from "./recovery.ts";
 import { RetentionSweep, SWEEP_INTERVAL_MS } from "./retention.ts";
+import { RoomKeeper } from "./room-keeper.ts";
+import { type ScrubReport, scrubLog } from "./scrub.ts";
 import { Sealer } from "./sealer.ts";
 import type { ShardSlots, SlottedShard } from "./shard-slots.ts";
+import type { HeldSegment } from "./wal-ledger.ts";
 
 /** A frame takes no further batch from here on: 1 MiB, and up to 4 MiB where memory allows. */
 const FRAME_BYTES_SOFT = { min: 1_048_576, max: 4_194_304 } as const;
@@ -27,6 +41,8 @@ const FRAME_BYTES_SOFT = { min: 1_048_576, max: 4_194_304 } as const;
 const WAL_BYTES_MAX = 33_554_432;
 /** Largest amount of memory that the store does not have yet: 64 MiB. */
 const DIRTY_BYTES_MAX = 67_108_864;
+/** Part of the storage budget that the WAL may take, and needs a second time while it is sealed. */
+const WAL_PART = 1 / 8;
 /** An open segment is sealed when its first record is this old: 1 hour. */
 const SEAL_AGE_MS = 3_600_000;
 
@@ -38,17 +54,29 @@ export interface LogSettings {
   readonly store: LogStore;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where the witness is; absent where nothing outlives the store. */
+  readonly witnesses?: Witnesses | undefined;
+  /** Where the data keys are; absent where there is no cryptography. */
+  readonly vault?: KeyVault | undefined;
   /** Size of the core's arena in bytes. */
   readonly arenaBytesMax: number;
   /** Whether the write quotas of shards are enforced. */
   readonly writeQuotas: boolean;
   /** Called with every run of records that becomes durable from now on. */
   readonly onCommitted: (runs: readonly Run[]) => void;
+  /** Bytes that the log may keep in the store; as much as the store gives when absent. */
+  readonly storageBudgetBytes?: number | undefined;
+  /** Called with what the log tells without being asked; losses are told by {@link Log.lossReports}. */
+  readonly onEvent?: (event: LogEvent) => void;
 }
 
 /** Sizes of a log in the store, and how it is doing. */
 export interface LogStatus {
   readonly epoch: number;
+  /** Random id of this life of the log, 32 hexadecimal digits; another one after it came back empty or older. */
+  readonly incarnation: string;
+  /** Whether a witness outside the store is kept. */
+  readonly witnessed: boolean;
   readonly walFrames: number;
   readonly walBytes: number;
   readonly segments: number;
@@ -59,6 +87,12 @@ export interface LogStatus {
   readonly sealFailure: string | undefined;
   /** Why retention dropped nothing in the last sweep although it might have. */
   readonly retentionPausedBecause: string | undefined;
+  /** Bytes that the log may keep; undefined without a budget. */
+  readonly budgetBytes: number | undefined;
+  /** Bytes of WAL frames and segments in the store, as far as they are known. */
+  readonly storedBytes: number;
+  /** Whether puts are refused because the store or the budget is full. */
+  readonly full: boolean;
 }
 
 /** Part of a limit from which on sealing no longer waits for a quiet moment. */
@@ -68,13 +102,19 @@ const SEAL_AT_PART = 0.75;
  * Chooses limits that leave the cache at least half of the arena. Where nothing survives the process,
  * the store takes only what memory has no room for.
  */
-function limitsFor(arenaBytesMax: number, recoverable: boolean): LogLimits {
+function limitsFor({ arenaBytesMax, store, storageBudgetBytes }: LogSettings): LogLimits {
+  const { recoverable } = store;
+  const budgetBytes = storageBudgetBytes ?? Number.POSITIVE_INFINITY;
   return {
     frameBytesSoft: Math.min(
       FRAME_BYTES_SOFT.max,
       Math.max(FRAME_BYTES_SOFT.min, arenaBytesMax / 32),
     ),
-    walBytesMax: Math.min(WAL_BYTES_MAX, Math.floor(arenaBytesMax / 4)),
+    walBytesMax: Math.min(
+      WAL_BYTES_MAX,
+      Math.floor(arenaBytesMax / 4),
+      Math.floor(budgetBytes * WAL_PART),
+    ),
     dirtyBytesMax: recoverable
       ? Math.min(DIRTY_BYTES_MAX, Math.floor(arenaBytesMax / 2))
       : Math.floor(arenaBytesMax * SEAL_AT_PART),
@@ -86,16 +126,19 @@ export class Log {
   readonly #name: string;
   readonly #onCommitted: (runs: readonly Run[]) => void;
   readonly #context: LogContext;
+  readonly #held: HeldStore;
   readonly #waiters = new CommitWaiters();
   readonly #commit: GroupCommit;
   readonly #sealer: Sealer;
   readonly #checkpointer: Checkpointer;
   readonly #retention: RetentionSweep;
   readonly #reader: Reader;
+  readonly #room: RoomKeeper;
   #cancelSweep: () => void;
   #closed = false;
 
-  private constructor(settings: LogSettings, context: LogContext) {
+  private constructor(settings: LogSettings, context: LogContext, held: HeldStore) {
+    this.#held = held;
     this.#name = settings.name;
     this.#onCommitted = settings.onCommitted;
     this.#context = context;
@@ -103,6 +146,8 @@ export class Log {
       committed: (runs) => this.#committed(runs),
       applied: (record) => this.#applied(record),
       pressed: () => this.#pressed(),
+      admit: (byteLength, unwrittenBytes) => this.#room.admit(byteLength, unwrittenBytes),
+      refused: (error, byteLength) => this.#room.refused(error, byteLength),
       rewound: () => this.#wakeClosed(),
       failed: () => this.#waiters.wakeAll(),
     });
@@ -110,6 +155,11 @@ export class Log {
     this.#checkpointer = new Checkpointer(context, this.#commit, this.#sealer);
     this.#retention = new RetentionSweep(context, this.#commit);
     this.#reader = new Reader(context);
+    this.#room = new RoomKeeper(context, {
+      ...{ commit: this.#commit, checkpointer: this.#checkpointer, retention: this.#retention },
+      budgetBytes: settings.storageBudgetBytes,
+      onEvent: settings.onEvent ?? (() => undefined),
+    });
     context.guard.onOlder = (error) => this.fail(error);
     context.store.onLost((reason) => this.#lost(reason));
     this.#cancelSweep = context.clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
@@ -117,13 +167,16 @@ export class Log {
 
   /** Takes the lead of a store and recovers what it holds. @throws MillraceError when that is not possible. */
   static async open(settings: LogSettings): Promise<Log> {
+    const store = new HeldStore(settings.store);
     const context = await recover({
       ...settings,
-      limits: limitsFor(settings.arenaBytesMax, settings.store.recoverable),
+      store,
+      limits: limitsFor(settings),
     });
-    const log = new Log(settings, context);
+    const log = new Log(settings, context, store);
     log.#sealer.kick();
     log.#checkpointer.consider();
+    void log.#room.measure();
     return log;
   }
 
@@ -139,12 +192,22 @@ export class Log {
     return this.#context.slots;
   }
 
+  /** Encrypts and decrypts for this life. */
+  get cipher(): RecordCipher {
+    return this.#context.cipher;
+  }
+
   get producers(): ProducerTable {
     return this.#context.producers;
   }
 
   /** Losses found so far, oldest first. */
   get losses(): readonly DataLoss[] {
+    return this.#context.losses.list();
+  }
+
+  /** Tells of losses as they are found. */
+  get lossReports(): LossReports {
     return this.#context.losses;
   }
 
@@ -153,14 +216,32 @@ export class Log {
     return this.#commit.failure;
   }
 
+  /** Whether the store keeps a segment of a shard up to an ordinal, or a WAL frame with records of one. */
+  holdsThrough(shardUid: number, ordinal: number): boolean {
+    const { directory, wal } = this.#context;
+    const isOne = (held: HeldSegment): boolean =>
+      held.shardUid === shardUid && held.ordinal <= ordinal;
+    if (directory.of(shardUid).some((key) => key[1] <= ordinal)) return true;
+    return wal.frames().some(({ holds }) => holds.some(isOne));
+  }
+
   /** Takes a batch; appends it when its turn has come. */
   put(put: WaitingPut): void {
     this.#commit.put(put);
   }
 
-  /** Commits changes of state in one frame; resolves once they are applied. */
+  /**
+   * Commits changes of state in one frame; resolves once they are applied. Changes go through when puts are
+   * refused for want of room; where the store itself has none, some is made first.
+   */
   async change(records: readonly ControlRecord[]): Promise<void> {
-    await this.#commit.change(records);
+    try {
+      await this.#commit.change(records);
+    } catch (error) {
+      if (!(error instanceof StoreFullError)) throw error;
+      await this.#room.makeRoom(error);
+      await this.#commit.change(records);
+    }
   }
 
   /** Reads durable records. Waits for the store only when nothing asked for is in memory. */
@@ -188,15 +269,30 @@ export class Log {
     return this.#checkpointer.run();
   }
 
+  /** Reads all that is stored and verifies it; writes nothing. @throws MillraceError when the store is out of reach. */
+  scrub(): Promise<ScrubReport> {
+    return scrubLog(this.#context);
+  }
+
+  /** Freezes the log as it is now and gives it out as one file; see {@link LogExport}. */
+  async export(): Promise<LogExport> {
+    // A log that cannot be checkpointed at present is exported as it lies.
+    await this.checkpoint().catch(() => undefined);
+    return new LogExport(this.#context, this.#held);
+  }
+
   /** Drops what retention no longer keeps. Runs by itself once a minute. */
-  sweep(): Promise<void> {
-    return this.#retention.sweep();
+  async sweep(): Promise<void> {
+    await this.#retention.sweep();
+    this.#room.changed();
   }
 
   status(): LogStatus {
-    const { wal, directory, epoch } = this.#context;
+    const { wal, directory, epoch, witness } = this.#context;
     return {
       epoch,
+      incarnation: witness.incarnation,
+      witnessed: witness.kept,
       walFrames: wal.frameCount,
       walBytes: wal.byteLength,
       segments: directory.count,
@@ -204,6 +300,9 @@ export class Log {
       unacknowledgedBytes: this.#commit.unacknowledgedBytes,
       sealFailure: this.#sealer.failure?.message,
       retentionPausedBecause: this.#retention.pausedBecause,
+      budgetBytes: this.#room.budget.budgetBytes,
+      storedBytes: this.#room.budget.storedBytes,
+      full: this.#room.full,
     };
   }
 
@@ -213,17 +312,21 @@ export class Log {
     this.#closed = true;
     this.#cancelSweep();
     await this.#commit.idle();
+    await this.#room.stop();
     await this.#sealer.stop();
     await this.#checkpointer.settled();
     await this.#commit.idle();
     this.#context.guard.stop();
+    await this.#context.witness.close();
     this.#commit.fail(closedError(this.#name));
   }
 
   /** Ends everything at once with an error; what was not acknowledged is indeterminate. */
   fail(error: MillraceError): void {
+    this.#context.witness.stop();
     this.#cancelSweep();
     this.#commit.fail(error);
+    void this.#room.stop();
   }
 
   /** The platform closed the store by itself: data was cleared, or another context wants it. */
@@ -241,6 +344,8 @@ export class Log {
 
   #committed(runs: readonly Run[]): void {
     this.#onCommitted(runs);
+    if (runs.length > 0) this.#room.accepted();
+    this.#context.witness.committed();
     this.#waiters.wake(runs.map((run) => run.slot));
     if (this.#worthSealing()) this.#sealer.kick();
     this.#checkpointer.consider();
@@ -274,10 +379,9 @@ export class Log {
         this.#dropSegments(slots.removeClosed(record.shardUids));
         return;
       case "segments-sealed":
-        for (const { key, lastIndex } of record.segments) {
+        for (const { key, byteLength, recordCount, lastIndex } of record.segments) {
           if (control.shard(key[0]) === undefined) continue;
-          directory.add(key);
-          directory.noteLast(key, lastIndex);
+          directory.add(key, [byteLength, recordCount, lastIndex]);
         }
         return;
       case "shard-trimmed": {
@@ -334,6 +438,7 @@ export class Log {
     const keys = shards.flatMap((shard) => directory.drop(shard.uid));
     // Segments that stay behind because of an error are garbage to the next leader.
     store.deleteSegments(keys).catch(() => undefined);
+    this.#room.changed();
   }
 
   #pressed(): MillraceError | undefined {
@@ -343,6 +448,7 @@ export class Log {
     this.#sealer.kick();
     const { failure } = this.#sealer;
     if (failure === undefined) return undefined;
+    if (failure instanceof StoreFullError) return this.#room.pressed(failure);
     return new BackpressureError(
       `memory is full and the store takes no segments: ${failure.message}`,
       {

@@ -2,7 +2,7 @@
  * Which batches of which producer are in the log, and what came of them, so that a batch that is sent
  * twice is appended once and answered alike both times.
  *
- * A row keeps the last 32 results in a compact form: the first sequence index per shard and one bit
+ * A row keeps the last results in a compact form: the first sequence index per shard and one bit
  * per record. The resent batch's own keys give the rest, or the turns that the shards took.
  *
  * Entry in a WAL section:
@@ -21,10 +21,26 @@ const ENTRY_HEADER_BYTES = 40;
 const ENTRY_SHARD_BYTES = 16;
 /** Stands for the first sequence index of a shard that had its turns and accepted nothing. */
 const NOTHING_ACCEPTED = Number.MAX_SAFE_INTEGER;
-/** Results that are kept per producer; also the number of batches a client may have in flight. */
+/**
+ * Results that are kept of a producer whatever it says. What it has not settled yet is kept beyond that,
+ * so that a batch that waits for its answer over a change of leader is never forgotten.
+ */
 export const RESULTS_PER_PRODUCER = 32;
+/** Results that are kept of a producer at most: the number of batches that a client may have in flight. */
+export const UNSETTLED_PER_PRODUCER = 1024;
 /** A producer that sent nothing for this long is forgotten: 24 hours. */
 export const PRODUCER_IDLE_MS = 86_400_000;
+/** A new leader forgets nobody for this long, in ms: whoever waits for an answer is about to ask again. */
+const TAKEOVER_MS = 600_000;
+/** Nor anybody who was idle for less than this, in ms; leaders that follow each other quickly must not keep all. */
+const TAKEOVER_IDLE_MS = 7 * PRODUCER_IDLE_MS;
+/** Producers that were forgotten and can still be told from ones that were never here. */
+const EXPIRED_MAX = 1000;
+/**
+ * Of a producer that is not known no batch was committed in the last 24 hours. Half of that is left for
+ * clocks that disagree.
+ */
+const UNKNOWN_AGE_MS_MAX = PRODUCER_IDLE_MS / 2;
 
 /** What came of one batch of one producer. */
 export interface BatchResult {
@@ -45,12 +61,33 @@ export interface BatchResult {
   readonly accepted: Uint8Array;
 }
 
-/** Where the table stands on a batch that arrives. */
+/** Where the table stands on a batch that arrives and is not committed. */
 export type Verdict =
-  | { readonly kind: "new" }
-  | { readonly kind: "repeat"; readonly result: BatchResult }
-  /** Older than what the table keeps: nobody can tell any more what came of it. */
+  /**
+   * It follows what came before. `later` are batches of higher numbers that an earlier leader committed
+   * without it: it may only go behind them where they went into other streams.
+   */
+  | { readonly kind: "new"; readonly later: readonly BatchResult[] }
+  /** It was refused already. */
+  | { readonly kind: "refused"; readonly error: Error }
+  /** Batches that it must follow did not come here yet; the first of them is wanted. */
+  | { readonly kind: "gap"; readonly wanted: number }
+  /** Nobody can tell any more what came of it. */
   | { readonly kind: "forgotten" };
+
+/** What a producer says of the order of a batch; see `BatchOrder` of the service. */
+export interface ClaimedOrder {
+  readonly settledBefore: number;
+  /** Milliseconds. */
+  readonly ageMs: number;
+}
+
+/** A batch as its sender names it. */
+export interface NamedBatch {
+  /** 32 hexadecimal digits. */
+  readonly producerId: string;
+  readonly batchNumber: number;
+}
 
 /** Collects a batch's result row by row. */
 export class BatchResultBuilder {
@@ -91,63 +128,200 @@ export class BatchResultBuilder {
   }
 }
 
-/** The committed batches of all producers. */
-export class ProducerTable {
-  readonly #rows = new Map<string, BatchResult[]>();
-  /** Producers that this leader took a batch of; their refused batches leave no row. */
-  readonly #met = new Set<string>();
+/** What one leader knows of one producer. */
+class ProducerRow {
+  /** Results by batch number, in the order in which they were committed. */
+  readonly results = new Map<number, BatchResult>();
+  /** Refusals by batch number, oldest first. They are not in the log. */
+  readonly refusals = new Map<number, Error>();
+  /** Highest number of a result. */
+  newest = 0;
+  /** Highest number that was taken in order, whatever came of it. */
+  taken = 0;
+  /** All batches below are settled, as far as the producer said. */
+  settledBefore = 0;
+  /** When it was last heard of, in ms since the Unix epoch. */
+  heardMs = 0;
 
-  /** What to do with a batch. Numbers that a producer left out belong to batches that were refused. */
-  judge(producerId: string, batchNumber: number): Verdict {
-    const results = this.#rows.get(producerId);
-    if (results === undefined) {
-      const fresh = batchNumber === 1 || this.#met.has(producerId);
-      return fresh ? { kind: "new" } : { kind: "forgotten" };
+  add(result: BatchResult): void {
+    this.results.set(result.batchNumber, result);
+    this.newest = Math.max(this.newest, result.batchNumber);
+    this.heardMs = Math.max(this.heardMs, result.timeMs);
+    for (const number of this.results.keys()) {
+      const { size } = this.results;
+      const settled = size > RESULTS_PER_PRODUCER && number < this.settledBefore;
+      if (!settled && size <= UNSETTLED_PER_PRODUCER) return;
+      this.results.delete(number);
     }
-    const result = results.find((candidate) => candidate.batchNumber === batchNumber);
-    if (result !== undefined) return { kind: "repeat", result };
-    const newest = Math.max(...results.map((candidate) => candidate.batchNumber));
-    return batchNumber > newest ? { kind: "new" } : { kind: "forgotten" };
   }
 
-  /** Notes that a producer's batches come to this leader. */
-  meet(producerId: string): void {
-    this.#met.add(producerId);
+  /**
+   * Whether a number without a result is certainly not in the log and not on its way there: it was not
+   * taken here, and its result was not dropped, which happens to settled ones and to the oldest of many.
+   */
+  isCertain(batchNumber: number): boolean {
+    if (batchNumber <= this.taken || batchNumber < this.settledBefore) return false;
+    if (batchNumber > this.newest || this.results.size < RESULTS_PER_PRODUCER) return true;
+    return batchNumber > Math.min(...this.results.keys());
   }
 
-  /** Notes the producers that another table met. */
-  meetAll(other: ProducerTable): void {
-    for (const producerId of other.#met) this.#met.add(producerId);
+  /** Results of higher numbers. */
+  after(batchNumber: number): BatchResult[] {
+    if (batchNumber > this.newest) return [];
+    return [...this.results.values()].filter((result) => result.batchNumber > batchNumber);
+  }
+
+  refuse(batchNumber: number, error: Error): void {
+    this.refusals.set(batchNumber, error);
+    const [oldest] = this.refusals.keys();
+    if (this.refusals.size > RESULTS_PER_PRODUCER && oldest !== undefined) {
+      this.refusals.delete(oldest);
+    }
+  }
+}
+
+/**
+ * The batches of all producers: those that are committed, as the log has them, and what this leader alone
+ * knows, up to which number it took batches and which it refused.
+ */
+export class ProducerTable {
+  readonly #rows = new Map<string, ProducerRow>();
+  /** Highest number taken here of producers that were forgotten, the latest ones of them. */
+  readonly #expired = new Map<string, number>();
+  /** When something was first to be forgotten here, in ms since the Unix epoch. */
+  #beganMs: number | undefined;
+  /** No batch after this time belongs to a producer that was forgotten; ms since the Unix epoch. */
+  #forgottenMs = Number.NEGATIVE_INFINITY;
+
+  /** The stored result of a batch, if it is committed and was not settled long ago. */
+  find({ producerId, batchNumber }: NamedBatch): BatchResult | undefined {
+    return this.#rows.get(producerId)?.results.get(batchNumber);
+  }
+
+  /**
+   * What to do with a batch that is not committed and arrives at `nowMs` (ms since the Unix epoch).
+   * Without an order its sender sends in order over one connection, so that numbers that it leaves out
+   * belong to batches that were refused.
+   */
+  judge(batch: NamedBatch, nowMs: number, order?: ClaimedOrder): Verdict {
+    const { batchNumber } = batch;
+    const row = this.#rows.get(batch.producerId);
+    if (row === undefined) return this.#judgeUnknown(batch, nowMs, order);
+    const error = row.refusals.get(batchNumber);
+    if (error !== undefined) return { kind: "refused", error };
+    if (!row.isCertain(batchNumber)) return { kind: "forgotten" };
+    if (order === undefined) {
+      return batchNumber > row.newest ? { kind: "new", later: [] } : { kind: "forgotten" };
+    }
+    let wanted = Math.max(row.taken + 1, order.settledBefore);
+    while (wanted < batchNumber && row.results.has(wanted)) wanted += 1;
+    return wanted < batchNumber
+      ? { kind: "gap", wanted }
+      : { kind: "new", later: row.after(batchNumber) };
+  }
+
+  /** Notes that a batch was taken: later ones may follow it. */
+  take({ producerId, batchNumber }: NamedBatch, nowMs: number, order?: ClaimedOrder): void {
+    const row = this.#rowOf(producerId);
+    row.taken = Math.max(row.taken, batchNumber);
+    // Whoever sends in order without a word of what is settled keeps to the window.
+    const settledBefore = order?.settledBefore ?? batchNumber - RESULTS_PER_PRODUCER;
+    row.settledBefore = Math.max(row.settledBefore, settledBefore);
+    row.heardMs = Math.max(row.heardMs, nowMs);
+  }
+
+  /** Notes that a batch that was taken is refused for good: nothing of it is in the log, nor will be. */
+  refuse({ producerId, batchNumber }: NamedBatch, error: Error): void {
+    this.#rows.get(producerId)?.refuse(batchNumber, error);
+  }
+
+  /** Notes that a batch that was taken is open again, with all that its producer sent after it. */
+  reopen({ producerId, batchNumber }: NamedBatch): void {
+    const row = this.#rows.get(producerId);
+    if (row !== undefined) row.taken = Math.min(row.taken, batchNumber - 1);
+  }
+
+  /** Takes over what another table of the same leader knows and the log does not. */
+  succeed(before: ProducerTable): void {
+    this.#beganMs = before.#beganMs;
+    for (const [producerId, number] of before.#expired) this.#expired.set(producerId, number);
+    for (const [producerId, old] of before.#rows) {
+      const row = this.#rowOf(producerId);
+      row.taken = old.taken;
+      row.settledBefore = old.settledBefore;
+      row.heardMs = Math.max(row.heardMs, old.heardMs);
+      for (const [batchNumber, error] of old.refusals) row.refuse(batchNumber, error);
+    }
   }
 
   /** Notes a committed batch. */
   add(result: BatchResult): void {
-    let results = this.#rows.get(result.producerId);
-    if (results === undefined) {
-      results = [];
-      this.#rows.set(result.producerId, results);
-    }
-    results.push(result);
-    if (results.length > RESULTS_PER_PRODUCER) results.shift();
+    this.#rowOf(result.producerId).add(result);
   }
 
-  /** Forgets the results of producers that have been idle for {@link PRODUCER_IDLE_MS}. */
+  /**
+   * Forgets producers that have been idle for {@link PRODUCER_IDLE_MS} at `nowMs`, a wall time that can be
+   * trusted. A new leader waits for ten minutes before, but for those that were idle for a week.
+   */
   expire(nowMs: number): void {
-    for (const [producerId, results] of this.#rows) {
-      const last = results.at(-1);
-      if (last !== undefined && nowMs - last.timeMs <= PRODUCER_IDLE_MS) continue;
+    this.#beganMs ??= nowMs;
+    const idleMs = nowMs - this.#beganMs < TAKEOVER_MS ? TAKEOVER_IDLE_MS : PRODUCER_IDLE_MS;
+    for (const [producerId, { heardMs, taken, newest }] of this.#rows) {
+      if (nowMs - heardMs <= idleMs) continue;
       this.#rows.delete(producerId);
+      this.#forgottenMs = Math.max(this.#forgottenMs, heardMs);
+      this.#expired.set(producerId, Math.max(taken, newest));
+    }
+    for (const producerId of this.#expired.keys()) {
+      if (this.#expired.size <= EXPIRED_MAX) return;
+      this.#expired.delete(producerId);
     }
   }
 
   /** All results, for a snapshot. */
   all(): BatchResult[] {
-    return [...this.#rows.values()].flat();
+    return [...this.#rows.values()].flatMap(({ results }) => [...results.values()]);
   }
 
-  /** Empties the table, before a snapshot is read. */
-  clear(): void {
+  /**
+   * Empties the table, before a snapshot is read that was made at `snapshotMs` (ms since the Unix epoch):
+   * whom it does not know may have been forgotten.
+   */
+  clear(snapshotMs: number): void {
     this.#rows.clear();
+    this.#forgottenMs = snapshotMs - PRODUCER_IDLE_MS;
+  }
+
+  /**
+   * A batch of a producer that is not known is certainly not in the log when it is first sent, or was so
+   * short a time ago that its result would still be kept.
+   */
+  #judgeUnknown(
+    { producerId, batchNumber }: NamedBatch,
+    nowMs: number,
+    order?: ClaimedOrder,
+  ): Verdict {
+    const expired = this.#expired.get(producerId);
+    if (expired !== undefined && batchNumber <= expired) return { kind: "forgotten" };
+    if (order === undefined) {
+      const fresh = batchNumber === 1 || expired !== undefined;
+      return fresh ? { kind: "new", later: [] } : { kind: "forgotten" };
+    }
+    const { ageMs } = order;
+    const certain =
+      ageMs < UNKNOWN_AGE_MS_MAX || nowMs - ageMs > this.#forgottenMs + UNKNOWN_AGE_MS_MAX;
+    if (!certain) return { kind: "forgotten" };
+    const wanted = Math.max(1, order.settledBefore);
+    return wanted < batchNumber ? { kind: "gap", wanted } : { kind: "new", later: [] };
+  }
+
+  #rowOf(producerId: string): ProducerRow {
+    let row = this.#rows.get(producerId);
+    if (row === undefined) {
+      row = new ProducerRow();
+      this.#rows.set(producerId, row);
+    }
+    return row;
   }
 }
 

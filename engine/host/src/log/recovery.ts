@@ -1,37 +1,42 @@
 /**
- * Takeover and recovery: puts a fence on the WAL, then rebuilds everything from a scan of the store.
+ * Recovery: takes the lead of a log, then rebuilds everything from a scan of the store.
  *
- * The fence is the guarantee that there is one writer: it is added at the next frame number under the
- * next epoch, and the leader serves only if the newest frame is then its own. Nothing in the store
- * is believed unless its hash is right; what is damaged is reported and stepped over.
+ * Nothing in the store is believed unless its hash is right; what is damaged is reported and stepped over.
  */
 import type { ShardLogCore } from "../core/core-types.ts";
-import { DeposedError, FrameExistsError } from "../errors/index.ts";
-import type { Clock, Random } from "../platform/platform.ts";
+import type { Clock, KeyVault, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import type { ControlState } from "./control-state.ts";
-import type { DataLoss, LogContext, LogLimits } from "./log-context.ts";
+import { encryptionOf, isDestroyed } from "./data-keys.ts";
+import { EncryptedReplay } from "./encrypted-replay.ts";
+import type { LogContext, LogLimits } from "./log-context.ts";
+import type { LossReports } from "./loss-reports.ts";
 import { idOfBytes } from "./producer-table.ts";
-import { fenceSection } from "./sections.ts";
+import { RecordCipher } from "./record-cipher.ts";
 import { type DirectoryScan, SegmentDirectory } from "./segment-directory.ts";
-import { ShardSlots } from "./shard-slots.ts";
+import { ShardSlots, type SlottedShard } from "./shard-slots.ts";
 import { StoreGuard } from "./store-guard.ts";
-import { encodeFrame } from "./wal-frame.ts";
+import { type Lead, takeLead } from "./takeover.ts";
 import { WalLedger } from "./wal-ledger.ts";
 import { WalScan } from "./wal-scan.ts";
+import { decodeTestimony, WitnessKeeper } from "./witness.ts";
 
 /** Sequence indexes that a shard may use up per millisecond of its life: a takeover jumps past them. */
 const INDEXES_PER_MS = 4096;
-/** Candidates may keep each other from the next frame number this often. */
-const FENCE_ATTEMPTS_MAX = 16;
 
 /** What recovery needs. */
 export interface RecoverySettings {
+  /** Name of the engine. */
+  readonly name: string;
+  /** Where its witness is; without one, a log that comes back empty or older is not recognised. */
+  readonly witnesses?: Witnesses | undefined;
   readonly core: ShardLogCore;
   readonly store: LogStore;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where the data keys are; without one, what is encrypted cannot be read. */
+  readonly vault?: KeyVault | undefined;
   readonly limits: LogLimits;
   readonly writeQuotas: boolean;
 }
@@ -50,54 +55,96 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
   const guard = new StoreGuard(store, wal);
   const scan = new WalScan(core, store, guard, wal);
   const { control, losses } = scan;
-  const { lossAtOpening } = store;
-  if (lossAtOpening !== undefined) {
-    losses.push({
-      kind: "log",
-      where: "the whole log",
-      reason: lossAtOpening,
-      recordCount: undefined,
-    });
-  }
-  const epoch = store.recoverable ? await takeLead(settings, scan) : 1;
-  const keys = await store.segmentKeys();
+  const lead = await becomeLeader(settings, scan);
+  // A successor's segments are none of ours: whoever was deposed meanwhile would delete them as garbage.
+  const keys = (await store.segmentKeys()).filter(
+    (key) => key[5] < lead.epoch || !store.recoverable,
+  );
   for (const [shardUid] of keys) control.reserve(0, shardUid);
   const found = SegmentDirectory.scan(keys, control.shards());
-  reportMissing(found, control, losses);
+  reportMissing(found, scan);
   const slots = new ShardSlots(core, settings.writeQuotas);
   for (const stream of control.streams()) {
     slots.addStream(stream, (uid) => requireShard(control, uid));
   }
-  await scan.replayRecords(slots);
+  const cipher = new RecordCipher(settings.vault, settings.random);
+  const encrypted = new EncryptedReplay(cipher, control);
+  await scan.replayRecords(slots, encrypted);
+  wal.release(encrypted.released);
   rollClosed(core, control, slots);
-  raiseIndexes(core, control, slots, clock.nowMs());
+  raiseIndexes(core, control, slots, lead.passedMs);
+  encrypted.raiseIndexes(slots, (slot, nextIndex) => core.raiseNextIndex(slot, nextIndex));
+  await prepareKeys(control, cipher);
   await removeGarbage(store, found, control, losses);
-  const clockGuard = new ClockGuard(clock, scan.newestTimeMs);
+  const clockGuard = new ClockGuard(clock, Math.max(scan.newestTimeMs, lead.witnessedMs));
   const { directory } = found;
   const { producers } = scan;
+  const { epoch } = lead;
+  const witness = witnessOf(settings, lead, wal, control);
+  witness.write();
   const parts = { control, directory, producers, slots, wal, epoch, losses, guard, clockGuard };
-  return { core, store, clock, limits, ...parts };
+  return { core, store, clock, limits, cipher, witness, ...parts };
 }
 
-function reportMissing(found: DirectoryScan, control: ControlState, losses: DataLoss[]): void {
+/** Takes the lead of the log. What does not outlive its process has no other leader. */
+async function becomeLeader(settings: RecoverySettings, scan: WalScan): Promise<Lead> {
+  const { store, witnesses, name, clock, random } = settings;
+  if (!store.recoverable) {
+    const incarnation = idOfBytes(random.fill(new Uint8Array(16)));
+    return { epoch: 1, incarnation, passedMs: clock.nowMs(), witnessedMs: 0 };
+  }
+  const witness = decodeTestimony(await witnesses?.read(name));
+  const lead = await takeLead(settings, scan, witness);
+  // Where the clock is behind, or a loss took what it would be held against.
+  if (lead.anew || clock.nowMs() < lead.passedMs) {
+    scan.control.createAfter(Math.floor(lead.passedMs / 1000));
+  }
+  return lead;
+}
+
+function witnessOf(
+  { store, witnesses, name, clock }: RecoverySettings,
+  { incarnation, epoch, passedMs }: Lead,
+  wal: WalLedger,
+  control: ControlState,
+): WitnessKeeper {
+  return new WitnessKeeper({
+    ...{ engineName: name, clock, wal, control, incarnation, epoch, notBeforeMs: passedMs },
+    witnesses: store.recoverable ? witnesses : undefined,
+  });
+}
+
+/** Notes declared segments that are not in the store, and segments of shards that nobody knows. */
+export function reportMissing(found: DirectoryScan, scan: WalScan): void {
+  const { control, losses } = scan;
   for (const { shardUid, ordinal } of found.missing) {
-    losses.push({
+    const manifest = scan.manifest(shardUid, ordinal);
+    losses.add({
       kind: "segment",
       where: `shard uid ${shardUid}, segment ${ordinal}`,
       reason: "it is declared but not in the store",
-      recordCount: undefined,
+      recordCount: manifest?.recordCount,
+      ...(manifest === undefined ? {} : { byteLength: manifest.byteLength }),
     });
   }
   const orphans = new Set(found.unknown.map(([shardUid]) => shardUid));
   for (const shardUid of orphans) {
     if (control.wasDeleted(shardUid)) continue;
-    losses.push({
+    losses.add({
       kind: "segment",
       where: `shard uid ${shardUid}`,
       reason: "the store holds segments of a shard that the log no longer knows; they are kept",
       recordCount: undefined,
     });
   }
+}
+
+/** Makes the data keys of all encrypted streams ready, so that no put ever waits for one. */
+async function prepareKeys(control: ControlState, cipher: RecordCipher): Promise<void> {
+  const dataKeyIds = [...control.streams()]
+    .map(({ uid }) => encryptionOf(control, uid)?.dataKeyId ?? 0)
+    .filter((dataKeyId) => dataKeyId !== 0 && !isDestroyed(control, dataKeyId));
+  await Promise.all(dataKeyIds.map((dataKeyId) => cipher.prepare(dataKeyId)));
 }
 
 /** A shard that a stream definition names. @throws Error when the control state lacks it, a defect of the engine. */
@@ -110,44 +157,16 @@ export function requireShard(
   return shard;
 }
 
-/** Reads the WAL to its end and adds the fence behind it. Resolves with the new epoch. */
-async function takeLead(settings: RecoverySettings, scan: WalScan): Promise<number> {
-  const { core, store, clock, random } = settings;
-  const leaderId = idOfBytes(random.fill(new Uint8Array(16)));
-  const hadSegments = (await store.segmentKeys()).reduce(
-    (epoch, key) => Math.max(epoch, key[5]),
-    0,
-  );
-  for (let attempt = 0; attempt < FENCE_ATTEMPTS_MAX; attempt++) {
-    await scan.readOn();
-    if (attempt === 0) scan.reportBeginning(hadSegments > 0);
-    const epoch = Math.max(scan.newestEpoch, hadSegments) + 1 + scan.damagedAtEnd;
-    const { frameNumber, previousHash } = scan.next;
-    const incarnation = scan.incarnation ?? leaderId;
-    const frame = encodeFrame(core, { epoch, frameNumber, previousHash, timeMs: clock.nowMs() }, [
-      fenceSection({ leaderId, incarnation }),
-    ]);
-    try {
-      await store.appendFrame(frameNumber, frame.bytes, "strict");
-    } catch (error) {
-      if (error instanceof FrameExistsError) continue;
-      throw error;
-    }
-    const newest = await store.lastFrameNumber();
-    const stored = await store.readFrame(newest);
-    if (newest !== frameNumber || stored === undefined || !sameBytes(stored, frame.bytes)) continue;
-    await scan.readOn();
-    return epoch;
-  }
-  throw new DeposedError("other leaders keep taking over this engine's log", {
-    argument: "attempts",
-    value: FENCE_ATTEMPTS_MAX,
-    retryable: true,
-  });
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+/**
+ * When a shard took its first record at the earliest, in ms since the Unix epoch. Its creation in seconds
+ * lies after that where a namesake of its stream was created within the same second.
+ */
+function beganMs(control: ControlState, { uid, streamUid, createdSeconds }: SlottedShard): number {
+  const stream = control.stream(streamUid);
+  const shard = stream?.shards.find((one) => one.uid === uid);
+  const parent = stream?.shards.find(({ shardIndex }) => shardIndex === shard?.parentShardIndex);
+  const first = shard?.parentShardIndex === undefined ? stream?.createdMs : parent?.closedMs;
+  return Math.min(createdSeconds * 1000, first ?? Number.POSITIVE_INFINITY);
 }
 
 /** Raises every shard past all sequence indexes that an earlier leader can have given out. */
@@ -155,11 +174,11 @@ function raiseIndexes(
   core: ShardLogCore,
   control: ControlState,
   slots: ShardSlots,
-  nowMs: number,
+  passedMs: number,
 ): void {
   for (const shard of slots.all()) {
     const state = requireShard(control, shard.uid);
-    const age = Math.max(0, nowMs - state.createdSeconds * 1000);
+    const age = Math.max(0, passedMs - beganMs(control, shard));
     const byClock = Math.floor(age) * INDEXES_PER_MS;
     const next = Math.max(state.nextIndexFloor, state.trimmedBefore, byClock);
     core.raiseNextIndex(shard.slot, next);
@@ -181,9 +200,9 @@ async function removeGarbage(
   store: LogStore,
   { garbage, unknown }: DirectoryScan,
   control: ControlState,
-  losses: readonly DataLoss[],
+  losses: LossReports,
 ): Promise<void> {
-  const damaged = losses.some((loss) => loss.kind === "wal-frame");
+  const damaged = losses.has("wal-frame");
   const keys = [
     ...(damaged ? [] : garbage),
     ...unknown.filter(([shardUid]) => control.wasDeleted(shardUid)),

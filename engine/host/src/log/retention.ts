@@ -5,6 +5,8 @@
  * Whole segments go, and only after the frame that says so is durable. A wall clock that is not to be
  * trusted pauses the sweep.
  */
+import { StoreFullError } from "../errors/index.ts";
+import type { SegmentKey } from "../storage/log-store.ts";
 import type { StreamDefinition } from "./control-records.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
@@ -20,6 +22,40 @@ const HOUR_MS = 3_600_000;
 export function expiredBeforeMs(context: LogContext, stream: StreamDefinition): number {
   if (context.clockGuard.distrust() !== undefined) return Number.NEGATIVE_INFINITY;
   return context.clock.nowMs() - stream.retentionHours * HOUR_MS;
+}
+
+/**
+ * Drops the segments of shards through the given ones, the newest that goes of each shard. Where the
+ * store has no room for the frame that says so, deleting goes first.
+ * @throws MillraceError when the change cannot be committed; what was deleted is then still to be declared.
+ */
+export async function trimSegments(
+  { directory, store, control }: LogContext,
+  commit: GroupCommit,
+  through: readonly SegmentKey[],
+): Promise<void> {
+  const records = through.map((key) => {
+    const [shardUid, throughOrdinal, firstIndex] = key;
+    // Only what the dropped segment itself is known to hold may count as dropped: records behind it may
+    // be in memory alone.
+    const following = directory.after(shardUid, firstIndex)?.[2];
+    const beforeIndex = following ?? (directory.lastIndexOf(key) ?? firstIndex) + 1;
+    return { kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal } as const;
+  });
+  const dropped = through.flatMap(([shardUid, ordinal]) =>
+    directory.of(shardUid).filter((key) => key[1] <= ordinal),
+  );
+  try {
+    await commit.change(records);
+  } catch (error) {
+    if (!(error instanceof StoreFullError)) throw error;
+    await store.deleteSegments(dropped);
+    await commit.change(records);
+  }
+  for (const [shardUid, ordinal] of through) {
+    if (control.shard(shardUid) !== undefined) directory.trimThrough(shardUid, ordinal);
+  }
+  await store.deleteSegments(dropped);
 }
 
 /** Sweeps when told to; the log decides when. */
@@ -50,16 +86,8 @@ export class RetentionSweep {
   }
 
   async #trim(shardUid: number, expiredMs: number): Promise<void> {
-    const { directory, store } = this.#context;
-    const last = directory.endedBefore(shardUid, expiredMs).at(-1);
-    if (last === undefined) return;
-    const [, throughOrdinal, firstIndex] = last;
-    // Only what the dropped segment itself is known to hold may count as dropped: records behind it may
-    // be in memory alone.
-    const following = directory.after(shardUid, firstIndex)?.[2];
-    const beforeIndex = following ?? (directory.lastIndexOf(last) ?? firstIndex) + 1;
-    await this.#commit.change([{ kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal }]);
-    await store.deleteSegments(directory.trimThrough(shardUid, throughOrdinal));
+    const last = this.#context.directory.endedBefore(shardUid, expiredMs).at(-1);
+    if (last !== undefined) await trimSegments(this.#context, this.#commit, [last]);
   }
 
   /** Forgets the closed shards of a stream that closed before the retention period began and hold nothing. */

@@ -9,6 +9,9 @@ export interface SalvagedSegment {
   readonly ranges: readonly IntactRange[];
 }
 
+/** What is left of a segment of which nothing can be read. */
+export const NOTHING_SALVAGED: SalvagedSegment = { image: new Uint8Array(0), ranges: [] };
+
 /** Frames that a read takes from a damaged segment. */
 export interface SalvagedFrames {
   /** A view of the segment's image. */

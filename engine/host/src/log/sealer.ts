@@ -6,16 +6,16 @@
  * garbage that the next leader removes. Every image is read back and verified before its declaration,
  * because some stores return damaged bytes without an error.
  */
-import { SEGMENT_HASH, SEGMENT_HEADER_BYTES } from "@millrace/core/layout";
 import { CoreTrapError } from "../core/core-errors.ts";
-import type { SealableSegment, ShardLogCore } from "../core/core-types.ts";
+import type { SealableSegment } from "../core/core-types.ts";
 import { releaseBuffer } from "../core/release-buffer.ts";
-import { MillraceError, OutcomeUnknownError } from "../errors/index.ts";
+import { MillraceError, OutcomeUnknownError, StoreFullError } from "../errors/index.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
-import { viewOf } from "./bytes.ts";
 import type { SegmentManifest } from "./control-records.ts";
 import { CoreFailedError, type GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
+import { encryptSegment, keyForSegment } from "./segment-cipher.ts";
+import { segmentIntact } from "./segment-image.ts";
 
 /** Segments that one transaction takes at most. */
 const SEGMENTS_PER_TRANSACTION_MAX = 16;
@@ -23,27 +23,15 @@ const SEGMENTS_PER_TRANSACTION_MAX = 16;
 const TRANSACTION_SOFT_BYTES = 4_194_304;
 /** Segments that the core can hold at most; more than any arena has. */
 const SEALABLE_MAX = 65_536;
-/** Pause after a failed attempt, in ms. */
-const RETRY_DELAY_MS = 1000;
-
-/** XXH64 of a segment image, its own field left out. */
-export function segmentHash(core: ShardLogCore, image: Uint8Array): bigint {
-  core.hashReset();
-  core.hashBytes(image.subarray(0, SEGMENT_HASH));
-  core.hashBytes(image.subarray(SEGMENT_HEADER_BYTES));
-  return core.hashDigest();
-}
-
-/** Whether an image is as it was sealed. */
-export function segmentIntact(core: ShardLogCore, image: Uint8Array): boolean {
-  if (image.byteLength < SEGMENT_HEADER_BYTES) return false;
-  return segmentHash(core, image) === viewOf(image).getBigUint64(SEGMENT_HASH, true);
-}
+/** Pause after a failed attempt, in ms; for want of room it is doubled up to the longest. */
+const RETRY_DELAY_MS = { first: 1000, longest: 30_000 } as const;
 
 interface Sealed {
   readonly segment: SealableSegment;
   readonly key: SegmentKey;
   readonly image: ArrayBuffer;
+  /** Data key that it is to be encrypted with, 0 for none or when it is done. */
+  readonly dataKeyId: number;
 }
 
 /** Seals in the background, one transaction at a time. */
@@ -54,6 +42,7 @@ export class Sealer {
   #failure: MillraceError | undefined;
   #stopped = false;
   #cancelRetry: (() => void) | undefined;
+  #retryDelayMs: number = RETRY_DELAY_MS.first;
   /** The transaction under way, or the last one. */
   #round: Promise<boolean> = Promise.resolve(false);
   /** What it has taken and not declared. */
@@ -126,9 +115,13 @@ export class Sealer {
     try {
       this.#batch = this.#take();
       if (this.#batch.length === 0) return false;
+      if (this.#batch.some(({ dataKeyId }) => dataKeyId !== 0)) {
+        this.#batch = await this.#encrypt(this.#batch);
+      }
       await this.#store(this.#batch);
       this.#batch = [];
       this.#failure = undefined;
+      this.#retryDelayMs = RETRY_DELAY_MS.first;
       return true;
     } catch (error) {
       const batch = this.#batch;
@@ -150,26 +143,47 @@ export class Sealer {
       return;
     }
     this.#giveBack(batch);
-    this.#cancelRetry ??= this.#context.clock.after(RETRY_DELAY_MS, () => {
+    this.#cancelRetry ??= this.#context.clock.after(this.#retryDelayMs, () => {
       this.#cancelRetry = undefined;
       this.kick();
     });
+    const { first, longest } = RETRY_DELAY_MS;
+    const full = error instanceof StoreFullError;
+    this.#retryDelayMs = full ? Math.min(2 * this.#retryDelayMs, longest) : first;
     // Whoever waits for room must learn that there will be none for now.
     this.#commit.pump();
   }
 
   #take(): Sealed[] {
-    const { core, epoch } = this.#context;
+    const { core, epoch, store } = this.#context;
     const batch: Sealed[] = [];
     let byteLength = 0;
-    for (const segment of core.sealable(SEGMENTS_PER_TRANSACTION_MAX)) {
+    // Where several find no room, one may.
+    const limit = this.#failure instanceof StoreFullError ? 1 : SEGMENTS_PER_TRANSACTION_MAX;
+    for (const segment of core.sealable(limit)) {
       if (byteLength >= TRANSACTION_SOFT_BYTES) break;
       byteLength += segment.byteLength;
       const image = core.seal(segment.segment, { epoch });
       const { shardUid, ordinal, firstIndex, firstMs, lastMs } = segment;
-      batch.push({ segment, key: [shardUid, ordinal, firstIndex, firstMs, lastMs, epoch], image });
+      const key: SegmentKey = [shardUid, ordinal, firstIndex, firstMs, lastMs, epoch];
+      // What ends with the process needs no key.
+      const dataKeyId = store.recoverable ? keyForSegment(this.#context, segment) : 0;
+      batch.push({ segment, key, image, dataKeyId });
     }
     return batch;
+  }
+
+  /** One after the other: each gains nothing from waiting beside others, and holds an image more. */
+  async #encrypt(batch: readonly Sealed[]): Promise<Sealed[]> {
+    const { core, cipher } = this.#context;
+    const encrypted: Sealed[] = [];
+    for (const sealed of batch) {
+      const { dataKeyId } = sealed;
+      const plain = new Uint8Array(sealed.image);
+      const stored = dataKeyId === 0 ? plain : await encryptSegment(core, cipher, dataKeyId, plain);
+      encrypted.push({ ...sealed, image: stored.buffer, dataKeyId: 0 });
+    }
+    return encrypted;
   }
 
   async #store(batch: readonly Sealed[]): Promise<void> {
@@ -180,12 +194,16 @@ export class Sealer {
       if (this.#failure instanceof OutcomeUnknownError) await this.#context.guard.reopen();
       await store.deleteSegments(keys);
     }
+    // Before the images are the store's: those that it lets go have no length any more.
+    const manifests = batch.map(manifestOf);
     await store.addSegments(batch.map(({ key, image }) => ({ key, image })));
-    if (store.recoverable) for (const sealed of batch) await this.#verify(sealed);
-    const segments = batch.map(manifestOf).filter(({ key }) => this.#exists(key[0]));
+    if (store.recoverable) for (const manifest of manifests) await this.#verify(manifest);
+    const segments = manifests.filter(({ key }) => this.#exists(key[0]));
     await this.#commit.change([{ kind: "segments-sealed", segments }]);
     for (const { segment } of batch) {
-      if (this.#exists(segment.shardUid)) this.#context.core.declare(segment.segment);
+      const { shardUid, ordinal } = segment;
+      if (this.#exists(shardUid)) this.#context.core.declare(segment.segment);
+      this.#context.cipher.forgetSegment(shardUid, ordinal);
     }
     this.#removeOrphans(keys);
     this.#commit.pump();
@@ -199,11 +217,11 @@ export class Sealer {
     this.#context.store.deleteSegments(orphans).catch(() => undefined);
   }
 
-  async #verify({ key, segment }: Sealed): Promise<void> {
+  async #verify({ key, byteLength }: SegmentManifest): Promise<void> {
     const stored = await this.#context.store.readSegment(key);
     const intact =
       stored !== undefined &&
-      stored.byteLength === segment.byteLength &&
+      stored.byteLength === byteLength &&
       segmentIntact(this.#context.core, stored);
     if (stored !== undefined) releaseBuffer(stored);
     if (!intact) {
@@ -233,11 +251,11 @@ export class Sealer {
   }
 }
 
-function manifestOf({ segment, key }: Sealed): SegmentManifest {
+function manifestOf({ segment, key, image }: Sealed): SegmentManifest {
   return {
     key,
     lastIndex: segment.lastIndex,
     recordCount: segment.recordCount,
-    byteLength: segment.byteLength,
+    byteLength: image.byteLength,
   };
 }

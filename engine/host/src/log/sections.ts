@@ -6,6 +6,7 @@ import {
   RUN_HEADER_BYTES,
   SECTION_CONTROL,
   SECTION_FENCE,
+  SECTION_FENCE_LIST,
   SECTION_JOB_EPOCH,
   SECTION_PRODUCERS,
   SECTION_RECORDS,
@@ -25,6 +26,7 @@ export const KNOWN_SECTIONS: ReadonlySet<number> = new Set([
   SECTION_JOB_EPOCH,
   SECTION_SNAPSHOT,
   SECTION_FENCE,
+  SECTION_FENCE_LIST,
 ]);
 
 /** A run as read from a records section; the frames are a view of the section. */
@@ -35,6 +37,9 @@ export interface StoredRun {
   readonly firstIndex: number;
   /** Byte offset of the first frame in the segment's body. */
   readonly bodyOffset: number;
+  /** Length of the frames in bytes, as they are when they are not encrypted. */
+  readonly byteLength: number;
+  /** Empty where the section is encrypted: see `section-cipher.ts`. */
   readonly frames: Uint8Array;
 }
 
@@ -44,6 +49,10 @@ export interface FenceRecord {
   readonly leaderId: string;
   /** Random id of this life of the log, 32 hexadecimal digits; changes when a log came back empty or older. */
   readonly incarnation: string;
+  /** The incarnation that the log had before it came back empty or older. */
+  readonly formerly?: string;
+  /** Uids below these may have been given out by frames that were lost. */
+  readonly uidFloors?: { readonly stream: number; readonly shard: number };
 }
 
 /** A job's epoch commit, fenced by its lease counter. Cursors and state are the job's own. */
@@ -60,6 +69,9 @@ export interface JobEpochRecord {
   readonly stateDelta: string;
 }
 
+/** Bytes in front of the run headers of an encrypted section: how many there are, and zeros. */
+export const RUN_COUNT_BYTES = 8;
+
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -67,7 +79,8 @@ function jsonSection(type: number, critical: boolean, value: unknown): SectionDr
   return { type, critical, streamUid: 0, pieces: [utf8.encode(JSON.stringify(value))] };
 }
 
-function runHeader(run: Run): Uint8Array {
+/** The header of a run, encrypted or not. */
+export function runHeader(run: Run): Uint8Array {
   const header = new Uint8Array(RUN_HEADER_BYTES);
   const view = viewOf(header);
   view.setUint32(0, run.shardUid, true);
@@ -79,42 +92,70 @@ function runHeader(run: Run): Uint8Array {
   return header;
 }
 
+/** Runs by the stream that they belong to, in the order in which they were cut. */
+export function runsByStream(runs: readonly Run[]): ReadonlyMap<number, readonly Run[]> {
+  const byStream = new Map<number, Run[]>();
+  for (const run of runs) {
+    const ofStream = byStream.get(run.streamUid);
+    if (ofStream === undefined) byStream.set(run.streamUid, [run]);
+    else ofStream.push(run);
+  }
+  return byStream;
+}
+
 /** One critical section per stream with all its runs, so that a stream's bytes can have a key of their own. */
 export function recordSections(runs: readonly Run[]): SectionDraft[] {
-  const byStream = new Map<number, Piece[]>();
-  for (const run of runs) {
-    let pieces = byStream.get(run.streamUid);
-    if (pieces === undefined) {
-      pieces = [];
-      byStream.set(run.streamUid, pieces);
-    }
-    pieces.push(runHeader(run), { address: run.address, byteLength: run.byteLength });
-  }
-  return [...byStream].map(([streamUid, pieces]) => ({
+  return [...runsByStream(runs)].map(([streamUid, ofStream]) => ({
     type: SECTION_RECORDS,
     critical: true,
     streamUid,
-    pieces,
+    pieces: ofStream.flatMap((run): Piece[] => [
+      runHeader(run),
+      { address: run.address, byteLength: run.byteLength },
+    ]),
   }));
+}
+
+function readRunHeader(view: DataView, at: number): Omit<StoredRun, "frames"> {
+  return {
+    shardUid: view.getUint32(at, true),
+    recordCount: view.getUint32(at + 4, true),
+    ordinal: readUint64(view, at + 8),
+    firstIndex: readUint64(view, at + 16),
+    byteLength: view.getUint32(at + 24, true),
+    bodyOffset: view.getUint32(at + 28, true),
+  };
+}
+
+/** Where the run headers of an encrypted records section end; undefined when they overrun it. */
+export function encryptedRunsEnd(payload: Uint8Array): number | undefined {
+  if (payload.byteLength < RUN_COUNT_BYTES) return undefined;
+  const end = RUN_COUNT_BYTES + viewOf(payload).getUint32(0, true) * RUN_HEADER_BYTES;
+  return end <= payload.byteLength ? end : undefined;
+}
+
+/** The runs of an encrypted section, without their frames. */
+function readEncryptedRuns({ payload }: Section): StoredRun[] {
+  const view = viewOf(payload);
+  const end = encryptedRunsEnd(payload) ?? 0;
+  const runs: StoredRun[] = [];
+  for (let at = RUN_COUNT_BYTES; at < end; at += RUN_HEADER_BYTES) {
+    runs.push({ ...readRunHeader(view, at), frames: payload.subarray(0, 0) });
+  }
+  return runs;
 }
 
 /** The runs of a records section, in the order they were written. */
 export function readRuns(section: Section): StoredRun[] {
+  if (section.keyId !== 0) return readEncryptedRuns(section);
   const view = viewOf(section.payload);
   const runs: StoredRun[] = [];
   let at = 0;
   while (at + RUN_HEADER_BYTES <= section.payload.byteLength) {
-    const byteLength = view.getUint32(at + 24, true);
+    const run = readRunHeader(view, at);
     const start = at + RUN_HEADER_BYTES;
-    runs.push({
-      shardUid: view.getUint32(at, true),
-      recordCount: view.getUint32(at + 4, true),
-      ordinal: readUint64(view, at + 8),
-      firstIndex: readUint64(view, at + 16),
-      bodyOffset: view.getUint32(at + 28, true),
-      frames: section.payload.subarray(start, start + byteLength),
-    });
-    at = start + byteLength;
+    runs.push({ ...run, frames: section.payload.subarray(start, start + run.byteLength) });
+    at = start + run.byteLength;
   }
   return runs;
 }

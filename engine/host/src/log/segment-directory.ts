@@ -2,7 +2,14 @@
  * Which sealed segments the store holds for each shard: derived from the keys of the store and the
  * declared ordinals of the control state, never stored itself.
  */
+import {
+  SEGMENT_HEADER_BYTES,
+  SEGMENT_LAST_INDEX,
+  SEGMENT_RECORD_COUNT,
+} from "@millrace/core/layout";
 import type { SegmentKey } from "../storage/log-store.ts";
+import { readUint64, viewOf } from "./bytes.ts";
+import type { SegmentFacts, ShardState } from "./control-snapshot.ts";
 
 /** Position of the last element that satisfies a condition that is true first and false later, or -1. */
 function lastWhere(keys: readonly SegmentKey[], condition: (key: SegmentKey) => boolean): number {
@@ -15,6 +22,14 @@ function lastWhere(keys: readonly SegmentKey[], condition: (key: SegmentKey) => 
     else high = middle;
   }
   return low - 1;
+}
+
+/** What a stored segment tells of itself; undefined for what is too short to be one. */
+export function factsOfImage(image: Uint8Array): SegmentFacts | undefined {
+  if (image.byteLength < SEGMENT_HEADER_BYTES) return undefined;
+  const view = viewOf(image);
+  const recordCount = view.getUint32(SEGMENT_RECORD_COUNT, true);
+  return [image.byteLength, recordCount, readUint64(view, SEGMENT_LAST_INDEX)];
 }
 
 /** What the keys of a store come to, given what is declared. */
@@ -31,9 +46,10 @@ export interface DirectoryScan {
 /** Declared segments by shard, in the order of their ordinals. */
 export class SegmentDirectory {
   readonly #byShard = new Map<number, SegmentKey[]>();
-  /** Last sequence index of segments, as far as it was seen; the keys do not hold it. */
-  readonly #lastIndexes = new Map<string, number>();
+  /** What the keys do not hold, as far as manifests or the segments themselves told it. */
+  readonly #facts = new Map<string, SegmentFacts>();
   #count = 0;
+  #byteLength = 0;
 
   /**
    * Sorts out the keys of a store: of several keys for one ordinal the one with the highest epoch is
@@ -41,11 +57,10 @@ export class SegmentDirectory {
    */
   static scan(
     keys: readonly SegmentKey[],
-    shards: Iterable<{
-      readonly uid: number;
-      readonly sealedThrough: number;
-      readonly trimmedThrough: number;
-    }>,
+    shards: Iterable<
+      Pick<ShardState, "uid" | "sealedThrough" | "trimmedThrough"> &
+        Partial<Pick<ShardState, "segments">>
+    >,
   ): DirectoryScan {
     const declared = new Map<number, Map<number, SegmentKey>>();
     const byUid = new Map([...shards].map((shard) => [shard.uid, shard]));
@@ -70,12 +85,13 @@ export class SegmentDirectory {
     }
     const directory = new SegmentDirectory();
     const missing: { shardUid: number; ordinal: number }[] = [];
-    for (const { uid, sealedThrough, trimmedThrough } of byUid.values()) {
+    for (const { uid, sealedThrough, trimmedThrough, segments = [] } of byUid.values()) {
       const ordinals = declared.get(uid);
+      const unknownThrough = sealedThrough - segments.length;
       for (let ordinal = trimmedThrough + 1; ordinal <= sealedThrough; ordinal++) {
         const key = ordinals?.get(ordinal);
         if (key === undefined) missing.push({ shardUid: uid, ordinal });
-        else directory.add(key);
+        else directory.add(key, segments[ordinal - unknownThrough - 1]);
       }
     }
     return { directory, garbage, unknown, missing };
@@ -86,22 +102,45 @@ export class SegmentDirectory {
     return this.#count;
   }
 
+  /** Bytes of all segments whose length is known. */
+  get byteLength(): number {
+    return this.#byteLength;
+  }
+
   /** Adds a segment behind all others of its shard. */
-  add(key: SegmentKey): void {
+  add(key: SegmentKey, facts?: SegmentFacts): void {
     const keys = this.#byShard.get(key[0]);
     if (keys === undefined) this.#byShard.set(key[0], [key]);
     else keys.push(key);
     this.#count++;
+    if (facts !== undefined) this.note(key, facts);
   }
 
-  /** Notes a segment's last sequence index. */
-  noteLast(key: SegmentKey, lastIndex: number): void {
-    this.#lastIndexes.set(key.join(), lastIndex);
+  /** Notes what is known of a segment; it must be one of these. */
+  note(key: SegmentKey, facts: SegmentFacts): void {
+    const name = key.join();
+    this.#byteLength += facts[0] - (this.#facts.get(name)?.[0] ?? 0);
+    this.#facts.set(name, facts);
   }
 
-  /** A segment's last sequence index, when a manifest or the segment itself told it. */
+  /** What is known of a segment, when a manifest or the segment itself told it. */
+  factsOf(key: SegmentKey): SegmentFacts | undefined {
+    return this.#facts.get(key.join());
+  }
+
+  /** A segment's last sequence index, when it is known. */
   lastIndexOf(key: SegmentKey): number | undefined {
-    return this.#lastIndexes.get(key.join());
+    return this.factsOf(key)?.[2];
+  }
+
+  /** Segments of which nothing is known but the key: those of snapshots before version 3. */
+  unknown(): SegmentKey[] {
+    return [...this.#byShard.values()].flat().filter((key) => !this.#facts.has(key.join()));
+  }
+
+  /** All segments, shard by shard. */
+  all(): SegmentKey[] {
+    return [...this.#byShard.values()].flat();
   }
 
   /** The segments of a shard, oldest first. */
@@ -155,6 +194,10 @@ export class SegmentDirectory {
 
   #forget(keys: readonly SegmentKey[]): void {
     this.#count -= keys.length;
-    for (const key of keys) this.#lastIndexes.delete(key.join());
+    for (const key of keys) {
+      const name = key.join();
+      this.#byteLength -= this.#facts.get(name)?.[0] ?? 0;
+      this.#facts.delete(name);
+    }
   }
 }

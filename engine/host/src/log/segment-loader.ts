@@ -3,14 +3,15 @@
  *
  * A damaged segment is reported once; the frames in it that verify are served all the same.
  */
-import { SEGMENT_LAST_INDEX } from "@millrace/core/layout";
 import { DamagedSegmentError } from "../core/core-errors.ts";
 import { releaseBuffer } from "../core/release-buffer.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
-import { readUint64, viewOf } from "./bytes.ts";
+import { isDestroyed } from "./data-keys.ts";
 import type { LogContext } from "./log-context.ts";
 import { patientRead } from "./patient-read.ts";
-import type { SalvagedSegment } from "./salvage.ts";
+import { NOTHING_SALVAGED, type SalvagedSegment } from "./salvage.ts";
+import { decryptSegment, keyOfImage } from "./segment-cipher.ts";
+import { factsOfImage } from "./segment-directory.ts";
 
 /** Damaged segments whose rest is kept in memory; others are read again. */
 const SALVAGED_MAX = 8;
@@ -45,18 +46,58 @@ export class SegmentLoader {
   }
 
   async #load(slot: number, key: SegmentKey): Promise<void> {
-    const { store, guard, core, slots } = this.#context;
+    const { store, guard, slots } = this.#context;
     const image = await patientRead(store, guard, READ_ATTEMPTS, () => store.readSegment(key));
     // The shard may have been deleted, and its slot given away, while the store was reading.
     if (slots.ofUid(key[0])?.slot !== slot) return;
     if (image === undefined || "unreadable" in image) {
       const reason = image?.unreadable ?? "the store no longer has it";
-      this.#noteDamage(key, reason, { image: new Uint8Array(0), ranges: [] });
+      this.#noteDamage(key, reason, NOTHING_SALVAGED);
       return;
     }
+    const dataKeyId = keyOfImage(image);
+    if (dataKeyId === 0) this.#take(slot, key, image);
+    else await this.#decrypt(slot, key, image, dataKeyId);
+  }
+
+  /** Keys end on purpose or get lost; what they encrypted is a hole either way, and a loss only then. */
+  async #decrypt(
+    slot: number,
+    key: SegmentKey,
+    stored: Uint8Array,
+    dataKeyId: number,
+  ): Promise<void> {
+    const { core, cipher, control, slots } = this.#context;
+    const destroyed = isDestroyed(control, dataKeyId);
+    const image = destroyed ? "no-key" : await decryptSegment(core, cipher, stored);
+    if (slots.ofUid(key[0])?.slot !== slot) return;
+    if (image === "damaged") {
+      const reason = "its ciphertext does not verify with its key and header";
+      this.#noteDamage(key, reason, NOTHING_SALVAGED);
+    } else if (image === "no-key") {
+      this.#keep(key, NOTHING_SALVAGED);
+      if (!destroyed) this.#reportKey(dataKeyId);
+    } else {
+      this.#take(slot, key, image);
+    }
+    releaseBuffer(stored);
+  }
+
+  #reportKey(dataKeyId: number): void {
+    this.#context.losses.add({
+      kind: "key",
+      where: `data key ${dataKeyId}`,
+      reason: "the vault does not have it; what it encrypted cannot be read",
+      recordCount: undefined,
+    });
+  }
+
+  #take(slot: number, key: SegmentKey, image: Uint8Array): void {
+    const { core } = this.#context;
     try {
       core.load(slot, image);
-      this.#context.directory.noteLast(key, readUint64(viewOf(image), SEGMENT_LAST_INDEX));
+      const facts = factsOfImage(image);
+      if (facts !== undefined) this.#context.directory.note(key, facts);
       releaseBuffer(image);
     } catch (error) {
       if (!(error instanceof DamagedSegmentError)) throw error;
@@ -68,16 +109,24 @@ export class SegmentLoader {
     // Retention may have dropped the segment while the store was reading; then nothing is amiss.
     if (!this.#context.directory.of(key[0]).includes(key)) return;
     const name = key.join();
-    this.#salvaged.set(name, rest);
-    const [oldest] = this.#salvaged.keys();
-    if (this.#salvaged.size > SALVAGED_MAX && oldest !== undefined) this.#salvaged.delete(oldest);
+    this.#keep(key, rest);
     if (this.#reported.has(name)) return;
     this.#reported.add(name);
-    this.#context.losses.push({
+    this.#context.losses.add({
       kind: "segment",
       where: `shard uid ${key[0]}, segment ${key[1]}`,
       reason,
       recordCount: undefined,
     });
+  }
+
+  #keep(key: SegmentKey, rest: SalvagedSegment): void {
+    const name = key.join();
+    // What takes no memory is kept for good: it need not be looked at again and again.
+    this.#salvaged.delete(name);
+    this.#salvaged.set(name, rest);
+    const large = [...this.#salvaged].filter(([, { image }]) => image.byteLength > 0);
+    const [oldest] = large;
+    if (large.length > SALVAGED_MAX && oldest !== undefined) this.#salvaged.delete(oldest[0]);
   }
 }

@@ -25,6 +25,10 @@ export interface SectionDraft {
   readonly critical: boolean;
   /** Stream that the section belongs to, 0 for none. */
   readonly streamUid: number;
+  /** Data key that its records are encrypted with; not encrypted when absent. */
+  readonly keyId?: number;
+  /** Counter of the initialisation vector; only with a key. */
+  readonly counter?: number;
   readonly pieces: readonly Piece[];
 }
 
@@ -33,8 +37,10 @@ export interface Section {
   readonly type: number;
   readonly critical: boolean;
   readonly streamUid: number;
-  /** Encryption key, 0 for none. */
+  /** Data key, 0 for none. */
   readonly keyId: number;
+  /** Counter of the initialisation vector, 0 without a key. */
+  readonly counter: number;
   /** Compression, 0 for none. */
   readonly codec: number;
   readonly payload: Uint8Array;
@@ -86,6 +92,21 @@ export function frameLength(sections: readonly SectionDraft[]): number {
   );
 }
 
+/** Writes the header of a section into zeroed bytes. */
+export function writeSectionHeader(
+  view: DataView,
+  at: number,
+  section: Pick<SectionDraft, "type" | "critical" | "streamUid" | "keyId" | "counter">,
+  payloadLength: number,
+): void {
+  view.setUint16(at, section.type, true);
+  view.setUint16(at + 2, section.critical ? SECTION_CRITICAL : 0, true);
+  view.setUint32(at + 4, section.streamUid, true);
+  view.setUint32(at + 8, section.keyId ?? 0, true);
+  writeUint64(view, at + 16, payloadLength);
+  writeUint64(view, at + 24, section.counter ?? 0);
+}
+
 /** Writes bytes one after the other and hashes each stretch where it lies, so that core memory is copied once. */
 class HashingWriter {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -109,11 +130,7 @@ class HashingWriter {
   }
 
   sectionHeader(section: SectionDraft, payloadLength: number): void {
-    const at = this.#position;
-    this.view.setUint16(at, section.type, true);
-    this.view.setUint16(at + 2, section.critical ? SECTION_CRITICAL : 0, true);
-    this.view.setUint32(at + 4, section.streamUid, true);
-    writeUint64(this.view, at + 16, payloadLength);
+    writeSectionHeader(this.view, this.#position, section, payloadLength);
     this.#position += SECTION_HEADER_BYTES;
   }
 
@@ -208,6 +225,7 @@ function decodeSections(bytes: Uint8Array, view: DataView): Section[] | DamagedF
       streamUid: view.getUint32(at + 4, true),
       keyId: view.getUint32(at + 8, true),
       codec: view.getUint32(at + 12, true),
+      counter: readUint64(view, at + 24),
       payload: bytes.subarray(start, start + length),
     });
     at = start + padTo8(length);

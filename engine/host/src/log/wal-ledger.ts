@@ -6,6 +6,10 @@ export interface LedgerFrame {
   readonly byteLength: number;
   /** Fence frames are never trimmed. */
   readonly fence: boolean;
+  /** Whether a snapshot lists it, for a fence. */
+  readonly listed?: boolean;
+  /** Whether a power cut may still take it back. */
+  readonly relaxed?: boolean;
   /** Segments that its records belong to. */
   readonly holds: readonly HeldSegment[];
 }
@@ -21,8 +25,11 @@ export class WalLedger {
   #frames: LedgerFrame[] = [];
   #byteLength = 0;
   #fenceBytes = 0;
+  #fenceCount = 0;
+  #unlistedFences = 0;
   /** Hash of the newest frame. */
   previousHash = 0n;
+  #durableEnd = { frameNumber: 0, hash: 0n };
 
   /** Number of the next frame. */
   get nextFrameNumber(): number {
@@ -43,12 +50,52 @@ export class WalLedger {
     return this.#byteLength - this.#fenceBytes;
   }
 
+  /** Number of all frames but fences. */
+  get trimmableCount(): number {
+    return this.#frames.length - this.#fenceCount;
+  }
+
+  /** The newest frame that no power cut takes back. */
+  get durableEnd(): { readonly frameNumber: number; readonly hash: bigint } {
+    return this.#durableEnd;
+  }
+
+  /** Hash of the newest frame and its number, relaxed or not. */
+  get end(): { readonly frameNumber: number; readonly hash: bigint } {
+    return { frameNumber: this.nextFrameNumber - 1, hash: this.previousHash };
+  }
+
+  /** Fences that no snapshot lists: the next opening must read them. */
+  get unlistedFences(): number {
+    return this.#unlistedFences;
+  }
+
+  /** A snapshot lists all fences from now on. */
+  noteListed(): void {
+    this.#unlistedFences = 0;
+  }
+
+  /** The fences, ascending. */
+  fences(): LedgerFrame[] {
+    return this.#frames.filter(({ fence }) => fence);
+  }
+
+  /** All frames, ascending. */
+  frames(): readonly LedgerFrame[] {
+    return this.#frames;
+  }
+
   /** Notes a frame that is in the store, behind all others. */
   add(frame: LedgerFrame, hash: bigint): void {
     this.#frames.push(frame);
     this.#byteLength += frame.byteLength;
-    if (frame.fence) this.#fenceBytes += frame.byteLength;
+    if (frame.fence) {
+      this.#fenceBytes += frame.byteLength;
+      this.#fenceCount += 1;
+      if (frame.listed !== true) this.#unlistedFences += 1;
+    }
     this.previousHash = hash;
+    if (frame.relaxed !== true) this.#durableEnd = { frameNumber: frame.frameNumber, hash };
   }
 
   /**
@@ -61,6 +108,24 @@ export class WalLedger {
       .filter(({ fence, frameNumber }) => !fence && frameNumber <= throughFrame)
       .filter(({ frameNumber, holds }) => frameNumber !== newest && holds.every(declared))
       .map(({ frameNumber }) => frameNumber);
+  }
+
+  /** What frames (by number) hold of some shards (by uid) is of no use to anybody any more. */
+  release(released: ReadonlyMap<number, ReadonlySet<number>>): void {
+    if (released.size === 0) return;
+    this.#frames = this.#frames.map((frame) => {
+      const shards = released.get(frame.frameNumber);
+      if (shards === undefined) return frame;
+      return { ...frame, holds: frame.holds.filter(({ shardUid }) => !shards.has(shardUid)) };
+    });
+  }
+
+  /** Bytes of some frames. */
+  lengthOf(frameNumbers: readonly number[]): number {
+    const counted = new Set(frameNumbers);
+    return this.#frames
+      .filter(({ frameNumber }) => counted.has(frameNumber))
+      .reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** Forgets frames that were deleted. */

@@ -5,6 +5,7 @@
 import {
   SECTION_CONTROL,
   SECTION_FENCE,
+  SECTION_FENCE_LIST,
   SECTION_JOB_EPOCH,
   SECTION_PRODUCERS,
   SECTION_RECORDS,
@@ -20,12 +21,16 @@ import {
   UnsupportedFormatError,
 } from "../errors/index.ts";
 import type { LogStore } from "../storage/log-store.ts";
-import type { ControlRecord } from "./control-records.ts";
+import type { ControlRecord, SegmentManifest } from "./control-records.ts";
 import { ControlState } from "./control-state.ts";
-import type { DataLoss } from "./log-context.ts";
-import { patientRead } from "./patient-read.ts";
+import type { EncryptedReplay } from "./encrypted-replay.ts";
+import { type ListedFence, readFenceList } from "./fence-list.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { LossReports } from "./loss-reports.ts";
 import { decodeResults, ProducerTable } from "./producer-table.ts";
+import { MISSING, RecordGaps } from "./record-gaps.ts";
 import {
+  type FenceRecord,
   KNOWN_SECTIONS,
   readControl,
   readFence,
@@ -38,11 +43,8 @@ import type { StoreGuard } from "./store-guard.ts";
 import { type DamagedFrame, type DecodedFrame, decodeFrame, type Section } from "./wal-frame.ts";
 import type { WalLedger } from "./wal-ledger.ts";
 
-/**
- * Readings of a frame before it counts as damaged: what it holds is lost to this leader then, and the
- * next checkpoint deletes it.
- */
-const READ_ATTEMPTS = 4;
+/** WALs with fewer frames are read whole, without looking for a list of fences first. */
+const WHOLE_FRAMES_MAX = 64;
 
 interface UnreadableFrame {
   readonly frameNumber: number;
@@ -53,13 +55,19 @@ interface UnreadableFrame {
 export class WalScan {
   readonly control = new ControlState();
   readonly producers = new ProducerTable();
-  readonly losses: DataLoss[] = [];
+  readonly losses = new LossReports();
   readonly #core: ShardLogCore;
   readonly #store: LogStore;
-  readonly #guard: StoreGuard;
+  readonly #frames: FrameReader;
   readonly #wal: WalLedger;
   readonly #recordFrames: number[] = [];
-  readonly #gaps: number[] = [];
+  readonly #gaps = new RecordGaps();
+  /** Manifests since the newest snapshot, by shard uid and ordinal. */
+  readonly #manifests = new Map<string, SegmentManifest>();
+  /** Fences that need not be read. */
+  #listed: ReadonlyMap<number, ListedFence> | undefined;
+  /** Hashes of the frames that were read. */
+  readonly #hashes = new Map<number, bigint>();
   /** Frames that the store has and cannot read, and what it says. */
   readonly #unreadable: UnreadableFrame[] = [];
   /** Control records since the newest snapshot that the state did not fit. */
@@ -70,12 +78,13 @@ export class WalScan {
   #newestEpoch = 0;
   #newestTimeMs = 0;
   #damagedAtEnd = 0;
-  #incarnation: string | undefined;
+  #fence: FenceRecord | undefined;
+  readonly #formerly = new Set<string>();
 
   constructor(core: ShardLogCore, store: LogStore, guard: StoreGuard, wal: WalLedger) {
     this.#core = core;
     this.#store = store;
-    this.#guard = guard;
+    this.#frames = new FrameReader(store, guard);
     this.#wal = wal;
   }
 
@@ -94,9 +103,29 @@ export class WalScan {
     return this.#damagedAtEnd;
   }
 
-  /** The incarnation that the oldest fence names. */
+  /** The incarnation that the newest fence names. */
   get incarnation(): string | undefined {
-    return this.#incarnation;
+    return this.#fence?.incarnation;
+  }
+
+  /** Whether the log had an incarnation before the present one. */
+  wasFormerly(incarnation: string): boolean {
+    return this.#formerly.has(incarnation);
+  }
+
+  /** Number of the newest frame, damaged or not; 0 when there is none. */
+  get newestFrame(): number {
+    return this.#readThrough;
+  }
+
+  /** Hash of a frame that was read and verified. */
+  hashOf(frameNumber: number): bigint | undefined {
+    return this.#hashes.get(frameNumber);
+  }
+
+  /** What the WAL still says of a declared segment. */
+  manifest(shardUid: number, ordinal: number): SegmentManifest | undefined {
+    return this.#manifests.get(`${shardUid}/${ordinal}`);
   }
 
   /** Where the next frame goes. */
@@ -110,23 +139,76 @@ export class WalScan {
    * what the state may stand on.
    */
   async readOn(): Promise<void> {
-    for (const frameNumber of await this.#store.frameNumbers()) {
-      if (frameNumber <= this.#readThrough) continue;
-      if (this.#firstFrame === 0) this.#firstFrame = frameNumber;
-      if (frameNumber > this.#readThrough + 1) this.#gaps.push(this.#readThrough + 1);
-      this.#readThrough = frameNumber;
-      const frame = await this.#read(frameNumber);
-      if ("damaged" in frame) this.#noteDamage(frameNumber, frame.damaged);
-      else this.#apply(frame);
+    const numbers = (await this.#store.frameNumbers()).filter((one) => one > this.#readThrough);
+    if (this.#firstFrame === 0) this.#firstFrame = numbers[0] ?? 0;
+    this.#listed ??= await this.#listFences(numbers);
+    for (const stretch of this.#stretches(numbers)) {
+      for (const [at, frameNumber] of stretch.entries()) await this.#take(stretch, at, frameNumber);
     }
+    this.#refuseUnreadableBase(this.#gaps.lastMissing(this.#snapshotFrame));
     // Gaps before the newest snapshot are what its checkpoint trimmed.
-    const gaps = this.#gaps.splice(0).filter((gap) => gap > this.#snapshotFrame);
-    this.#refuseUnreadableBase(gaps.at(-1));
-    for (const gap of gaps) {
-      // A missing beginning is reported by itself.
-      if (gap > 1) this.#noteLoss(`WAL frame ${gap}`, "it is missing");
-    }
+    for (const loss of this.#gaps.take(this.#snapshotFrame)) this.losses.add(loss);
     for (const { where, reason } of this.#contradictions.splice(0)) this.#noteLoss(where, reason);
+  }
+
+  /** Frames that are read one after the other; a listed fence is a stretch of its own. */
+  #stretches(numbers: readonly number[]): number[][] {
+    const stretches: number[][] = [];
+    let listedBefore = true;
+    for (const frameNumber of numbers) {
+      const listed = this.#listed?.has(frameNumber) ?? false;
+      const stretch = stretches.at(-1);
+      if (stretch === undefined || listed || listedBefore) stretches.push([frameNumber]);
+      else stretch.push(frameNumber);
+      listedBefore = listed;
+    }
+    return stretches;
+  }
+
+  async #take(stretch: readonly number[], at: number, frameNumber: number): Promise<void> {
+    const gapFrom = this.#readThrough + 1;
+    // A missing beginning is reported by itself.
+    if (frameNumber > gapFrom && gapFrom > 1) this.#gaps.add(gapFrom, frameNumber - 1, MISSING);
+    this.#readThrough = frameNumber;
+    const listed = this.#listed?.get(frameNumber);
+    if (listed !== undefined) {
+      this.#damagedAtEnd = 0;
+      this.#wal.add({ ...listed, fence: true, listed: true, holds: [] }, 0n);
+      return;
+    }
+    const frame = await this.#read(stretch, at);
+    if ("damaged" in frame) this.#noteDamage(frameNumber, frame.damaged);
+    else this.#apply(frame);
+  }
+
+  /**
+   * Looks for the newest list of fences, from the end on. The newest fence is read all the same: it names
+   * the incarnation.
+   */
+  async #listFences(numbers: readonly number[]): Promise<Map<number, ListedFence>> {
+    for (let end = numbers.length; numbers.length > WHOLE_FRAMES_MAX && end > 0; ) {
+      const start = Math.max(0, end - this.#frames.rangeFrames);
+      const range = numbers.slice(start, end);
+      await this.#frames.fetch(range);
+      for (const frameNumber of range.reverse()) {
+        const bytes = this.#frames.kept(frameNumber);
+        // From here on there is no room to keep what is read.
+        if (bytes === undefined) return new Map();
+        const fences = this.#fencesIn(bytes);
+        if (fences !== undefined) return fences;
+      }
+      end = start;
+    }
+    return new Map();
+  }
+
+  #fencesIn(bytes: Uint8Array): Map<number, ListedFence> | undefined {
+    const frame = decodeFrame(this.#core, bytes);
+    if ("damaged" in frame) return undefined;
+    const section = frame.sections.find(({ type }) => type === SECTION_FENCE_LIST);
+    if (section === undefined) return undefined;
+    const fences = readFenceList(section);
+    return new Map(fences.slice(0, -1).map((fence) => [fence.frameNumber, fence]));
   }
 
   /**
@@ -151,18 +233,50 @@ export class WalScan {
    * Puts the records of segments that are not declared back into the core.
    * @throws InvalidArgumentError when they do not fit; the store's error when it no longer gives what it gave.
    */
-  async replayRecords(slots: ShardSlots): Promise<void> {
-    for (const frameNumber of this.#recordFrames) {
-      const frame = await this.#read(frameNumber);
+  async replayRecords(slots: ShardSlots, encrypted: EncryptedReplay): Promise<void> {
+    const wanted = (run: StoredRun): boolean => this.#isWanted(run);
+    const frames = this.#unsealedFrames();
+    for (const [at, frameNumber] of frames.entries()) {
+      const frame = await this.#read(frames, at);
+      this.#frames.forget(frameNumber);
       if ("damaged" in frame) {
         this.#refuseForgotten(frameNumber, frame.damaged);
         continue;
       }
       for (const section of frame.sections) {
         if (section.type !== SECTION_RECORDS) continue;
-        for (const run of readRuns(section)) this.#replay(run, slots, frameNumber);
+        const runs = await encrypted.runsOf(
+          frame,
+          section,
+          wanted,
+          ({ where, reason, recordCount }) => this.#noteLoss(where, reason, recordCount),
+        );
+        for (const run of runs) this.#replay(run, slots, frameNumber);
       }
     }
+    this.#frames.clear();
+    for (const loss of encrypted.losses()) this.losses.add(loss);
+  }
+
+  /** Frames with a run that no declared segment holds, or of a shard that is not known. */
+  #unsealedFrames(): number[] {
+    const records = new Set(this.#recordFrames);
+    return this.#wal
+      .frames()
+      .filter(({ frameNumber }) => records.has(frameNumber))
+      .filter(({ holds }) =>
+        holds.some(({ shardUid, ordinal }) => {
+          const state = this.control.shard(shardUid);
+          return state === undefined || ordinal > state.sealedThrough;
+        }),
+      )
+      .map(({ frameNumber }) => frameNumber);
+  }
+
+  /** Whether the records of a run belong to a segment that is not declared, of a shard that is known. */
+  #isWanted({ shardUid, ordinal }: StoredRun): boolean {
+    const state = this.control.shard(shardUid);
+    return state !== undefined && ordinal > state.sealedThrough;
   }
 
   /** A frame that verified in the first pass and does not in the second one. */
@@ -196,7 +310,7 @@ export class WalScan {
   #apply(frame: DecodedFrame): void {
     refuseUnknown(frame);
     const fence = frame.sections.find((section) => section.type === SECTION_FENCE);
-    if (fence !== undefined) this.#incarnation ??= readFence(fence).incarnation;
+    if (fence !== undefined) this.#applyFence(readFence(fence));
     const { frameNumber, byteLength } = frame;
     const holds = frame.sections
       .filter((section) => section.type === SECTION_RECORDS)
@@ -205,18 +319,30 @@ export class WalScan {
     this.#wal.add({ frameNumber, byteLength, fence: fence !== undefined, holds }, frame.hash);
     this.#newestEpoch = Math.max(this.#newestEpoch, frame.epoch);
     this.#newestTimeMs = Math.max(this.#newestTimeMs, frame.timeMs);
+    this.#hashes.set(frameNumber, frame.hash);
+    if (holds.length === 0) this.#frames.forget(frameNumber);
     this.#damagedAtEnd = 0;
-    for (const section of frame.sections) this.#applySection(section, frameNumber);
+    for (const section of frame.sections) this.#applySection(section, frame);
   }
 
-  #applySection(section: Section, frameNumber: number): void {
+  #applyFence(fence: FenceRecord): void {
+    const { incarnation, formerly, uidFloors } = fence;
+    const before = this.incarnation;
+    if (before !== undefined && before !== incarnation) this.#formerly.add(before);
+    if (formerly !== undefined) this.#formerly.add(formerly);
+    if (uidFloors !== undefined) this.control.reserve(uidFloors.stream - 1, uidFloors.shard - 1);
+    this.#fence = fence;
+  }
+
+  #applySection(section: Section, { frameNumber, epoch }: DecodedFrame): void {
     switch (section.type) {
       case SECTION_SNAPSHOT:
         this.control.restore(readSnapshot(section));
-        this.producers.clear();
+        this.producers.clear(this.#newestTimeMs);
         this.#snapshotFrame = frameNumber;
         // What the records before it build on may have been trimmed; the snapshot stands for them.
         this.#contradictions.length = 0;
+        this.#manifests.clear();
         return;
       case SECTION_CONTROL:
         for (const record of readControl(section)) this.#applyRecord(record, frameNumber);
@@ -225,7 +351,10 @@ export class WalScan {
         for (const result of decodeResults(section.payload)) this.producers.add(result);
         return;
       case SECTION_RECORDS:
-        for (const run of readRuns(section)) this.control.reserve(section.streamUid, run.shardUid);
+        for (const run of readRuns(section)) {
+          this.control.reserve(section.streamUid, run.shardUid);
+          this.#gaps.run(epoch, run);
+        }
         if (this.#recordFrames.at(-1) !== frameNumber) this.#recordFrames.push(frameNumber);
         return;
       default:
@@ -235,6 +364,9 @@ export class WalScan {
 
   /** A record may build on one that a damaged frame held; what it cannot change is a loss, too. */
   #applyRecord(record: ControlRecord, frameNumber: number): void {
+    if (record.kind === "segments-sealed") {
+      for (const one of record.segments) this.#manifests.set(`${one.key[0]}/${one.key[1]}`, one);
+    }
     try {
       this.control.apply(record);
     } catch (error) {
@@ -247,19 +379,18 @@ export class WalScan {
   #noteDamage(frameNumber: number, reason: string): void {
     this.#damagedAtEnd++;
     this.#wal.add({ frameNumber, byteLength: 0, fence: false, holds: [] }, 0n);
-    this.#noteLoss(`WAL frame ${frameNumber}`, reason);
+    this.#gaps.add(frameNumber, frameNumber, reason);
   }
 
   #noteLoss(where: string, reason: string, recordCount?: number): void {
-    this.losses.push({ kind: "wal-frame", where, reason, recordCount });
+    this.losses.add({ kind: "wal-frame", where, reason, recordCount });
   }
 
-  async #read(frameNumber: number): Promise<DecodedFrame | DamagedFrame> {
-    const read = (): Promise<Uint8Array | undefined> => this.#store.readFrame(frameNumber);
-    const bytes = await patientRead(this.#store, this.#guard, READ_ATTEMPTS, read);
-    if (bytes === undefined) return { damaged: "it is missing" };
+  async #read(numbers: readonly number[], at: number): Promise<DecodedFrame | DamagedFrame> {
+    const bytes = await this.#frames.read(numbers, at);
+    if (bytes === undefined) return { damaged: MISSING };
     if ("unreadable" in bytes) {
-      this.#unreadable.push({ frameNumber, cause: bytes.cause });
+      this.#unreadable.push({ frameNumber: numbers[at] ?? 0, cause: bytes.cause });
       return { damaged: bytes.unreadable };
     }
     return decodeFrame(this.#core, bytes);
@@ -299,7 +430,7 @@ function refuseUnknown(frame: DecodedFrame): void {
   for (const section of frame.sections) {
     const foreign =
       (!KNOWN_SECTIONS.has(section.type) && section.critical) ||
-      section.keyId !== 0 ||
+      (section.keyId !== 0 && section.type !== SECTION_RECORDS) ||
       section.codec !== 0 ||
       section.type === SECTION_JOB_EPOCH;
     if (foreign) {

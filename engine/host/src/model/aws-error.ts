@@ -21,8 +21,10 @@ export interface AwsError {
  */
 const EQUIVALENTS: ReadonlyMap<string, string> = new Map([
   ["BackpressureException", "ProvisionedThroughputExceededException"],
+  ["BatchGapException", "ServiceUnavailable"],
   ["StoreFullException", "LimitExceededException"],
   ["EngineClosedException", "ServiceUnavailable"],
+  ["EngineExistsException", "ResourceInUseException"],
   ["EngineFailedException", "ServiceUnavailable"],
   ["EngineInUseException", "ServiceUnavailable"],
   ["DeposedException", "ServiceUnavailable"],

@@ -3,6 +3,8 @@ import { StorageUnavailableError } from "../errors/store-errors.ts";
 import { IndexedDbLogStore } from "../storage/indexeddb-store.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { MemoryLogStore } from "../storage/memory-store.ts";
+import { browserVaults } from "./browser-vault.ts";
+import { browserWitnesses } from "./browser-witness.ts";
 import { webLocks } from "./locks.ts";
 import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";
@@ -27,5 +29,13 @@ const browserStores: Stores = {
 
 /** The browser: its clock and randomness, Web Locks, and IndexedDB unless memory is asked for. */
 export function browserPlatform(): Platform {
-  return { clock: systemClock, random: systemRandom, locks: webLocks, stores: browserStores };
+  const witnesses = browserWitnesses();
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    locks: webLocks,
+    stores: browserStores,
+    vaults: browserVaults,
+    ...(witnesses === undefined ? {} : { witnesses }),
+  };
 }

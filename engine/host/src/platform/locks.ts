@@ -65,3 +65,12 @@ export const webLocks: Locks = {
     return held;
   },
 };
+
+/** Calls back once nobody holds a lock; never where there are no Web Locks. Returns how to wait no longer. */
+export function whenFree(name: string, callback: () => void): () => void {
+  const over = new AbortController();
+  const { signal } = over;
+  const manager: LockManager | undefined = globalThis.navigator?.locks;
+  manager?.request(name, { mode: "shared", signal }, callback).catch(() => undefined);
+  return () => over.abort();
+}

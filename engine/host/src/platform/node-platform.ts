@@ -5,6 +5,8 @@ import { MemoryLogStore } from "../storage/memory-store.ts";
 import { FileLogStore } from "../storage/node-file-store.ts";
 import { InProcessLocks } from "./in-process-locks.ts";
 import { FileLocks } from "./node-locks.ts";
+import { nodeVaults } from "./node-vault.ts";
+import { FileWitnesses } from "./node-witness.ts";
 import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
@@ -47,5 +49,7 @@ export function nodePlatform({ dataDirectory }: NodePlatformOptions = {}): Platf
     random: systemRandom,
     locks: dataDirectory === undefined ? processLocks : new FileLocks(dataDirectory),
     stores: nodeStores(dataDirectory),
+    vaults: nodeVaults(dataDirectory),
+    ...(dataDirectory === undefined ? {} : { witnesses: new FileWitnesses(dataDirectory) }),
   };
 }

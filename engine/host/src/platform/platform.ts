@@ -116,8 +116,11 @@ export interface KeyVault {
 
 /** Access to key vaults. */
 export interface Vaults {
-  /** Opens (creates on first use of a key, not before) the vault of an engine. */
-  open(engineName: string): Promise<KeyVault>;
+  /**
+   * Opens (creates on first use of a key, not before) the vault of an engine. An engine in memory has one
+   * in memory.
+   */
+  open(engineName: string, storage?: StorageKind): Promise<KeyVault>;
 }
 
 /** Kinds of store that an engine can ask for. */

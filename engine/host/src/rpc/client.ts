@@ -2,24 +2,28 @@
 
 import { REQUEST_BYTES_MAX } from "@millrace/core/layout";
 import {
-  ConnectionDroppedError,
   DeadlineError,
   EngineClosedError,
-  IndeterminateError,
   InternalFailureError,
-  MillraceError,
+  type MillraceError,
   RequestTooLargeError,
   ThreadCrashError,
 } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
-import type { CallContext, ControlOperations, ReadRequest } from "../service/engine-service.ts";
-import { type PackedBatch, stampBatch } from "./batch-encoder.ts";
+import type {
+  BatchOrder,
+  CallContext,
+  ControlOperations,
+  ReadRequest,
+} from "../service/engine-service.ts";
+import type { PackedBatch } from "./batch-encoder.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import { ControlChannel } from "./control-channel.ts";
-import { DataChannel } from "./data-channel.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline, withSignal } from "./deadline.ts";
+import type { LeftBatch } from "./hand-off.ts";
+import { type Link, LinkLostError, linkLost } from "./link.ts";
+import { LinkKeeper, type LinkKeeperParts } from "./link-keeper.ts";
 import { Outbox } from "./outbox.ts";
-import type { EngineThread } from "./thread.ts";
+import { PutWindow } from "./put-window.ts";
 
 /** Limits of a client; times in ms. */
 export interface ClientLimits {
@@ -54,10 +58,16 @@ export interface EngineClient {
   /** Where encoders get their buffers from; puts give them back. */
   readonly pool: BufferPool;
   readonly closed: boolean;
-  /** Runs a control operation. @throws DeadlineError, ThreadCrashError, EngineClosedError, and what the operation throws. */
+  /**
+   * Runs a control operation, again when the worker dies under it. It may take `deadlineMs`; a time that
+   * suits most operations when absent.
+   *
+   * @throws DeadlineError, ThreadCrashError, EngineClosedError, and what the operation throws.
+   */
   call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
+    deadlineMs?: number,
   ): Promise<ReturnType<ControlOperations[Operation]>>;
   /**
    * Appends a batch and resolves with the packed result once it is durable, or with undefined when
@@ -65,24 +75,40 @@ export interface EngineClient {
    *
    * @throws BackpressureError when the outbox stays full, RequestTooLargeError, EngineClosedError.
    * @throws IndeterminateError when no answer comes in time.
-   * @throws ThreadCrashError when the worker dies; indeterminate when the batch was sent.
+   * @throws ThreadCrashError when the worker dies and no other one can go on; indeterminate when the batch was sent.
    */
   put(batch: PackedBatch, settings?: PutSettings): Promise<ArrayBuffer | undefined>;
   /** Resolves with a packed slice, owned by the caller. The signal cancels at once. */
   read(request: ReadRequest, signal?: AbortSignal): Promise<ArrayBuffer>;
+  /**
+   * Calls back when the page ends or is put aside: what it puts at once in that moment is not lost.
+   * Returns how to end that.
+   */
+  onLeave(listener: () => void): () => void;
   /** Lets puts under way settle, closes the engine and ends its thread. Safe to call twice. */
   close(): Promise<void>;
 }
 
-/** What a client is made of. The ports and the thread are its own from then on. */
-export interface ClientParts {
+/** What a client is part of: a page, which can end or be put aside. */
+export interface ClientLife {
+  /** The client is there, though its engine may not be open yet. */
+  begin(client: Client): void;
+  /** A worker serves the engine from now on. */
+  up(client: Client): void;
+  /** The page ends: takes what was put and not acknowledged, in order. Must not wait for anything. */
+  handOver(batches: readonly LeftBatch[]): void;
+  /** The client is over. */
+  end(): void;
+}
+
+/** What a client is made of. */
+export interface ClientParts extends Pick<LinkKeeperParts, "url" | "open" | "restarts"> {
   readonly name: string;
-  readonly thread: EngineThread;
-  readonly control: MessagePort;
-  readonly data: MessagePort;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: ClientLimits;
+  /** Absent where there is no page. */
+  readonly life?: ClientLife | undefined;
 }
 
 /** See {@link EngineClient}. */
@@ -90,46 +116,71 @@ export class Client implements EngineClient {
   readonly name: string;
   readonly clock: Clock;
   readonly pool = new BufferPool();
-  readonly #thread: EngineThread;
   readonly #limits: ClientLimits;
-  readonly #control: ControlChannel;
-  readonly #data: DataChannel;
+  readonly #life: ClientLife | undefined;
+  readonly #keeper: LinkKeeper;
   readonly #outbox: Outbox;
-  readonly #producerId: Uint8Array;
+  readonly #window: PutWindow;
   readonly #puts = new Set<Promise<unknown>>();
-  #batchNumber = 0;
-  #failure: MillraceError | undefined;
+  /** Batches that have room but must go after others; each goes at once when it is called. */
+  readonly #held = new Set<() => void>();
+  readonly #leaveListeners = new Set<() => void>();
+  #away = false;
   #closing: Promise<void> | undefined;
 
+  /** Starts a thread. */
   constructor(parts: ClientParts) {
-    const { clock, limits, thread } = parts;
+    const { clock, limits, random, life } = parts;
     this.name = parts.name;
     this.clock = clock;
-    this.#thread = thread;
     this.#limits = limits;
-    this.#control = new ControlChannel(parts.control, clock);
-    this.#data = new DataChannel(parts.data, clock, (reason) => this.#crash(reason.message));
-    const { outboxBytesMax: bytesMax, outboxWaitMs: waitMsMax } = limits;
+    this.#life = life;
+    const { outboxBytesMax: bytesMax, outboxWaitMs: waitMsMax, putMs } = limits;
     this.#outbox = new Outbox({ clock, bytesMax, waitMsMax });
-    this.#producerId = parts.random.fill(new Uint8Array(16));
-    thread.onFailure((reason) => {
-      this.#crash(reason ?? "the browser gives no reason");
-      // Perhaps nothing is under way that could tell of it.
-      return false;
+    const producerId = random.fill(new Uint8Array(16));
+    this.#window = new PutWindow({ clock, pool: this.pool, producerId, putMs });
+    this.#keeper = new LinkKeeper({
+      ...parts,
+      onUp: (link) => this.#up(link),
+      onDown: () => this.#window.detach(),
+      onOver: (failure) => this.#over(failure),
     });
+    life?.begin(this);
+    this.#keeper.start();
   }
 
   get closed(): boolean {
-    return this.#closing !== undefined || this.#failure !== undefined;
+    return this.#closing !== undefined || this.#keeper.failure !== undefined;
+  }
+
+  /** Resolves when the engine is open for the first time. @throws what opening it throws. */
+  async opened(): Promise<void> {
+    await this.#keeper.link();
   }
 
   async call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
+    deadlineMs = this.#limits.callMs,
   ): Promise<ReturnType<ControlOperations[Operation]>> {
-    this.#checkOpen();
-    const value = await this.#control.call(operation, argument, this.#limits.callMs);
-    return value as ReturnType<ControlOperations[Operation]>;
+    const late = (): Error =>
+      new DeadlineError(`the engine did not answer "${operation}" within ${deadlineMs} ms`, {
+        argument: "operation",
+        value: operation,
+        limit: deadlineMs,
+      });
+    const overall = new AbortController();
+    const calling = this.#overLinks(
+      ({ control }, again) => control.call(operation, argument, again),
+      overall.signal,
+    );
+    try {
+      const value = await withDeadline(this.clock, deadlineMs, calling, late);
+      this.#noteEncryption(value);
+      return value as ReturnType<ControlOperations[Operation]>;
+    } finally {
+      overall.abort();
+    }
   }
 
   async put(batch: PackedBatch, settings: PutSettings = {}): Promise<ArrayBuffer | undefined> {
@@ -153,13 +204,48 @@ export class Client implements EngineClient {
   }
 
   async read(request: ReadRequest, signal?: AbortSignal): Promise<ArrayBuffer> {
-    this.#checkOpen();
     const deadlineMs = request.waitMs + this.#limits.readMs;
     const late = (): Error =>
       new DeadlineError(`a read got no answer within ${deadlineMs} ms`, { limit: deadlineMs });
-    const { slice } = await this.#data.read(request, deadlineMs, late, signal);
+    const { slice } = await this.#overLinks(
+      ({ data }) => data.read(request, deadlineMs, late, signal),
+      signal,
+    );
     if (slice === undefined) throw new InternalFailureError("a read was answered without a slice");
     return slice;
+  }
+
+  /** Puts a batch of a page that is gone, under its own numbers, over the present link only. */
+  async putLeft(bytes: Uint8Array, order: BatchOrder, call?: CallContext): Promise<void> {
+    this.#checkOpen();
+    const link = this.#keeper.current;
+    if (link === undefined) throw linkLost();
+    const { putMs } = this.#limits;
+    const late = (): Error => new DeadlineError("a put got no answer", { limit: putMs });
+    await link.data.put(new Uint8Array(bytes).buffer, call, order, putMs, late);
+  }
+
+  onLeave(listener: () => void): () => void {
+    this.#leaveListeners.add(listener);
+    return () => this.#leaveListeners.delete(listener);
+  }
+
+  /** The page ends, or is put aside: hands over what is not acknowledged and ends the thread, all at once. */
+  leave(): void {
+    if (this.#away || this.#keeper.failure !== undefined) return;
+    for (const listener of this.#leaveListeners) listener();
+    this.#outbox.letAllGo();
+    for (const go of this.#held) go();
+    this.#away = true;
+    this.#handOver(0);
+    this.#keeper.suspend();
+  }
+
+  /** The page is there again. */
+  comeBack(): void {
+    if (!this.#away) return;
+    this.#away = false;
+    this.#keeper.start();
   }
 
   close(): Promise<void> {
@@ -167,93 +253,103 @@ export class Client implements EngineClient {
     return this.#closing;
   }
 
+  /** Ends the client at once, with this error for everything under way. */
+  end(failure: MillraceError): void {
+    this.#keeper.end(failure);
+  }
+
   async #send(batch: PackedBatch, { after, call }: PutSettings): Promise<ArrayBuffer | undefined> {
-    if (after !== undefined && !(await after)) return undefined;
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#batchNumber += 1;
-    stampBatch(batch, this.#producerId, this.#batchNumber);
-    const { putMs } = this.#limits;
-    const late = new IndeterminateError(
-      `a put got no answer within ${putMs} ms; it may be durable or not`,
-      { argument: "records", limit: putMs },
-    );
-    try {
-      return await this.#exchange(batch, call, putMs, late);
-    } catch (error) {
-      const unsure = error instanceof MillraceError && error.indeterminate && error !== late;
-      // Whoever injects a dropped connection wants to see it.
-      const injected = error instanceof ConnectionDroppedError;
-      if (!unsure || injected || this.#failure !== undefined) throw error;
-      // Under its own number a batch is never appended twice, so asking again can only tell more.
-      return await this.#exchange(batch, call, putMs, error).catch(() => Promise.reject(error));
-    }
-  }
-
-  /**
-   * Sends a copy: the original is what can be sent again. The copy's buffer is one that came back from
-   * the engine when there is one, since memory that is touched for the first time costs more than the
-   * copy; it may be longer than the batch, which knows its own length.
-   */
-  async #exchange(
-    { buffer, byteLength }: PackedBatch,
-    call: CallContext | undefined,
-    deadlineMs: number,
-    late: Error,
-  ): Promise<ArrayBuffer> {
-    const copy = this.pool.take(byteLength);
-    new Uint8Array(copy).set(new Uint8Array(buffer, 0, byteLength));
-    const { result, recycled } = await this.#data.put(copy, call, deadlineMs, () => late);
-    if (recycled !== undefined) this.pool.give(recycled);
-    if (result === undefined) throw new InternalFailureError("a put was answered without a result");
-    return result;
-  }
-
-  #checkOpen(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing !== undefined) throw this.#closedError(false);
-  }
-
-  #closedError(indeterminate: boolean): EngineClosedError {
-    return new EngineClosedError(`the engine "${this.name}" is closed`, {
-      argument: "name",
-      value: this.name,
-      indeterminate,
+    if (after === undefined) return await this.#number(batch, call);
+    return await new Promise<ArrayBuffer | undefined>((resolve, reject) => {
+      const go = (): void => {
+        if (this.#held.delete(go)) this.#number(batch, call).then(resolve, reject);
+      };
+      this.#held.add(go);
+      after.then((wanted) => {
+        if (wanted) go();
+        else if (this.#held.delete(go)) resolve(undefined);
+      }, reject);
     });
   }
 
-  async #close(): Promise<void> {
-    if (this.#failure !== undefined) return;
-    const { clock } = this;
-    const { closeMs } = this.#limits;
-    this.#data.rejectAll(() => this.#closedError(false), "read");
-    try {
-      const settled = Promise.allSettled([...this.#puts]);
-      await withDeadline(clock, closeMs, settled, () => this.#closedError(true));
-      await this.#control.call("close", null, closeMs);
-    } finally {
-      this.#end((kind) => this.#closedError(kind === "put"));
+  async #number(batch: PackedBatch, call: CallContext | undefined): Promise<ArrayBuffer> {
+    if (this.#keeper.failure !== undefined) throw this.#keeper.failure;
+    const result = this.#window.put(batch, call);
+    // Its turn came after the page was told to end: nobody asks for it later.
+    if (this.#away) this.#handOver(this.#window.lastNumber - 1);
+    return await result;
+  }
+
+  /** Asks over the present link or the next one, and over later ones when links are lost meanwhile. */
+  async #overLinks<Answer>(
+    ask: (link: Link, again: boolean) => Promise<Answer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Answer> {
+    for (let again = false; ; again = true) {
+      this.#checkOpen();
+      signal?.throwIfAborted();
+      const link = this.#keeper.current ?? (await withSignal(signal, this.#keeper.link()));
+      try {
+        return await ask(link, again);
+      } catch (error) {
+        if (!(error instanceof LinkLostError)) throw error;
+      }
     }
   }
 
-  #crash(reason: string): void {
-    if (this.#failure !== undefined) return;
-    const crash = (indeterminate: boolean): ThreadCrashError =>
-      new ThreadCrashError(
-        `the engine's worker (${this.#thread.url}) failed: ${reason}; open the engine again`,
-        { argument: "worker", value: this.#thread.url, indeterminate },
-      );
-    this.#failure = crash(false);
-    this.#end((kind) => crash(kind === "put"));
+  #up(link: Link): void {
+    this.#window.attach(link.data);
+    this.#life?.up(this);
   }
 
-  #end(failureOf: (kind: "put" | "read" | "call") => MillraceError): void {
-    this.#failure ??= failureOf("call");
-    this.#thread.terminate();
-    this.#outbox.refuseAll(this.#failure);
-    this.#control.rejectAll(failureOf("call"));
-    this.#data.rejectAll(failureOf);
-    this.#control.close();
-    this.#data.close();
+  #handOver(after: number): void {
+    const left = this.#window.leftBehind(after);
+    if (left.length > 0) this.#life?.handOver(left);
+  }
+
+  /** Descriptions of streams pass here, whoever asks for them. */
+  #noteEncryption(value: unknown): void {
+    if (typeof value !== "object" || value === null || !("uid" in value)) return;
+    if ("encryption" in value) this.#window.noteEncryption(Number(value.uid), !!value.encryption);
+  }
+
+  #checkOpen(): void {
+    if (this.#keeper.failure !== undefined) throw this.#keeper.failure;
+    if (this.#closing !== undefined) throw this.#closedError();
+  }
+
+  #closedError(indeterminate = false): EngineClosedError {
+    const details = { argument: "name", value: this.name, indeterminate };
+    return new EngineClosedError(`the engine "${this.name}" is closed`, details);
+  }
+
+  async #close(): Promise<void> {
+    if (this.#keeper.failure !== undefined) return;
+    const { clock } = this;
+    const { closeMs } = this.#limits;
+    const closed = this.#closedError();
+    this.#keeper.current?.data.rejectAll(() => closed, "read");
+    try {
+      const settled = Promise.allSettled([...this.#puts]);
+      await withDeadline(clock, closeMs, settled, () => closed);
+      const ended = this.#keeper.current?.control.call("close", null);
+      await withDeadline(clock, closeMs, Promise.resolve(ended), () => closed);
+    } catch (error) {
+      // An engine whose worker ended is closed.
+      if (!(error instanceof LinkLostError)) throw error;
+    } finally {
+      this.#keeper.end(closed);
+    }
+  }
+
+  #over(failure: MillraceError): void {
+    this.#life?.end();
+    this.#outbox.refuseAll(failure);
+    const unsure =
+      failure instanceof EngineClosedError
+        ? this.#closedError(true)
+        : new ThreadCrashError(failure.message, { cause: failure, indeterminate: true });
+    this.#window.rejectAll((sent) => (sent ? unsure : failure));
   }
 }
 

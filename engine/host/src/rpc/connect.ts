@@ -1,10 +1,14 @@
 /** From a thread to a client: two channels, a handshake, and what both need from the platform. */
+
+import { EngineClosedError } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
 import type { EngineOptions } from "../service/engine-service.ts";
-import { Client, type ClientLimits, type EngineClient } from "./client.ts";
-import { type HandshakeDeadlines, shakeHands } from "./handshake.ts";
+import { Client, type ClientLife, type ClientLimits, type EngineClient } from "./client.ts";
+import { withSignal } from "./deadline.ts";
+import type { HandshakeDeadlines } from "./handshake.ts";
+import { Link } from "./link.ts";
 import type { WasmLocation } from "./messages.ts";
 import type { EngineThread } from "./thread.ts";
 import { BUILD_ID, PROTOCOL, VERSION } from "./version.ts";
@@ -16,6 +20,12 @@ export interface ConnectOptions extends EngineOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly limits?: Partial<ClientLimits & HandshakeDeadlines>;
+  /** Starts another thread after one that died; absent where nothing outlives a thread. */
+  readonly restart?: (() => EngineThread) | undefined;
+  /** Connects to the port broker, once per thread; absent where there is none. */
+  readonly connectBroker?: (() => MessagePort | undefined) | undefined;
+  /** The page that the client is part of. */
+  readonly life?: ClientLife | undefined;
 }
 
 const LIMITS: ClientLimits & HandshakeDeadlines = {
@@ -32,55 +42,50 @@ const LIMITS: ClientLimits & HandshakeDeadlines = {
 /** What of the options the engine itself is to know. */
 function engineOptions(options: ConnectOptions): EngineOptions {
   const { name, storage, quotas, memoryBudgetBytes, time, transitionMs, controlQuotas } = options;
+  const { storageBudgetBytes, importing } = options;
   return {
     ...{ name, storage, quotas, memoryBudgetBytes },
     ...(time === undefined ? {} : { time }),
     ...(transitionMs === undefined ? {} : { transitionMs }),
     ...(controlQuotas === undefined ? {} : { controlQuotas }),
+    ...(storageBudgetBytes === undefined ? {} : { storageBudgetBytes }),
+    ...(importing === undefined ? {} : { importing }),
   };
 }
 
-/** Shakes hands with a thread and makes its client. The thread is ended when that fails. @throws as {@link shakeHands}. */
+/**
+ * Shakes hands with a thread and makes its client. The thread is ended when that fails.
+ *
+ * @throws as `shakeHands`.
+ */
 export async function connect(
   thread: EngineThread,
   wasm: WasmLocation,
   options: ConnectOptions,
 ): Promise<EngineClient> {
-  const { name, signal } = options;
+  const { name, signal, restart, connectBroker, life } = options;
   const clock = options.clock ?? systemClock;
   const limits = { ...LIMITS, ...options.limits };
-  const control = new MessageChannel();
-  const data = new MessageChannel();
+  const build = { protocol: PROTOCOL, version: VERSION, buildId: BUILD_ID } as const;
+  const greeting = { millrace: "hello", ...build, options: engineOptions(options), wasm } as const;
+  let first: EngineThread | undefined = thread;
+  const client = new Client({
+    ...{ name, clock, limits, life },
+    url: thread.url,
+    restarts: restart !== undefined,
+    random: options.random ?? systemRandom,
+    open: async (onLost, attempt) => {
+      const next = first ?? restart?.() ?? thread;
+      first = undefined;
+      const hello = { ...greeting, broker: connectBroker?.() };
+      return await Link.open({ thread: next, hello, clock, deadlines: limits }, onLost, attempt);
+    },
+  });
   try {
-    await shakeHands(
-      thread,
-      {
-        millrace: "hello",
-        protocol: PROTOCOL,
-        version: VERSION,
-        buildId: BUILD_ID,
-        options: engineOptions(options),
-        wasm,
-        control: control.port2,
-        data: data.port2,
-      },
-      clock,
-      limits,
-      signal,
-    );
+    await withSignal(signal, client.opened());
   } catch (error) {
-    thread.terminate();
-    control.port1.close();
-    data.port1.close();
+    client.end(new EngineClosedError(`opening the engine "${name}" was given up`));
     throw error;
   }
-  return new Client({
-    name,
-    thread,
-    control: control.port1,
-    data: data.port1,
-    clock,
-    random: options.random ?? systemRandom,
-    limits,
-  });
+  return client;
 }

@@ -1,37 +1,23 @@
-/** The page's end of the control port: operations by name over Comlink, each with a deadline. */
+/** The page's end of the control port: operations by name over Comlink. */
 import { type Remote, releaseProxy, wrap } from "comlink";
-import { DeadlineError, reviveError } from "../errors/index.ts";
-import type { Clock } from "../platform/platform.ts";
-import { withDeadline } from "./deadline.ts";
+import { reviveError } from "../errors/index.ts";
 import type { ControlAnswer, ControlFunction } from "./messages.ts";
 
 /** Operations under way over one control port. */
 export class ControlChannel {
   readonly #port: MessagePort;
   readonly #remote: Remote<ControlFunction>;
-  readonly #clock: Clock;
   readonly #pending = new Set<(reason: unknown) => void>();
 
   /** Takes the port over. */
-  constructor(port: MessagePort, clock: Clock) {
+  constructor(port: MessagePort) {
     this.#port = port;
     this.#remote = wrap<ControlFunction>(port);
-    this.#clock = clock;
   }
 
-  /** Runs one operation. @throws DeadlineError after `deadlineMs`, and what the operation throws. */
-  async call(operation: string, argument: unknown, deadlineMs: number): Promise<unknown> {
-    const answer = await withDeadline(
-      this.#clock,
-      deadlineMs,
-      this.#abandonable<ControlAnswer>(this.#remote(operation, argument)),
-      () =>
-        new DeadlineError(`the engine did not answer "${operation}" within ${deadlineMs} ms`, {
-          argument: "operation",
-          value: operation,
-          limit: deadlineMs,
-        }),
-    );
+  /** Runs one operation; `again` says that it was sent to an earlier thread. @throws what the operation throws. */
+  async call(operation: string, argument: unknown, again = false): Promise<unknown> {
+    const answer = await this.#abandonable<ControlAnswer>(this.#remote(operation, argument, again));
     if (answer.ok) return answer.value;
     throw reviveError(answer.error);
   }

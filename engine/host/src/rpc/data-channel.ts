@@ -1,7 +1,7 @@
 /** The page's end of the data port: requests with buffers, answers by id, cancellation, deadlines. */
 import { reviveError, ThreadCrashError } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
-import type { CallContext, ReadRequest } from "../service/engine-service.ts";
+import type { BatchOrder, CallContext, ReadRequest } from "../service/engine-service.ts";
 import type { DataAnswer, DataRequest } from "./messages.ts";
 
 interface Pending {
@@ -36,11 +36,12 @@ export class DataChannel {
   put(
     buffer: ArrayBuffer,
     call: CallContext | undefined,
+    order: BatchOrder | undefined,
     deadlineMs: number,
     late: () => Error,
   ): Promise<DataAnswer> {
     const id = this.#nextId();
-    const message = { id, kind: "put", buffer, call } as const;
+    const message = { id, kind: "put", buffer, call, order } as const;
     return this.#ask(message, [buffer], deadlineMs, late);
   }
 

@@ -1,6 +1,21 @@
 /** Promises that do not wait for ever. */
 import type { Clock } from "../platform/platform.ts";
 
+/** A promise with its handles; nobody need listen for its failure. */
+export class Moment<Value> {
+  readonly promise: Promise<Value>;
+  resolve: (value: Value) => void = () => undefined;
+  reject: (reason: unknown) => void = () => undefined;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => undefined);
+  }
+}
+
 /** Settles as `promise` does, or rejects with `late()` after `delayMs`. */
 export async function withDeadline<Value>(
   clock: Clock,

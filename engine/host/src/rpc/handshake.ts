@@ -6,7 +6,7 @@ import {
   WorkerLoadError,
 } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
-import { withDeadline, withSignal } from "./deadline.ts";
+import { Moment, withDeadline, withSignal } from "./deadline.ts";
 import { type Hello, type HelloAnswer, isHelloAnswer } from "./messages.ts";
 import type { EngineThread } from "./thread.ts";
 import { checkCounterpart } from "./version.ts";
@@ -19,26 +19,10 @@ export interface HandshakeDeadlines {
   readonly openMs: number;
 }
 
-/** A promise with its handles; nobody need listen for its failure. */
-class Moment {
-  readonly promise: Promise<void>;
-  resolve: () => void = () => undefined;
-  reject: (reason: unknown) => void = () => undefined;
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    // Of two moments, the first one's failure is what callers see; the second one's is the same.
-    this.promise.catch(() => undefined);
-  }
-}
-
 /** The two moments of a handshake, kept from the first message on. */
 class Conversation {
-  readonly loaded = new Moment();
-  readonly ready = new Moment();
+  readonly loaded = new Moment<void>();
+  readonly ready = new Moment<void>();
   over = false;
 
   fail(reason: unknown): void {
@@ -55,20 +39,6 @@ class Conversation {
     } catch (error) {
       this.fail(error);
     }
-  }
-}
-
-/** Asks the server what is wrong with a worker that did not load, for the browser does not tell. */
-async function diagnoseScript(url: string): Promise<string> {
-  if (!/^(https?|blob|data):/.test(url)) return "the browser gives no reason";
-  try {
-    const response = await fetch(url);
-    const type = response.headers.get("content-type") ?? "no type";
-    if (!response.ok) return `the server answers ${response.status} ${response.statusText}`.trim();
-    if (!/javascript|ecmascript/.test(type)) return `the server sends it as ${type}`;
-    return "the script is there, but an import of it, its syntax or the page's CSP stops it";
-  } catch (error) {
-    return `it cannot be fetched (${String(error)})`;
   }
 }
 
@@ -90,8 +60,10 @@ async function loadFailure(
 ): Promise<MillraceError> {
   if (reason !== undefined) return notLoaded(url, reason);
   const noAnswer = "the browser gives no reason";
-  const why = withDeadline(clock, 2000, diagnoseScript(url), () => new Error(noAnswer));
-  return notLoaded(url, await why.catch(() => noAnswer));
+  // Rare, so that it is loaded only then; where that fails as well, the browser's silence must do.
+  const why = import("./script-diagnosis.ts").then(({ diagnoseScript }) => diagnoseScript(url));
+  const inTime = withDeadline(clock, 2000, why, () => new Error(noAnswer));
+  return notLoaded(url, await inTime.catch(() => noAnswer));
 }
 
 /**

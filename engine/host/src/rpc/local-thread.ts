@@ -1,4 +1,5 @@
 /** An engine's server in the caller's own thread: the protocol over a port instead of a worker. */
+import { portsOf } from "./messages.ts";
 import { attachServer, type ServerParts } from "./server.ts";
 import type { EngineThread } from "./thread.ts";
 
@@ -15,7 +16,7 @@ export function localThread(parts: ServerParts): EngineThread {
   port2.start();
   return {
     url: "this thread",
-    greet: (hello) => port1.postMessage(hello, [hello.control, hello.data]),
+    greet: (hello) => port1.postMessage(hello, portsOf(hello)),
     onMessage: (listener) => {
       port1.addEventListener("message", (event: MessageEvent<unknown>) => listener(event.data));
       port1.start();

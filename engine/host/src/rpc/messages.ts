@@ -23,10 +23,17 @@ export interface Hello {
   readonly wasm: WasmLocation;
   /** The way to the port broker, when the page has one; transferred. See `leader/broker-protocol.ts`. */
   readonly broker?: MessagePort | undefined;
+  /** Name of a lock that the worker holds for as long as it lives; where it is free, the worker is dead. */
+  readonly life?: string | undefined;
   /** Comlink: one function `call(operation, argument)`. */
   readonly control: MessagePort;
   /** {@link DataRequest} and {@link DataAnswer}. */
   readonly data: MessagePort;
+}
+
+/** The ports of a hello, which are transferred with it. */
+export function portsOf({ control, data, broker }: Hello): MessagePort[] {
+  return broker === undefined ? [control, data] : [control, data, broker];
 }
 
 /** What a worker answers to a hello: `loaded` at once, then `ready` or `failed`. */
@@ -44,8 +51,15 @@ export type ControlAnswer =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: SerializedError };
 
-/** The one function behind the control port; `close` closes the engine. */
-export type ControlFunction = (operation: string, argument: unknown) => Promise<ControlAnswer>;
+/**
+ * The one function behind the control port; `close` closes the engine. `again`: it was asked of a worker
+ * that is gone and may have taken effect there.
+ */
+export type ControlFunction = (
+  operation: string,
+  argument: unknown,
+  again?: boolean,
+) => Promise<ControlAnswer>;
 
 /** From page to worker over the data port. `buffer` is transferred. */
 export type DataRequest =

@@ -81,6 +81,11 @@ export class Outbox {
     this.#letGo();
   }
 
+  /** Lets everything go that waits, room or not: for a page that ends and will send nothing later. */
+  letAllGo(): void {
+    for (const next of this.#waiting.splice(0)) this.#send(next);
+  }
+
   /** Refuses everything that waits. */
   refuseAll(reason: unknown): void {
     for (const waiting of this.#waiting.splice(0)) {
@@ -94,10 +99,14 @@ export class Outbox {
       const [next] = this.#waiting;
       if (next === undefined || !this.#hasRoom(next.byteLength)) return;
       this.#waiting.shift();
-      next.cancel();
-      this.#bytes += next.byteLength;
-      next.send();
+      this.#send(next);
     }
+  }
+
+  #send(next: Waiting): void {
+    next.cancel();
+    this.#bytes += next.byteLength;
+    next.send();
   }
 
   #hasRoom(byteLength: number): boolean {

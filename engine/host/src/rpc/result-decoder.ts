@@ -1,5 +1,7 @@
 /** Packed results of puts, read row by row when somebody asks. */
 import {
+  RESULT_ENCRYPTED,
+  RESULT_FLAGS,
   RESULT_FORMAT,
   RESULT_HEADER_BYTES,
   RESULT_MAGIC,
@@ -102,6 +104,11 @@ export class BatchResult {
     this.#rowsAt = RESULT_HEADER_BYTES + view.getUint32(24, true) * RESULT_SHARD_BYTES;
     this.length = view.getUint32(8, true);
     this.failedCount = view.getUint32(12, true);
+  }
+
+  /** Whether the stream is encrypted at rest. */
+  get encrypted(): boolean {
+    return (this.#view.getUint16(RESULT_FLAGS, true) & RESULT_ENCRYPTED) !== 0;
   }
 
   /** Whether the record at a position was refused. */

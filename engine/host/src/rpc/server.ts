@@ -3,7 +3,7 @@
  *
  * The listener is attached before anything is awaited, so that no hello is missed.
  */
-import { expose } from "comlink";
+import { expose, transfer } from "comlink";
 import {
   CoreMemoryError,
   CoreModuleError,
@@ -11,8 +11,10 @@ import {
   DamagedSegmentError,
 } from "../core/core-errors.ts";
 import { registerError, serializeError } from "../errors/index.ts";
+import { portOf } from "../platform/browser-channels.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ControlOperations, EngineOptions, EngineService } from "../service/engine-service.ts";
+import { openImporter } from "../service/importer.ts";
 import { serveData } from "./data-server.ts";
 import {
   type ControlAnswer,
@@ -28,10 +30,12 @@ export interface ServerParts {
   readonly platform: Platform;
   /** @throws WasmLoadError. */
   loadCore(wasm: WasmLocation): Promise<WebAssembly.Module>;
+  /** `broker` is the way to the port broker that the page has. */
   createEngine(
     platform: Platform,
     core: WebAssembly.Module,
     options: EngineOptions,
+    broker?: MessagePort,
   ): Promise<EngineService>;
 }
 
@@ -57,6 +61,7 @@ async function runControl(
   engine: EngineService,
   operation: string,
   argument: unknown,
+  again: boolean,
 ): Promise<ControlAnswer> {
   try {
     if (operation === "close") {
@@ -68,8 +73,11 @@ async function runControl(
     const value = await engine.call(
       name,
       argument as Parameters<ControlOperations[typeof name]>[0],
+      again,
     );
-    return { ok: true, value };
+    const answer = { ok: true, value } as const;
+    const moves = value instanceof Uint8Array && value.buffer instanceof ArrayBuffer;
+    return moves ? transfer(answer, [value.buffer]) : answer;
   } catch (error) {
     return { ok: false, error: serializeError(error) };
   }
@@ -85,12 +93,16 @@ export function attachServer(scope: ServerScope, parts: ServerParts): Server {
 
   async function open(hello: Hello): Promise<EngineService> {
     const core = await parts.loadCore(hello.wasm);
-    const opened = await parts.createEngine(parts.platform, core, hello.options);
+    const { options } = hello;
+    const opened = options.importing
+      ? await openImporter(parts.platform, core, options)
+      : await parts.createEngine(parts.platform, core, options, hello.broker);
     expose(
-      (operation: string, argument: unknown) => runControl(opened, operation, argument),
+      (operation: string, argument: unknown, again = false) =>
+        runControl(opened, operation, argument, again),
       hello.control,
     );
-    serveData(opened, hello.data);
+    serveData(opened, portOf(hello.data));
     return opened;
   }
 
@@ -99,6 +111,9 @@ export function attachServer(scope: ServerScope, parts: ServerParts): Server {
       checkCounterpart("page", hello);
       say("loaded");
       engine = open(hello);
+      // Held until the thread dies; without locks its death is not noticed so soon.
+      const { life } = hello;
+      if (life !== undefined) await parts.platform.locks.acquire(life).catch(() => undefined);
       await engine;
       say("ready");
     } catch (error) {

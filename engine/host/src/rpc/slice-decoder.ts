@@ -11,6 +11,8 @@ import {
   PART_HOLE,
   PART_SHARD_CLOSED,
   PART_TRIMMED,
+  SLICE_ENCRYPTED,
+  SLICE_FLAGS,
   SLICE_FORMAT,
   SLICE_HEADER_BYTES,
   SLICE_MAGIC,
@@ -134,6 +136,11 @@ export class RecordBatch implements Iterable<StreamRecord> {
   /** When the engine made the slice, by its own clock, in ms since the Unix epoch. */
   get readMs(): number {
     return this.#view.getFloat64(SLICE_TIME, true);
+  }
+
+  /** Whether the stream was encrypted at rest when the engine made the slice. */
+  get encrypted(): boolean {
+    return (this.#view.getUint16(SLICE_FLAGS, true) & SLICE_ENCRYPTED) !== 0;
   }
 
   /** Where the next read of each shard goes on. */

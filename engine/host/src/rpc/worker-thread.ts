@@ -3,6 +3,9 @@
  * worker's URL in the worker would build it inside itself.
  */
 import { WorkerLoadError } from "../errors/index.ts";
+import { whenFree } from "../platform/locks.ts";
+import { systemRandom } from "../platform/system-random.ts";
+import { isHelloAnswer, portsOf } from "./messages.ts";
 import type { EngineThread } from "./thread.ts";
 
 /** Where a page gets its engine worker from: a URL, or a function that makes the worker. */
@@ -10,19 +13,36 @@ export type WorkerSource = string | URL | (() => Worker);
 
 /** A worker as a thread; it is the engine's from now on. */
 export function threadOfWorker(worker: Worker, url: string): EngineThread {
+  const life = `millrace:worker:${systemRandom.fill(new Uint8Array(16)).join("")}`;
+  const listeners: ((reason: string | undefined) => boolean)[] = [];
+  let unwatch = (): void => undefined;
+  const watch = ({ data }: MessageEvent<unknown>): void => {
+    if (!isHelloAnswer(data) || data.millrace !== "ready") return;
+    // A worker that somebody ends makes no event, but it lets go of its lock.
+    unwatch = whenFree(life, () => {
+      for (const listener of listeners) listener("it ended without an error");
+    });
+  };
   return {
     url,
-    greet: (hello) => worker.postMessage(hello, [hello.control, hello.data]),
+    greet: (hello) => {
+      worker.addEventListener("message", watch);
+      worker.postMessage({ ...hello, life }, portsOf(hello));
+    },
     onMessage: (listener) =>
       worker.addEventListener("message", (event: MessageEvent<unknown>) => listener(event.data)),
     onFailure: (listener) => {
+      listeners.push(listener);
       // A worker that cannot be loaded gives a bare event without any message.
       worker.addEventListener("error", (event) => {
         if (listener(event.message || undefined)) event.preventDefault();
       });
       worker.addEventListener("messageerror", () => listener("a message could not be read"));
     },
-    terminate: () => worker.terminate(),
+    terminate: () => {
+      unwatch();
+      worker.terminate();
+    },
   };
 }
 

@@ -74,6 +74,26 @@ export class ApiDispatch {
     );
   }
 
+  /**
+   * Runs an operation that was sent to an earlier leader, too. Where it is refused because what it is to
+   * bring about is the case already, that counts as its own work; whether it is allowed is checked first.
+   */
+  async runUnderNextLeader<Name extends ControlOperationName>(
+    operation: Name,
+    input: InputOf<Name>,
+    caller: Caller,
+  ): Promise<unknown> {
+    const before = { ...this.lookBefore(operation, input), shown: false };
+    try {
+      return await this.run(operation, input, caller);
+    } catch (error) {
+      if (!isRefusal(error) || !tookEffect(this.#context, operation, input, before)) throw error;
+      return await owedAnswer(operation, input, before, this.#context, (name, described) =>
+        this.run(name, described, caller),
+      );
+    }
+  }
+
   /** Makes all checks of a call but those of its records. @throws DryRunError when they are all passed. */
   async dryRun({ operation, input, caller }: ApiCall): Promise<never> {
     switch (operation) {
@@ -127,10 +147,12 @@ export class ApiDispatch {
   }
 
   #authorise(stream: StreamDefinition, operation: OperationName, caller: Caller): void {
-    const { access, catalogue } = this.#context;
+    const { access, catalogue, keys } = this.#context;
     const resource = { arn: streamArn(stream.name), key: streamPrefix(stream.uid) };
     access.check(caller.principal, operation, resource);
     catalogue.requireUsable(stream);
+    const use = operation === "GetRecords" ? "Decrypt" : "GenerateDataKey";
+    keys.check(stream, caller.principal, use);
   }
 
   #checkGetRecords(input: InputOf<"GetRecords">, caller: Caller): void {
@@ -141,6 +163,19 @@ export class ApiDispatch {
     checkIteratorStream(catalogue, stream, input.StreamARN);
     checkIterator(stamp, stream, shardIndex, clock.nowMs());
   }
+}
+
+/** Refusals of an operation whose effect is there already, whoever brought it about. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  "InvalidArgumentException",
+  "LimitExceededException",
+  "ResourceInUseException",
+  "ResourceNotFoundException",
+  "ValidationException",
+]);
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof MillraceError && REFUSALS.has(error.code);
 }
 
 /** AWS's answer to the name of an operation that it does not know. */

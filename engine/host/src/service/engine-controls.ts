@@ -12,6 +12,7 @@ import { findConsumer } from "../streams/consumers.ts";
 import { resolvePosition } from "../streams/positions.ts";
 import type { OpenedSubscription } from "../streams/subscriptions.ts";
 import { isControlOperation, unknownOperation } from "./api-dispatch.ts";
+import { archiveHandlers } from "./archive-controls.ts";
 import { type CallFacts, type Facts, factsOfInput } from "./call-facts.ts";
 import type { CallGate } from "./call-gate.ts";
 import { type CallTrail, TRAIL_KEY } from "./call-trail.ts";
@@ -22,8 +23,10 @@ import type {
   ControlOperations,
   EngineOptions,
   StreamDescription,
+  StreamKeeping,
   StreamSpec,
 } from "./engine-service.ts";
+import { keyHandlers } from "./key-controls.ts";
 import type { LastingParts } from "./lasting-parts.ts";
 import { aloneStatus, resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
 import type { Lives } from "./lives.ts";
@@ -33,10 +36,11 @@ import { checkDeletable } from "./operations/streams.ts";
 import { streamMetrics } from "./stream-metrics.ts";
 import { checkName, checkStreamSpec, checkTimeSpan } from "./validate.ts";
 
-/** Handlers of the control operations, each with its argument and answer. */
+/** Handlers of the control operations, each with its argument and answer; `again` as in `EngineService.call`. */
 type Handlers = {
   readonly [Operation in keyof ControlOperations]: (
     argument: Parameters<ControlOperations[Operation]>[0],
+    again: boolean,
   ) => ReturnType<ControlOperations[Operation]> | Promise<ReturnType<ControlOperations[Operation]>>;
 };
 
@@ -65,32 +69,40 @@ export class EngineControls {
     this.#handlers = this.#makeHandlers();
   }
 
-  /** Runs one control operation. @throws MillraceError. */
+  /** Runs one control operation; see `EngineService.call`. @throws MillraceError. */
   async call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
+    again = false,
   ): Promise<ReturnType<ControlOperations[Operation]>> {
     const handler: Handlers[Operation] | undefined = Object.hasOwn(this.#handlers, operation)
       ? this.#handlers[operation]
       : undefined;
     if (handler === undefined) throw unknownOperation(operation);
-    return await handler(argument);
+    return await handler(argument, again);
   }
 
   #makeHandlers(): Handlers {
-    return { ...this.#apiHandlers(), ...this.#streamHandlers(), ...this.#engineHandlers() };
+    return {
+      ...this.#apiHandlers(),
+      ...this.#streamHandlers(),
+      ...this.#engineHandlers(),
+      ...keyHandlers(this.#parts.lives),
+      ...archiveHandlers(this.#parts.lives, this.#parts.clock),
+    };
   }
 
   #apiHandlers() {
     const { lives, lasting } = this.#parts;
     return {
-      invoke: (call: ApiCall) => this.#invoke(call),
+      invoke: (call: ApiCall, again: boolean) => this.#invoke(call, again),
       dryRun: (call: ApiCall) => this.#dryRun(call),
       locateStream: (call: ApiCall) =>
         lives.attempt(async ({ api, context }) =>
           context.catalogue.describe(api.locateStream(call)),
         ),
-      openSubscription: (call: ApiCall<"SubscribeToShard">) => this.#openSubscription(call),
+      openSubscription: (call: ApiCall<"SubscribeToShard">, again: boolean) =>
+        this.#openSubscription(call, again),
       closeSubscription: ({ id }: { id: number }) => {
         lasting.subscriptions.close(id);
         return null;
@@ -103,7 +115,7 @@ export class EngineControls {
   #streamHandlers() {
     const { lives, lasting } = this.#parts;
     return {
-      createStream: (spec: StreamSpec) => this.#createStream(spec),
+      createStream: (spec: StreamSpec, again: boolean) => this.#createStream(spec, again),
       describeStream: ({ name }: { name: string }) =>
         this.#asApplication("DescribeStreamSummary", { StreamName: name }, async (life) => {
           checkName("name", name);
@@ -116,11 +128,19 @@ export class EngineControls {
         this.#asApplication("ListStreams", {}, async ({ context: { catalogue } }) =>
           catalogue.list().map((stream) => catalogue.describe(stream)),
         ),
-      deleteStream: ({ name }: { name: string }) => this.#deleteStream(name),
+      configureStream: ({ name, ...settings }: { name: string } & StreamKeeping) =>
+        lives.attempt(async ({ context: { catalogue } }) => {
+          checkName("name", name);
+          return catalogue.describe(await catalogue.configure(name, settings));
+        }),
+      deleteStream: ({ name }: { name: string }, again: boolean) => this.#deleteStream(name, again),
       resolvePosition: (argument: Parameters<ControlOperations["resolvePosition"]>[0]) =>
-        lives.attempt(({ log, context: { catalogue } }) => {
+        lives.attempt(async ({ log, context: { catalogue, keys } }) => {
           const { name, position, shardId } = argument;
-          return resolvePosition(log, catalogue.get(name), position, shardId);
+          const stream = catalogue.get(name);
+          // Nothing that is left to read would look like nothing that was ever there.
+          keys.check(stream, ROOT_PRINCIPAL, "Decrypt");
+          return await resolvePosition(log, stream, position, shardId);
         }),
       shardMetrics: ({ name }: { name: string }) =>
         lives.attempt(async (life) => shardMetrics(life, lasting.counters, name)),
@@ -139,17 +159,19 @@ export class EngineControls {
       faults: () => lasting.faults.rules(),
       setTrail: ({ streamName }: { streamName: string | null }) => this.#setTrail(streamName),
       now: () => clock.nowMs(),
-      advanceTime: ({ byMs }: { byMs: number }) => this.#advanceTime(byMs),
+      advanceTime: ({ byMs }: { byMs: number }, again: boolean) => this.#advanceTime(byMs, again),
       reset: () => this.#reset(),
       storageReport: () => lives.attempt((life) => storageReport(life, options.storage, trail)),
       dataLoss: () => lives.attempt(async (life) => [...life.log.losses]),
       memberStatus: () => lives.attempt(async (life) => aloneStatus(life)),
-      events: () => notYet("events"),
-      check: () => notYet("check"),
+      events: async ({ after, waitMs }: Parameters<ControlOperations["events"]>[0]) => {
+        await lives.current();
+        return await lasting.events.after(after, waitMs);
+      },
     } satisfies Partial<Handlers>;
   }
 
-  async #invoke({ operation, input, caller }: ApiCall): Promise<unknown> {
+  async #invoke({ operation, input, caller }: ApiCall, again: boolean): Promise<unknown> {
     const { gate } = this.#parts;
     if (!isOperationName(operation)) throw unknownOperation(String(operation));
     if (!isControlOperation(operation)) {
@@ -162,9 +184,10 @@ export class EngineControls {
     return await gate.run(factsOfInput(operation, caller, membersOf(input)), {
       check: () => validateInput(operation, input),
       make: () =>
-        this.#parts.lives.attempt(async ({ api }, again): Promise<unknown> => {
+        this.#parts.lives.attempt(async ({ api }, inNextLife): Promise<unknown> => {
           const checked = validateInput(operation, input);
-          if (again && before !== undefined) {
+          if (again) return await api.runUnderNextLeader(operation, checked, caller);
+          if (inNextLife && before !== undefined) {
             return await api.runAgain(operation, checked, caller, before);
           }
           before = api.lookBefore(operation, checked);
@@ -182,11 +205,10 @@ export class EngineControls {
     });
   }
 
-  async #openSubscription({
-    operation,
-    input,
-    caller,
-  }: ApiCall<"SubscribeToShard">): Promise<OpenedSubscription> {
+  async #openSubscription(
+    { operation, input, caller }: ApiCall<"SubscribeToShard">,
+    again: boolean,
+  ): Promise<OpenedSubscription> {
     const { gate, lives, lasting } = this.#parts;
     const { subscriptions, metrics } = lasting;
     const facts = factsOfInput(operation, caller, membersOf(input));
@@ -197,7 +219,7 @@ export class EngineControls {
     try {
       const opened = await gate.run(facts, {
         check: request,
-        make: () => lives.attempt(() => subscriptions.open(request())),
+        make: () => lives.attempt(() => subscriptions.open(request(), again)),
       });
       const name = consumerNameOf(facts);
       const outcome = { succeeded: true, rateExceeded: false };
@@ -235,27 +257,28 @@ export class EngineControls {
     });
   }
 
-  #createStream(spec: StreamSpec): Promise<StreamDescription> {
+  #createStream(spec: StreamSpec, again: boolean): Promise<StreamDescription> {
     const { name: StreamName, shards: ShardCount } = spec;
-    let existed: boolean | undefined;
-    return this.#asApplication("CreateStream", { StreamName, ShardCount }, async (life, again) => {
+    let existed: boolean | undefined = again ? false : undefined;
+    return this.#asApplication("CreateStream", { StreamName, ShardCount }, async (life, anew) => {
       checkStreamSpec(spec);
       const { catalogue } = life.context;
       const found = catalogue.find(spec.name);
-      // Over the failure of a core, a stream that came to be meanwhile is the call's own work.
-      if (again && existed === false && found !== undefined) return catalogue.describe(found);
+      // Over the end of a life or of a leader, a stream that came to be meanwhile is the call's own work.
+      const own = (again || anew) && existed === false;
+      if (own && found !== undefined) return catalogue.describe(found);
       existed ??= found !== undefined;
       return catalogue.describe(await catalogue.create(spec));
     });
   }
 
-  #deleteStream(name: string): Promise<null> {
-    let existed: boolean | undefined;
-    return this.#asApplication("DeleteStream", { StreamName: name }, async (life, again) => {
+  #deleteStream(name: string, again: boolean): Promise<null> {
+    let existed: boolean | undefined = again ? true : undefined;
+    return this.#asApplication("DeleteStream", { StreamName: name }, async (life, anew) => {
       checkName("name", name);
       const { catalogue } = life.context;
       const found = catalogue.find(name);
-      if (again && existed === true && found === undefined) return null;
+      if ((again || anew) && existed === true && found === undefined) return null;
       existed ??= found !== undefined;
       await catalogue.delete(name, (stream) => {
         this.#checkOwnAccess(life, "DeleteStream", stream);
@@ -287,7 +310,7 @@ export class EngineControls {
   }
 
   /** Lets time pass, then waits until everything that became due and was decided is durable. */
-  async #advanceTime(byMs: number): Promise<number> {
+  async #advanceTime(byMs: number, again: boolean): Promise<number> {
     const { clock, lives, options } = this.#parts;
     if (options.time !== "virtual" || !(clock instanceof VirtualClock)) {
       throw new InvalidArgumentError(
@@ -300,6 +323,7 @@ export class EngineControls {
       );
     }
     checkTimeSpan("byMs", byMs);
+    if (again) return clock.nowMs();
     const passage = this.#lastPassage.then(async () => {
       await passTime(clock, byMs);
       await lives.attempt(async ({ context: { catalogue, documents } }) => {
@@ -337,8 +361,4 @@ function consumerNameOf({ resources }: CallFacts): string | undefined {
 /** Whether a subscription was refused because it came too soon after the one before. */
 function isEarly(error: unknown): boolean {
   return error instanceof Error && "retryAfterMs" in error && error.retryAfterMs !== undefined;
-}
-
-function notYet(operation: string): never {
-  throw new InvalidArgumentError(`${operation} is not built yet`, { argument: "operation" });
 }

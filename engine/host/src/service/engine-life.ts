@@ -8,12 +8,13 @@ import { Log } from "../log/log.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
 import { enabledShardMetrics } from "../metrics/enabled-metrics.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { KeyVault, Platform } from "../platform/platform.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { Catalogue } from "../streams/catalogue.ts";
 import { OnDemandScaler } from "../streams/on-demand-scaler.ts";
 import { ApiDispatch } from "./api-dispatch.ts";
+import { EngineKeys } from "./engine-keys.ts";
 import type { EngineOptions } from "./engine-service.ts";
 import type { LastingParts } from "./lasting-parts.ts";
 import type { OperationContext } from "./operations/operation.ts";
@@ -33,6 +34,8 @@ export interface LifeParts {
   readonly options: EngineOptions;
   readonly store: LogStore;
   readonly lasting: LastingParts;
+  /** Where the data keys are; absent where there is no cryptography. */
+  readonly vault?: KeyVault | undefined;
 }
 
 /** From recovery to close, or to the trap that ends it. */
@@ -43,20 +46,24 @@ export class EngineLife {
   readonly reads: ReadService;
   readonly store: LogStore;
   readonly #scaler: OnDemandScaler;
+  readonly #forgetLosses: () => void;
   #ended = false;
 
-  private constructor({ platform, options, store, lasting }: LifeParts, log: Log) {
+  private constructor({ platform, options, store, lasting, vault }: LifeParts, log: Log) {
     this.store = store;
     const { clock, random } = platform;
-    const { metrics, counters, subscriptions } = lasting;
+    const { metrics, counters, subscriptions, events } = lasting;
     const catalogue = new Catalogue(log, clock, options);
     const { documents } = catalogue;
     const access = new AccessControl(documents);
-    this.context = { log, clock, random, options, catalogue, documents, access, metrics };
+    const { recoverable } = store;
+    const keys = new EngineKeys({ log, clock, random, catalogue, vault, recoverable });
+    this.context = { log, clock, random, options, catalogue, documents, access, metrics, keys };
     this.#scaler = new OnDemandScaler({ ...this.context, quotas: options.quotas });
     this.api = new ApiDispatch(this.context, subscriptions);
     this.puts = new PutService({ context: this.context, counters, scaler: this.#scaler });
     this.reads = new ReadService({ context: this.context, counters, subscriptions });
+    this.#forgetLosses = log.lossReports.onLoss((loss) => events.lost(loss));
     subscriptions.follow(this.context);
     counters.follow((shardUid) => log.control.shard(shardUid) !== undefined);
     metrics.follow((streamUid) => enabledShardMetrics(documents, streamUid));
@@ -64,7 +71,7 @@ export class EngineLife {
 
   /** Recovers the log of a store and takes up what the life before left. @throws MillraceError when that is not possible. */
   static async open(parts: LifeParts): Promise<EngineLife> {
-    const { platform, makeCore, options, store, lasting } = parts;
+    const { platform, makeCore, options, store, lasting, vault } = parts;
     const arenaBytesMax = options.memoryBudgetBytes - FIXED_MEMORY_BYTES;
     const core = await makeCore({
       shardSlotsMax: SHARD_SLOTS_MAX,
@@ -77,14 +84,20 @@ export class EngineLife {
       store,
       clock: platform.clock,
       random: platform.random,
+      vault,
+      witnesses: platform.witnesses,
       arenaBytesMax,
+      storageBudgetBytes: options.storageBudgetBytes,
       writeQuotas: options.quotas === "aws",
       onCommitted: (runs) => countIncoming(lasting.counters, runs),
+      onEvent: (event) => lasting.events.noteLog(event),
     });
+    lasting.events.begin(log.status().epoch, log.losses);
     const life = new EngineLife(parts, log);
     try {
       life.#takeUpTime();
       await life.context.catalogue.resume();
+      await life.context.keys.resume();
     } catch (error) {
       life.end(toMillraceError(error));
       throw error;
@@ -120,9 +133,9 @@ export class EngineLife {
     return await this.puts.putOwn(pack(this.context.catalogue.get(streamName).uid));
   }
 
-  /** Takes over what only the life before knew: which producers send to this engine. */
+  /** Takes over what only the life before knew: how far it took the batches of each producer. */
   succeed(before: EngineLife): EngineLife {
-    this.log.producers.meetAll(before.log.producers);
+    this.log.producers.succeed(before.log.producers);
     return this;
   }
 
@@ -135,7 +148,9 @@ export class EngineLife {
   }
 
   #stopTimers(): void {
+    this.#forgetLosses();
     this.context.catalogue.stop();
+    this.context.keys.stop();
     this.#scaler.stop();
   }
 }

@@ -7,6 +7,7 @@ import type {
   ShardCursor,
   StartingPosition,
   StreamDescription,
+  StreamKeeping,
   StreamSpec,
 } from "../streams/stream-types.ts";
 
@@ -18,6 +19,7 @@ export type {
   ShardDescription,
   StartingPosition,
   StreamDescription,
+  StreamKeeping,
   StreamSpec,
 } from "../streams/stream-types.ts";
 
@@ -92,9 +94,10 @@ export interface ReadRequest {
   /**
    * For SubscribeToShard: the subscription that the one cursor belongs to. The read counts against its
    * own 2 MiB/s instead of the shard's, fails with ResourceInUseError once another call took the
-   * subscription over, and with ResourceNotFoundError once it was closed or five minutes are over.
+   * subscription over, and with ResourceNotFoundError (argument "subscription") once it was closed or
+   * five minutes are over.
    */
-  readonly subscriptionId?: number;
+  readonly subscription?: SubscriptionTicket;
   readonly streamUid: number;
   readonly cursors: readonly ShardCursor[];
   /** At most 10,000 over all shards. */
@@ -155,12 +158,14 @@ export interface StorageReport {
 
 /** Damage or loss that recovery or a read found; never hidden. */
 export interface DataLossReport {
-  readonly kind: "wal-frame" | "segment" | "log";
-  /** Which frame or segment, or the whole log. */
+  readonly kind: "wal-frame" | "segment" | "log" | "key";
+  /** Which frame, segment or data key, or the whole log. */
   readonly where: string;
   readonly reason: string;
   /** Number of records lost, when it can be told. */
   readonly recordCount: number | undefined;
+  /** Bytes lost, when it can be told. */
+  readonly byteLength?: number;
 }
 
 /** What an engine tells without being asked. */
@@ -226,6 +231,33 @@ export interface CheckReport {
   readonly damage: readonly DataLossReport[];
 }
 
+/** A master key: what streams are encrypted under, as KMS has them. */
+export interface MasterKeyDescription {
+  readonly keyId: string;
+  readonly arn: string;
+  /** With `alias/` in front; null for none. */
+  readonly alias: string | null;
+  /** "Destroyed": it took all that it encrypted along. */
+  readonly state: "Enabled" | "Disabled" | "Destroyed";
+  /** The policy document as JSON; null for the default, by which the account may do everything. */
+  readonly policy: string | null;
+  /** Milliseconds since the Unix epoch. */
+  readonly createdMs: number;
+  /** Whether it is there by itself, as `alias/aws/kinesis`: it cannot be changed or destroyed. */
+  readonly managed: boolean;
+  /** Names of the streams that are encrypted under it at present. */
+  readonly streams: readonly string[];
+}
+
+/** What an import wrote. */
+export interface ImportReport {
+  readonly frames: number;
+  readonly segments: number;
+  readonly byteLength: number;
+  /** Random id of the log from now on, 32 hexadecimal digits. */
+  readonly incarnation: string;
+}
+
 /** Control operations by name: argument and answer. */
 export interface ControlOperations {
   /** Runs any operation but the data operations. The input is validated; the answer is as the model says. */
@@ -234,8 +266,11 @@ export interface ControlOperations {
   dryRun(argument: ApiCall): never;
   /** The stream that a put's input names, when the caller may put into it. @throws as the operation. */
   locateStream(argument: ApiCall): StreamDescription;
-  /** Admits a subscription (SubscribeToShard without its events). The input is validated. */
-  openSubscription(argument: ApiCall<"SubscribeToShard">): Subscription;
+  /**
+   * Admits a subscription (SubscribeToShard without its events). The input is validated. Made again, it
+   * replaces what the same principal opened less than 5 s ago.
+   */
+  openSubscription(argument: ApiCall<"SubscribeToShard">): SubscriptionTicket;
   closeSubscription(argument: { id: number }): null;
   /** Children of a closed shard, as GetRecords and SubscribeToShard report them at its end. */
   childShards(argument: { streamUid: number; shardIndex: number }): StructureOf<"ChildShard">[];
@@ -246,7 +281,11 @@ export interface ControlOperations {
   setTrail(argument: { streamName: string | null }): null;
   /** The engine's wall time in ms since the Unix epoch. */
   now(argument: Record<string, never>): number;
-  /** Lets virtual time pass, firing what becomes due. @throws InvalidArgumentError when time is not virtual. */
+  /**
+   * Lets virtual time pass, firing what becomes due, and answers the time then. Made again, it lets none
+   * pass, for time that passed twice would delete what nobody meant to: the answer tells whether it did.
+   * @throws InvalidArgumentError when time is not virtual.
+   */
   advanceTime(argument: { byMs: number }): number;
   /** Deletes all streams, consumers, channels, policies, tags, settings and faults. */
   reset(argument: Record<string, never>): null;
@@ -254,6 +293,11 @@ export interface ControlOperations {
   describeStream(argument: { name: string }): StreamDescription;
   listStreams(argument: Record<string, never>): StreamDescription[];
   deleteStream(argument: { name: string }): null;
+  /**
+   * Changes how a stream is kept, from the next frame on; what is absent stays. Made again, it changes nothing
+   * more. @throws ResourceNotFoundError, ResourceInUseError, InvalidArgumentError.
+   */
+  configureStream(argument: { name: string } & StreamKeeping): StreamDescription;
   resolvePosition(argument: {
     name: string;
     position: StartingPosition;
@@ -287,8 +331,41 @@ export interface ControlOperations {
     readonly cursor: EventCursor;
     readonly events: readonly EngineEvent[];
   };
+  /** Makes a master key. @throws InvalidArgumentError; ResourceInUseError when the alias is taken. */
+  keysCreate(argument: { alias: string | null; policy: string | null }): MasterKeyDescription;
+  keysList(argument: Record<string, never>): MasterKeyDescription[];
+  /** `keyId` is an id, an alias, or the ARN of either, here and below. @throws KmsNotFoundError. */
+  keysDescribe(argument: { keyId: string }): MasterKeyDescription;
+  /** Replaces a key's policy; null restores the default one. @throws InvalidArgumentError, KmsNotFoundError. */
+  keysSetPolicy(argument: { keyId: string; policy: string | null }): MasterKeyDescription;
+  keysSetEnabled(argument: { keyId: string; enabled: boolean }): MasterKeyDescription;
+  /** Gives every stream under a key a new data key; answers how many there are. */
+  keysRotate(argument: { keyId: string }): number;
+  /** Destroys a key and all that it encrypted, for ever; answers how many streams have no other key now. */
+  keysDestroy(argument: { keyId: string }): { streams: number };
+  /** Destroys all data keys of a stream and all that they encrypted, for ever. @throws ResourceNotFoundError, InvalidArgumentError. */
+  shredStream(argument: { name: string }): null;
   /** Reads all frames and segments of the store and verifies them; writes nothing. */
   check(argument: Record<string, never>): CheckReport;
+  /**
+   * Begins to give out the log as one file (format "MRX1") of what it holds now. What is encrypted stays so.
+   * @throws NotSupportedError for an engine in memory.
+   */
+  openExport(argument: Record<string, never>): { readonly id: number };
+  /**
+   * A piece of it, at most 4 MiB, by its number from 1 on: the next one, or the last one again; null behind
+   * the end. @throws ResourceNotFoundError when the export is over, as after a change of leader.
+   */
+  readExport(argument: { id: number; piece: number }): Uint8Array | null;
+  /** Lets go of what the export holds. */
+  closeExport(argument: { id: number }): null;
+  /**
+   * Takes the next piece of an export; only where the engine was opened with `importing`.
+   * @throws EngineExistsError, InvalidArgumentError for damage, UnsupportedFormatError.
+   */
+  writeImport(argument: { bytes: Uint8Array }): null;
+  /** Makes what was imported valid. @throws InvalidArgumentError when it is not all there. */
+  finishImport(argument: Record<string, never>): ImportReport;
   dataLoss(argument: Record<string, never>): DataLossReport[];
 }
 
@@ -333,4 +410,6 @@ export interface EngineOptions {
   readonly controlQuotas?: boolean;
   /** Bytes that the engine may keep in its store; as much as the platform gives when absent. */
   readonly storageBudgetBytes?: number;
+  /** Opens it only to import a log into it; false when absent. */
+  readonly importing?: boolean;
 }

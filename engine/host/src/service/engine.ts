@@ -6,13 +6,14 @@ import { Core } from "../core/core.ts";
 import type { CoreOptions, ShardLogCore } from "../core/core-types.ts";
 import { EngineInUseError } from "../errors/index.ts";
 import { writerLockName } from "../platform/locks.ts";
-import type { HeldLock, Platform } from "../platform/platform.ts";
+import type { HeldLock, KeyVault, Platform } from "../platform/platform.ts";
 import { withVirtualTime } from "../platform/virtual-time.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { CallGate } from "./call-gate.ts";
 import { CallTrail, TRAIL_KEY } from "./call-trail.ts";
 import { ControlRates } from "./control-rates.ts";
 import { EngineControls } from "./engine-controls.ts";
+import type { EngineEvents } from "./engine-events.ts";
 import { EngineLife } from "./engine-life.ts";
 import type {
   BatchOrder,
@@ -63,12 +64,13 @@ export async function openEngine(
     const opened = await platform.stores.open(options.name, options.storage);
     store = opened;
     const lasting = lastingParts(platform, options);
-    const parts = { platform, makeCore, options, store: opened, lasting };
+    const vault = await platform.vaults?.open(options.name, options.storage);
+    const parts = { platform, makeCore, options, store: opened, lasting, vault };
     const begin = (): Promise<EngineLife> => EngineLife.open(parts);
     const first = await begin();
     const { name } = options;
     const lives = new Lives({ name, recoverable: opened.recoverable, begin }, first);
-    return new Engine(platform, options, { store: opened, lock, lasting, lives, first });
+    return new Engine(platform, options, { store: opened, lock, vault, lasting, lives, first });
   } catch (error) {
     await store?.close();
     lock?.release();
@@ -94,6 +96,7 @@ async function takeLock(platform: Platform, options: EngineOptions): Promise<Hel
 interface EngineParts {
   readonly store: LogStore;
   readonly lock: HeldLock | undefined;
+  readonly vault: KeyVault | undefined;
   readonly lasting: ReturnType<typeof lastingParts>;
   readonly lives: Lives;
   readonly first: EngineLife;
@@ -102,7 +105,9 @@ interface EngineParts {
 class Engine implements EngineService {
   readonly #store: LogStore;
   readonly #lock: HeldLock | undefined;
+  readonly #vault: KeyVault | undefined;
   readonly #lives: Lives;
+  readonly #events: EngineEvents;
   readonly #trail: CallTrail;
   readonly #gate: CallGate;
   readonly #controls: EngineControls;
@@ -111,10 +116,12 @@ class Engine implements EngineService {
 
   constructor(platform: Platform, options: EngineOptions, parts: EngineParts) {
     const { clock, random } = platform;
-    const { store, lock, lives, lasting, first } = parts;
+    const { store, lock, vault, lives, lasting, first } = parts;
     this.#store = store;
     this.#lock = lock;
+    this.#vault = vault;
     this.#lives = lives;
+    this.#events = lasting.events;
     const trail = new CallTrail(clock, random, (streamName, pack) =>
       lives.attempt((life) => life.putOwn(streamName, pack), true),
     );
@@ -125,25 +132,26 @@ class Engine implements EngineService {
     this.#controls = new EngineControls({
       ...{ options, clock, lives, gate: this.#gate, trail, lasting },
     });
-    this.#watched = new WatchedCalls({ gate: this.#gate, lives, random });
+    this.#watched = new WatchedCalls({ gate: this.#gate, lives });
   }
 
   call<Operation extends keyof ControlOperations>(
     operation: Operation,
     argument: Parameters<ControlOperations[Operation]>[0],
-    _again = false,
+    again = false,
   ): Promise<ReturnType<ControlOperations[Operation]>> {
-    return this.#controls.call(operation, argument);
+    return this.#controls.call(operation, argument, again);
   }
 
-  put(batch: ArrayBuffer, call: CallContext = OWN_PUT, _order?: BatchOrder): Promise<ArrayBuffer> {
-    if (this.#gate.watching) return this.#watched.put(batch, call);
-    return this.#lives.attempt((life) => life.puts.put(batch, call));
+  put(batch: ArrayBuffer, call: CallContext = OWN_PUT, order?: BatchOrder): Promise<ArrayBuffer> {
+    // What is held back is known there even when the fault that holds it back was the last one.
+    if (this.#gate.watching || this.#watched.busy) return this.#watched.put(batch, call, order);
+    return this.#lives.attempt((life, again) => life.puts.put(batch, call, order, again));
   }
 
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {
     // What a subscription reads belongs to the call that opened it.
-    if (this.#gate.watching && request.subscriptionId === undefined) {
+    if (this.#gate.watching && request.subscription === undefined) {
       return this.#watched.read(request, request.call ?? OWN_READ, signal);
     }
     return this.#lives.attempt((life) => life.reads.read(request, signal));
@@ -155,10 +163,12 @@ class Engine implements EngineService {
   }
 
   async #close(): Promise<void> {
+    this.#events.end();
     try {
       await this.#lives.close(() => this.#trail.drain());
     } finally {
       await this.#store.close();
+      await this.#vault?.close();
       this.#lock?.release();
     }
   }

@@ -1,4 +1,5 @@
 /** What can be told of one life of an engine as a whole, and done to it as a whole. */
+import { DATA_KEY_PREFIX, LAST_DATA_KEY } from "../log/data-keys.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { StorageKind } from "../platform/platform.ts";
 import type { CallTrail } from "./call-trail.ts";
@@ -30,11 +31,6 @@ export async function storageReport(
     durable: store.recoverable,
     ...usage,
     ...log.status(),
-    budgetBytes: undefined,
-    storedBytes: 0,
-    full: false,
-    incarnation: "",
-    witnessed: false,
     coreMemoryBytes: memory.totalBytes,
     dirtyBytes: memory.dirtyBytes,
     cachedBytes: memory.cachedBytes,
@@ -52,14 +48,18 @@ export function aloneStatus({ log }: EngineLife): MemberStatus {
 
 /** Deletes all streams and all documents but those under the keys to keep, in one change. */
 export async function resetEverything(
-  { context: { catalogue, documents } }: EngineLife,
+  { context: { catalogue, documents, keys } }: EngineLife,
   kept: readonly string[],
 ): Promise<void> {
+  // Data keys are forgotten once the vault does not have them any more.
+  const isKept = (key: string): boolean =>
+    kept.includes(key) || key === LAST_DATA_KEY || key.startsWith(DATA_KEY_PREFIX);
   await catalogue.change(() => [
     ...documents
       .keys("")
-      .filter((key) => !kept.includes(key))
+      .filter((key) => !isKept(key))
       .map((key) => documents.deleting(key)),
     ...catalogue.list().map(({ uid }) => ({ kind: "stream-deleted", streamUid: uid }) as const),
   ]);
+  if (keys.ofStreams.list().length > 0) await keys.sweep();
 }

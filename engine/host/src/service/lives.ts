@@ -71,6 +71,17 @@ export class Lives {
     });
   }
 
+  /**
+   * Ends the current life on purpose, with all that is in its memory; resolves once the next one is
+   * recovered from the store. Calls under way are made again there. An engine in memory goes on.
+   */
+  async renew(reason: MillraceError): Promise<void> {
+    if (!this.#parts.recoverable) return;
+    const life = await this.#life;
+    this.#renew(life, new CoreFailedError(reason));
+    await this.#life;
+  }
+
   /** Takes no new call from now on, makes the last ones, and ends the life in order. */
   async close(makeLast: () => Promise<void>): Promise<void> {
     this.#closing = true;

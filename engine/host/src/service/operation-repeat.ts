@@ -5,6 +5,9 @@
  * So the effect of such an operation is looked for before the first call and before the second one. When
  * it came to be in between, the operation has done its work, and only its answer is still owed. Two
  * callers who ask for the same effect at the same time, over the failure of a core, are both told yes.
+ *
+ * What was found before is lost with a leader. Under the next one an operation is simply made again, and
+ * a refusal counts as success when the effect is there, whoever brought it about.
  */
 import { MillraceError } from "../errors/index.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
@@ -81,6 +84,12 @@ function hasPolicy(context: OperationContext, arn: string): boolean {
   return context.documents.get(`${streamPrefix(stream.uid)}${inside}policy`) !== undefined;
 }
 
+/** Undefined when there is no such stream, null when it is not encrypted. */
+function encryptionOf(context: OperationContext, reference: StreamReference) {
+  const stream = streamOf(context, reference);
+  return stream === undefined ? undefined : context.catalogue.encryption(stream);
+}
+
 function channelExists({ documents }: OperationContext, name: string | undefined): boolean {
   return name !== undefined && documents.get(`channel/${name}`) !== undefined;
 }
@@ -106,6 +115,11 @@ const EFFECTS: { readonly [Name in OperationName]?: Effect<Name> } = {
     consumerIsRegistered(context, { StreamARN, ConsumerName }),
   DeregisterStreamConsumer: (context, input) => !consumerIsRegistered(context, input),
   DeleteResourcePolicy: (context, { ResourceARN }) => !hasPolicy(context, ResourceARN),
+  StartStreamEncryption: (context, input) => {
+    const encryption = encryptionOf(context, input);
+    return encryption?.keyName === input.KeyId && !encryption.shredded;
+  },
+  StopStreamEncryption: (context, input) => encryptionOf(context, input) === null,
   CreateChannel: (context, { ChannelName }) => channelExists(context, ChannelName),
   DeleteChannel: (context, { ChannelARN }) => {
     const channel = parseArn(ChannelARN);

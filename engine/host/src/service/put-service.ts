@@ -10,26 +10,30 @@ import {
   STATUS_OK,
 } from "@millrace/core/layout";
 import { ROOT_PRINCIPAL } from "../access/principals.ts";
+import { CoreTrapError } from "../core/core-errors.ts";
 import {
+  BatchGapError,
   IndeterminateError,
   InvalidArgumentError,
+  MillraceError,
   RequestTooLargeError,
   ResourceNotFoundError,
 } from "../errors/index.ts";
 import { padTo8, readUint64, viewOf } from "../log/bytes.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
-import type { AppendedPut } from "../log/frame-group.ts";
+import type { AppendedPut } from "../log/pending-put.ts";
+import { CoreFailedError } from "../log/group-commit.ts";
 import type { Log } from "../log/log.ts";
-import { BatchResultBuilder, idOfBytes } from "../log/producer-table.ts";
+import { type BatchResult, BatchResultBuilder, idOfBytes } from "../log/producer-table.ts";
 import type { ShardPut } from "../metrics/metrics-registry.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
 import { streamArn } from "../streams/arns.ts";
 import { streamPrefix } from "../streams/documents.ts";
 import type { OnDemandScaler } from "../streams/on-demand-scaler.ts";
-import type { CallContext } from "./engine-service.ts";
+import type { BatchOrder, CallContext } from "./engine-service.ts";
 import type { OperationContext } from "./operations/operation.ts";
 import { PutTally } from "./put-tally.ts";
-import { repeatResult } from "./repeat-result.ts";
+import { markEncryption, repeatResult } from "./repeat-result.ts";
 
 /** Arrival times do not follow the wall clock backwards unless it jumped by more than this, in ms. */
 const CLOCK_STEP_BACK_MS = 300_000;
@@ -95,18 +99,25 @@ export const OWN_PUT: CallContext = {
   caller: { principal: ROOT_PRINCIPAL },
 };
 
+/** Refuses an order that cannot be. @throws InvalidArgumentError. */
+function checkOrder({ settledBefore, ageMs }: BatchOrder, { batchNumber }: BatchHeader): void {
+  if (!Number.isSafeInteger(settledBefore) || settledBefore < 1 || settledBefore > batchNumber) {
+    throw new InvalidArgumentError(
+      `settledBefore must be an integer from 1 to the batch's number ${batchNumber}, but it is ${settledBefore}`,
+      { argument: "order.settledBefore", value: settledBefore, limit: batchNumber },
+    );
+  }
+  if (ageMs >= 0) return;
+  throw new InvalidArgumentError(`ageMs must not be negative, but it is ${ageMs}`, {
+    ...{ argument: "order.ageMs", value: ageMs, limit: 0 },
+  });
+}
+
 /** What puts work with. */
 export interface PutParts {
   readonly context: OperationContext;
   readonly counters: ShardCounters;
   readonly scaler: OnDemandScaler;
-}
-
-/** A batch on its way, and what it came to in each shard once it is appended. */
-interface TakenBatch {
-  readonly result: Promise<ArrayBuffer>;
-  /** Undefined for a batch that was appended before: it counts once. */
-  readonly tally: PutTally | undefined;
 }
 
 /** Takes batches for one log. */
@@ -127,71 +138,130 @@ export class PutService {
   }
 
   /**
-   * Appends a batch; resolves with its packed result when its records are durable.
+   * Appends a batch; resolves with its packed result when its records are durable. `taken` says that it
+   * passed {@link arrive} before, here or in an earlier life.
+   *
    * @throws AccessDeniedError, ResourceNotFoundError, InvalidArgumentError, IndeterminateError.
+   * @throws BatchGapError when batches that it must follow did not come here yet.
    */
   async put(
     batch: ArrayBuffer,
     { operation, caller }: CallContext = OWN_PUT,
+    order?: BatchOrder,
+    taken = false,
   ): Promise<ArrayBuffer> {
-    const { access, catalogue, clock, metrics } = this.#context;
+    const { access, catalogue, clock, metrics, keys } = this.#context;
     const header = readBatchHeader(new Uint8Array(batch));
-    this.meet(header);
-    const stream = catalogue.getByUid(header.streamUid);
-    const resource = { arn: streamArn(stream.name), key: streamPrefix(stream.uid) };
-    access.check(caller.principal, operation, resource);
-    catalogue.requireUsable(stream);
-    const startedMs = clock.monotonicMs();
-    const { result, tally } = this.#take(stream, header, batch);
+    const earlier = taken ? this.#known(header, batch) : this.arrive(header, batch, order);
+    if (earlier !== undefined) return await earlier;
+    const tally = new PutTally();
+    let startedMs: number | undefined;
     const count = (shards: readonly ShardPut[]): void => {
-      if (tally === undefined) return;
+      if (startedMs === undefined) return;
       const latencyMs = clock.monotonicMs() - startedMs;
       const name = operation === "PutRecord" ? operation : "PutRecords";
-      metrics.recordPut(stream.uid, { operation: name, latencyMs, shards });
+      metrics.recordPut(header.streamUid, { operation: name, latencyMs, shards });
     };
     try {
-      const packed = await result;
-      count(tally?.shards() ?? []);
+      const stream = catalogue.getByUid(header.streamUid);
+      const resource = { arn: streamArn(stream.name), key: streamPrefix(stream.uid) };
+      access.check(caller.principal, operation, resource);
+      catalogue.requireUsable(stream);
+      keys.check(stream, caller.principal, "GenerateDataKey");
+      startedMs = clock.monotonicMs();
+      const packed = await this.#take(stream, header, batch, tally);
+      count(tally.shards());
       return packed;
     } catch (error) {
+      this.refuse(header, error);
       count([]);
       throw error;
     }
   }
 
-  /** Notes that a producer's batches come here, whatever becomes of this one: a refused one leaves no row. */
-  meet({ producerId, batchNumber }: BatchHeader): void {
+  /**
+   * Judges a batch by its sender and number when it comes. One that is new counts as taken from then on,
+   * whatever becomes of it, so that later ones may follow: the answer is undefined. Of one that came
+   * before the answer is what came of it.
+   *
+   * @throws BatchGapError, IndeterminateError, InvalidArgumentError; what it was refused with before.
+   */
+  arrive(
+    header: BatchHeader,
+    batch: ArrayBuffer,
+    order?: BatchOrder,
+  ): Promise<ArrayBuffer> | undefined {
+    if (order !== undefined) checkOrder(order, header);
+    const known = this.#known(header, batch);
+    if (known !== undefined) return known;
     const { producers } = this.#log;
-    if (producers.judge(producerId, batchNumber).kind === "new") producers.meet(producerId);
+    const nowMs = this.#context.clock.nowMs();
+    const verdict = producers.judge(header, nowMs, order);
+    if (verdict.kind === "refused") throw verdict.error;
+    if (verdict.kind === "gap") throw gap(header, verdict.wanted);
+    if (verdict.kind === "forgotten") throw forgotten(header);
+    producers.take(header, nowMs, order);
+    if (verdict.later.some((result) => this.#touches(header.streamUid, result))) {
+      throw forgotten(header);
+    }
+    return undefined;
+  }
+
+  /** Notes that a batch that was taken failed, so that a repeat of it is told the same. */
+  refuse(header: BatchHeader, error: unknown): void {
+    const { producers } = this.#log;
+    // It is made again in the next life.
+    if (error instanceof CoreFailedError || error instanceof CoreTrapError)
+      producers.reopen(header);
+    else if (error instanceof MillraceError && !error.indeterminate)
+      producers.refuse(header, error);
   }
 
   /** Appends a batch of the engine's own: nobody's call, so that no policy and no metric is about it. */
   async putOwn(batch: ArrayBuffer): Promise<ArrayBuffer> {
     const header = readBatchHeader(new Uint8Array(batch));
-    this.meet(header);
-    const stream = this.#context.catalogue.getByUid(header.streamUid);
-    return await this.#take(stream, header, batch).result;
+    // Its sender waits for each batch before the next one.
+    const earlier = this.arrive(header, batch, { settledBefore: header.batchNumber, ageMs: 0 });
+    if (earlier !== undefined) return await earlier;
+    try {
+      const stream = this.#context.catalogue.getByUid(header.streamUid);
+      return await this.#take(stream, header, batch, new PutTally());
+    } catch (error) {
+      this.refuse(header, error);
+      throw error;
+    }
   }
 
-  #take(stream: StreamDefinition, header: BatchHeader, batch: ArrayBuffer): TakenBatch {
+  /** What came of a batch that is on its way or in the log. */
+  #known(header: BatchHeader, batch: ArrayBuffer): Promise<ArrayBuffer> | undefined {
+    const pending = this.#pending.get(nameOf(header));
+    if (pending !== undefined) return pending.then((result) => result.slice(0));
+    const result = this.#log.producers.find(header);
+    if (result === undefined) return undefined;
+    const stream = this.#context.catalogue.getByUid(header.streamUid);
     const bytes = new Uint8Array(batch, 0, header.byteLength);
-    const name = `${header.producerId}/${header.batchNumber}`;
-    const pending = this.#pending.get(name);
-    if (pending !== undefined) {
-      return { result: pending.then((result) => result.slice(0)), tally: undefined };
-    }
-    const verdict = this.#log.producers.judge(header.producerId, header.batchNumber);
-    if (verdict.kind === "repeat") {
-      const result = repeatResult(this.#log, stream, bytes, verdict.result);
-      return { result: Promise.resolve(result), tally: undefined };
-    }
-    if (verdict.kind === "forgotten") throw forgotten(header);
-    const tally = new PutTally();
+    return Promise.resolve(repeatResult(this.#log, stream, bytes, result));
+  }
+
+  /** Whether a committed batch put records into a stream. */
+  #touches(streamUid: number, { firstIndexes }: BatchResult): boolean {
+    const shards = this.#log.control.stream(streamUid)?.shards ?? [];
+    return shards.some(({ uid }) => firstIndexes.has(uid));
+  }
+
+  #take(
+    stream: StreamDefinition,
+    header: BatchHeader,
+    batch: ArrayBuffer,
+    tally: PutTally,
+  ): Promise<ArrayBuffer> {
+    const bytes = new Uint8Array(batch, 0, header.byteLength);
+    const name = nameOf(header);
     const result = this.#append(stream, header, bytes, tally).finally(() => {
       this.#pending.delete(name);
     });
     this.#pending.set(name, result);
-    return { result, tally };
+    return result;
   }
 
   #append(
@@ -202,7 +272,9 @@ export class PutService {
   ): Promise<ArrayBuffer> {
     return new Promise((resolve, reject) => {
       this.#log.put({
+        streamUid: stream.uid,
         byteLength: bytes.byteLength,
+        recordCount: header.recordCount,
         reject,
         append: () => {
           const appended = this.#appendNow(stream.uid, header, bytes, tally);
@@ -227,8 +299,10 @@ export class PutService {
     }
     const nowMs = this.#arrivalMs();
     const recordBytesMax = stream.recordKibMax * 1024;
+    this.#context.keys.requireReady(stream);
     core.append(bytes, { route, nowMs, recordBytesMax });
     const result = core.packResult(nowMs, (slot) => slots.inSlot(slot));
+    markEncryption(control, stream.uid, result);
     const outcome = this.#outcome(header, bytes, nowMs, tally);
     this.#scaler.offered(streamUid, header.recordCount, tally.offeredBytes);
     return {
@@ -249,6 +323,7 @@ export class PutService {
     const { core, slots } = this.#log;
     const builder = new BatchResultBuilder(header.recordCount);
     const view = viewOf(bytes);
+    tally.clear();
     let at: number = BATCH_HEADER_BYTES;
     for (let i = 0; i < header.recordCount; i += 1) {
       const { slot, status, index } = core.appendRow(i);
@@ -271,9 +346,20 @@ export class PutService {
   }
 }
 
-function forgotten(header: BatchHeader): IndeterminateError {
+function nameOf({ producerId, batchNumber }: BatchHeader): string {
+  return `${producerId}/${batchNumber}`;
+}
+
+function forgotten({ batchNumber }: BatchHeader): IndeterminateError {
   return new IndeterminateError(
-    `the engine no longer knows what came of batch ${header.batchNumber} of this producer`,
-    { argument: "batchNumber", value: header.batchNumber },
+    `the engine does not know any more what came of batch ${batchNumber} of this producer`,
+    { argument: "batchNumber", value: batchNumber },
+  );
+}
+
+function gap({ batchNumber }: BatchHeader, wanted: number): BatchGapError {
+  return new BatchGapError(
+    `batch ${batchNumber} of this producer came before batch ${wanted}; send again from ${wanted} on`,
+    { argument: "batchNumber", value: wanted, limit: batchNumber },
   );
 }

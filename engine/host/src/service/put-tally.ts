@@ -25,6 +25,13 @@ export class PutTally {
   /** Bytes of keys and data of all rows, refused ones included. */
   offeredBytes = 0;
 
+  /** Forgets all rows: the batch is appended anew. */
+  clear(): void {
+    this.#shards.clear();
+    this.#last = undefined;
+    this.offeredBytes = 0;
+  }
+
   /** Counts a row: its shard, status, and the bytes of its key and data. */
   add(shardIndex: number, status: number, byteLength: number): void {
     const counts = this.#of(shardIndex);

@@ -1,5 +1,10 @@
 /** Reads: one packed slice per call, waiting for a commit when there is nothing yet. */
-import { FRAME_HEADER_BYTES, READ_CALLS_PER_SECOND } from "@millrace/core/layout";
+import {
+  FRAME_HEADER_BYTES,
+  READ_CALLS_PER_SECOND,
+  SLICE_ENCRYPTED,
+  SLICE_FLAGS,
+} from "@millrace/core/layout";
 import { ROOT_PRINCIPAL } from "../access/principals.ts";
 import {
   ACCOUNT_ID,
@@ -7,6 +12,7 @@ import {
   ResourceNotFoundError,
   ThroughputExceededError,
 } from "../errors/index.ts";
+import { encryptionOf } from "../log/data-keys.ts";
 import type { Log } from "../log/log.ts";
 import type { ReadOutcome, ReadPosition } from "../log/reader.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
@@ -115,17 +121,19 @@ export class ReadService {
 
   /** Lets a read pass, by its subscription or by the stream's policy. */
   #authorise(request: ReadRequest): RunningSubscription | undefined {
-    const { access, catalogue } = this.#context;
+    const { access, catalogue, keys } = this.#context;
     const { call = OWN_READ, iterator, streamUid } = request;
     const running = this.#verify(request);
     if (running !== undefined) {
       requireOwnShard(request, running);
+      keys.check(catalogue.getByUid(streamUid), call.caller.principal, "Decrypt");
       return running;
     }
     const stream = catalogue.getByUid(streamUid);
     const resource = { arn: streamArn(stream.name), key: streamPrefix(stream.uid) };
     access.check(call.caller.principal, call.operation, resource);
     catalogue.requireUsable(stream);
+    keys.check(stream, call.caller.principal, "Decrypt");
     if (iterator === undefined) return undefined;
     checkIteratorStream(catalogue, stream, iterator.streamArn);
     for (const { shardIndex } of request.cursors) {
@@ -135,9 +143,9 @@ export class ReadService {
   }
 
   /** The subscription that a read is made for, if it is made for one. @throws as `Subscriptions.verify`. */
-  #verify({ subscriptionId, call = OWN_READ }: ReadRequest): RunningSubscription | undefined {
-    if (subscriptionId === undefined) return undefined;
-    return this.#subscriptions.verify(subscriptionId, call.caller.principal);
+  #verify({ subscription, call = OWN_READ }: ReadRequest): RunningSubscription | undefined {
+    if (subscription === undefined) return undefined;
+    return this.#subscriptions.verify(subscription, call.caller.principal);
   }
 
   #positions(request: ReadRequest): ReadPosition[] {
@@ -158,7 +166,7 @@ export class ReadService {
     if (!this.#quotas) return { admitted: positions, refused: [], retryAfterMs: 0 };
     const { core } = this.#log;
     const nowMs = this.#clock.monotonicMs();
-    const { subscriptionId } = request;
+    const { subscription } = request;
     const admitted: ReadPosition[] = [];
     const refused: ReadPosition[] = [];
     let retryAfterMs = Number.POSITIVE_INFINITY;
@@ -169,9 +177,9 @@ export class ReadService {
         request.iterator !== undefined || core.position(slot).durableIndex > position.nextIndex;
       const waitMs = !waiting
         ? 0
-        : subscriptionId === undefined
+        : subscription === undefined
           ? core.admitRead(slot, nowMs)
-          : this.#subscriptions.admit(subscriptionId, nowMs);
+          : this.#subscriptions.admit(subscription.id, nowMs);
       if (waitMs === 0) {
         admitted.push(position);
       } else {
@@ -184,7 +192,7 @@ export class ReadService {
 
   /** Begins to wait before the read looks, so that no commit in between is missed. */
   #pause(
-    { subscriptionId }: ReadRequest,
+    { subscription }: ReadRequest,
     admission: Admission,
     positions: readonly ReadPosition[],
     leftMs: number,
@@ -200,8 +208,8 @@ export class ReadService {
       const aborted = (): void => resolve();
       signal.addEventListener("abort", aborted, { once: true });
       cancellations.push(() => signal.removeEventListener("abort", aborted));
-      if (subscriptionId !== undefined) {
-        cancellations.push(this.#subscriptions.onEnd(subscriptionId, resolve));
+      if (subscription !== undefined) {
+        cancellations.push(this.#subscriptions.onEnd(subscription.id, resolve));
       }
     });
     const cancel = (): void => {
@@ -222,18 +230,21 @@ export class ReadService {
     this.#measure(done, throttled === undefined ? [] : admission.refused);
     if (throttled !== undefined) throw throttled;
     this.#account(request, outcome);
+    if (encryptionOf(this.#log.control, request.streamUid) !== undefined) {
+      new DataView(outcome.slice).setUint16(SLICE_FLAGS, SLICE_ENCRYPTED, true);
+    }
     return outcome.slice;
   }
 
-  #account({ subscriptionId }: ReadRequest, outcome: ReadOutcome): void {
+  #account({ subscription }: ReadRequest, outcome: ReadOutcome): void {
     const nowMs = this.#clock.monotonicMs();
     for (const { shard, recordCount, byteLength } of outcome.taken) {
       const outgoingBytes = byteLength - recordCount * FRAME_HEADER_BYTES;
       this.#counters.add(shard.uid, { outgoingRecords: recordCount, outgoingBytes });
       if (!this.#quotas) continue;
       // What the engine writes around a record is none of the reader's.
-      if (subscriptionId !== undefined) {
-        this.#subscriptions.charge(subscriptionId, outgoingBytes, nowMs);
+      if (subscription !== undefined) {
+        this.#subscriptions.charge(subscription.id, outgoingBytes, nowMs);
       } else if (this.#log.slots.ofUid(shard.uid) !== undefined) {
         this.#log.core.chargeRead(shard.slot, outgoingBytes, nowMs);
       }
@@ -281,8 +292,8 @@ function requireOwnShard(request: ReadRequest, running: RunningSubscription): vo
     cursor?.shardIndex === running.shardIndex;
   if (own) return;
   throw new InvalidArgumentError("a subscription reads exactly the one shard that it is for", {
-    argument: "subscriptionId",
-    value: request.subscriptionId ?? null,
+    argument: "subscription",
+    value: request.subscription?.id ?? null,
   });
 }
 
@@ -290,8 +301,8 @@ function requireOwnShard(request: ReadRequest, running: RunningSubscription): vo
 const CALL_WAIT_MS_MAX = 1000 / READ_CALLS_PER_SECOND;
 
 /** The limit that a read has to wait for, as far as the wait tells. */
-function limitOf({ subscriptionId }: ReadRequest, waitMs: number): string {
-  if (subscriptionId !== undefined) return "2 MiB per second, consumer and shard";
+function limitOf({ subscription }: ReadRequest, waitMs: number): string {
+  if (subscription !== undefined) return "2 MiB per second, consumer and shard";
   if (waitMs > CALL_WAIT_MS_MAX) return "2 MiB per second and shard";
   return "5 reads and 2 MiB per second and shard";
 }

@@ -5,6 +5,8 @@
  */
 import {
   BATCH_HEADER_BYTES,
+  RESULT_ENCRYPTED,
+  RESULT_FLAGS,
   RESULT_FORMAT,
   RESULT_HEADER_BYTES,
   RESULT_MAGIC,
@@ -18,6 +20,7 @@ import {
 import { IndeterminateError, ResourceNotFoundError } from "../errors/index.ts";
 import { padTo8, viewOf, writeUint64 } from "../log/bytes.ts";
 import type { ShardDefinition, StreamDefinition } from "../log/control-records.ts";
+import { type DocumentReader, encryptionOf } from "../log/data-keys.ts";
 import type { Log } from "../log/log.ts";
 import type { BatchResult } from "../log/producer-table.ts";
 
@@ -89,6 +92,16 @@ function isAccepted({ accepted }: BatchResult, i: number): boolean {
   return ((accepted[i >> 3] ?? 0) & (1 << (i & 7))) !== 0;
 }
 
+/** Says in a packed result whether the stream is encrypted, so that nobody keeps its batches as they are. */
+export function markEncryption(
+  control: DocumentReader,
+  streamUid: number,
+  result: ArrayBuffer,
+): void {
+  if (encryptionOf(control, streamUid) === undefined) return;
+  new DataView(result).setUint16(RESULT_FLAGS, RESULT_ENCRYPTED, true);
+}
+
 /** A packed result equal to the first one, but that refused records are all told to keep order. A new buffer. */
 export function repeatResult(
   log: Log,
@@ -113,6 +126,7 @@ export function repeatResult(
   });
   const refused = writeRows(view, rowsAt, shards, distinct, result);
   view.setUint32(12, refused, true);
+  markEncryption(log.control, stream.uid, bytes.buffer);
   return bytes.buffer;
 }
 

@@ -11,6 +11,8 @@ const READ_RECORDS_MAX = 10_000;
 const READ_BYTES_MAX = 10 * MIB;
 /** Smallest and largest memory budget in bytes: 16 MiB and 2 GiB. */
 const BUDGET_BYTES = { min: 16 * MIB, max: 2048 * MIB } as const;
+/** Smallest storage budget in bytes: 16 MiB. The log needs room for its WAL and for what that becomes. */
+const STORAGE_BUDGET_BYTES_MIN = 16 * MIB;
 
 /** Longest time that a stream shows that it is being changed: 1 hour. */
 const TRANSITION_MS_MAX = 3_600_000;
@@ -56,6 +58,11 @@ export function checkStreamSpec(spec: StreamSpec): void {
 export function checkEngineOptions(options: EngineOptions): void {
   checkName("name", options.name);
   checkInteger("memoryBudgetBytes", options.memoryBudgetBytes, BUDGET_BYTES.min, BUDGET_BYTES.max);
+  if (options.storageBudgetBytes !== undefined) {
+    const { storageBudgetBytes } = options;
+    const [min, max] = [STORAGE_BUDGET_BYTES_MIN, Number.MAX_SAFE_INTEGER];
+    checkInteger("storageBudgetBytes", storageBudgetBytes, min, max);
+  }
   const { quotas, time = "system", transitionMs = 0, controlQuotas = false } = options;
   checkChoice("quotas", quotas, ["unlimited", "aws"]);
   checkChoice("time", time, ["system", "virtual"]);

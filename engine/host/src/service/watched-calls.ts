@@ -1,15 +1,14 @@
 /** Puts and reads while faults are injected or a trail is kept; without either they pass by here. */
 
-import type { RecordRefusals } from "../faults/fault-injector.ts";
+import type { FaultVerdict, RecordRefusals } from "../faults/fault-injector.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
-import type { Random } from "../platform/platform.ts";
 import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
 import { hexHashKey } from "../streams/hash-ranges.ts";
 import { openShardsOf } from "../streams/lineage.ts";
 import { type Facts, factsOfStream } from "./call-facts.ts";
 import type { CallGate } from "./call-gate.ts";
 import type { EngineLife } from "./engine-life.ts";
-import type { CallContext, ReadRequest } from "./engine-service.ts";
+import type { BatchOrder, CallContext, ReadRequest } from "./engine-service.ts";
 import type { Lives } from "./lives.ts";
 import {
   failInternally,
@@ -17,10 +16,9 @@ import {
   markFault,
   type PackedRow,
   refusedRows,
-  restamp,
   rowsOf,
 } from "./packed-batch.ts";
-import { readBatchHeader } from "./put-service.ts";
+import { type BatchHeader, readBatchHeader } from "./put-service.ts";
 
 const NONE: ReadonlySet<number> = new Set();
 
@@ -28,7 +26,6 @@ const NONE: ReadonlySet<number> = new Set();
 export interface WatchParts {
   readonly gate: CallGate;
   readonly lives: Lives;
-  readonly random: Random;
 }
 
 /** Index of the open shard that takes a row; undefined where the stream spreads its records. */
@@ -100,21 +97,43 @@ function describeResult(operation: string, result: ArrayBuffer): Facts {
 /** Puts and reads of one engine, as faults and the trail see them. */
 export class WatchedCalls {
   readonly #parts: WatchParts;
-  /** Sender of the puts that are held back; drawn when there is one. */
-  #lateId: Uint8Array | undefined;
-  #lateNumber = 0;
+  /** Batches under way, by sender and number, so that a repeat is not another call. */
+  readonly #puts = new Map<string, Promise<ArrayBuffer>>();
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
   }
 
-  /** Makes a put. @throws what the put and the injected faults throw. */
-  async put(batch: ArrayBuffer, call: CallContext): Promise<ArrayBuffer> {
-    const { gate, lives } = this.#parts;
+  /** Whether any put is under way here. */
+  get busy(): boolean {
+    return this.#puts.size > 0;
+  }
+
+  /**
+   * Makes a put. Its number counts as taken when it comes: while it is held back later ones go ahead.
+   * @throws what the put and the injected faults throw.
+   */
+  async put(batch: ArrayBuffer, call: CallContext, order?: BatchOrder): Promise<ArrayBuffer> {
     const header = readBatchHeader(new Uint8Array(batch));
+    const life = await this.#parts.lives.current();
+    const name = `${header.producerId}/${header.batchNumber}`;
+    const underWay = this.#puts.get(name);
+    if (underWay !== undefined) return (await underWay).slice(0);
+    const earlier = life.puts.arrive(header, batch, order);
+    if (earlier !== undefined) return await earlier;
+    const put = this.#makePut(life, header, batch, call).finally(() => this.#puts.delete(name));
+    this.#puts.set(name, put);
+    return await put;
+  }
+
+  async #makePut(
+    life: EngineLife,
+    header: BatchHeader,
+    batch: ArrayBuffer,
+    call: CallContext,
+  ): Promise<ArrayBuffer> {
+    const { gate, lives } = this.#parts;
     const bytes = new Uint8Array(batch, 0, header.byteLength);
-    const life = await lives.current();
-    life.puts.meet(header);
     const stream = life.log.control.stream(header.streamUid);
     const facts = factsOfStream(
       call.operation,
@@ -123,26 +142,22 @@ export class WatchedCalls {
       () => shardsOf(life, stream, bytes),
       () => ({ streamName: stream?.name, ...sizesOf(bytes) }),
     );
-    return await gate.run(facts, {
-      make: async ({ delayMs, refusals }) => {
-        if (delayMs > 0) this.#stampLate(bytes);
-        const internally = await this.#refuse(header.streamUid, bytes, refusals);
-        const result = await lives.attempt((current) => current.puts.put(batch, call));
-        failInternally(result, internally);
-        return result;
-      },
-      describe: (result) => describeResult(call.operation, result),
-    });
-  }
-
-  /**
-   * While a batch was held back, later ones of its sender went ahead, and its number is too low now. All
-   * such batches have one sender of the engine's own, because the log keeps what it knows of senders.
-   */
-  #stampLate(batch: Uint8Array): void {
-    this.#lateId ??= this.#parts.random.fill(new Uint8Array(16));
-    this.#lateNumber += 1;
-    restamp(batch, this.#lateId, this.#lateNumber);
+    let made = false;
+    const make = async ({ refusals }: FaultVerdict): Promise<ArrayBuffer> => {
+      made = true;
+      const internally = await this.#refuse(header.streamUid, bytes, refusals);
+      const result = await lives.attempt((one) => one.puts.put(batch, call, undefined, true));
+      failInternally(result, internally);
+      return result;
+    };
+    const describe = (result: ArrayBuffer): Facts => describeResult(call.operation, result);
+    try {
+      return await gate.run(facts, { make, describe });
+    } catch (error) {
+      // What the put itself was refused with, it has noted.
+      if (!made) life.puts.refuse(header, error);
+      throw error;
+    }
   }
 
   /** Marks rows to be refused by the stream's shards as they are now, however long the call was held back. */

@@ -6,6 +6,7 @@ export type StoreOperation =
   | "lastFrameNumber"
   | "frameNumbers"
   | "readFrame"
+  | "readFrames"
   | "deleteFrames"
   | "addSegments"
   | "segmentKeys"

@@ -115,6 +115,25 @@ export class IndexedDbConnection {
     });
   }
 
+  /** Keys and values of a range in one transaction, ascending. */
+  readRange(
+    what: string,
+    storeName: ObjectStoreName,
+    range: IDBKeyRange,
+  ): Promise<{ readonly key: IDBValidKey; readonly value: unknown }[]> {
+    return this.#settle(what, (resolve, reject) => {
+      const transaction = this.#database.transaction(storeName, "readonly");
+      const objectStore = transaction.objectStore(storeName);
+      const keys = objectStore.getAllKeys(range);
+      const values = objectStore.getAll(range);
+      transaction.oncomplete = () =>
+        resolve(keys.result.map((key, i) => ({ key, value: values.result[i] as unknown })));
+      transaction.onabort = () => reject(transaction.error);
+      keys.onerror = () => reject(keys.error);
+      values.onerror = () => reject(values.error);
+    });
+  }
+
   /** Closes the connection once its running transactions are through. No listener is called. */
   close(): void {
     this.#lostReason ??= "the store is closed";

@@ -10,7 +10,14 @@ import { releaseBuffer } from "../core/release-buffer.ts";
 import { OutcomeUnknownError, StoreFailedError } from "../errors/store-errors.ts";
 import { IndexedDbConnection } from "./indexeddb-connection.ts";
 import { classifyStoreError } from "./indexeddb-errors.ts";
-import type { Durability, LogStore, SegmentKey, SegmentWrite, StoreUsage } from "./log-store.ts";
+import type {
+  Durability,
+  LogStore,
+  SegmentKey,
+  SegmentWrite,
+  StoredFrame,
+  StoreUsage,
+} from "./log-store.ts";
 import { segmentKeyText } from "./segment-order.ts";
 
 /** Segments below this size are stored as Blobs: twice what Chromium keeps inside its database. */
@@ -71,6 +78,19 @@ export class IndexedDbLogStore implements LogStore {
 
   readFrame(frameNumber: number): Promise<Uint8Array | undefined> {
     return this.#readBytes(`readFrame ${frameNumber}`, "wal", frameNumber);
+  }
+
+  async readFrames(fromFrame: number, toFrame: number): Promise<StoredFrame[]> {
+    if (toFrame < fromFrame) return [];
+    const what = `readFrames ${fromFrame} to ${toFrame}`;
+    const range = IDBKeyRange.bound(fromFrame, toFrame);
+    const entries = await this.#open(what).readRange(what, "wal", range);
+    return entries.map(({ key, value }) => {
+      if (!(value instanceof ArrayBuffer)) {
+        throw new StoreFailedError(`${what}: the value of ${String(key)} is no ArrayBuffer`);
+      }
+      return { frameNumber: numberKey(key), bytes: new Uint8Array(value) };
+    });
   }
 
   async deleteFrames(frameNumbers: readonly number[]): Promise<void> {

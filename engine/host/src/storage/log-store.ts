@@ -16,6 +16,13 @@ export type SegmentKey = readonly [
   epoch: number,
 ];
 
+/** A frame as it lies in the store. */
+export interface StoredFrame {
+  readonly frameNumber: number;
+  /** A buffer of its own. */
+  readonly bytes: Uint8Array;
+}
+
 /** A segment on its way into the store. */
 export interface SegmentWrite {
   readonly key: SegmentKey;
@@ -57,6 +64,11 @@ export interface LogStore {
   frameNumbers(): Promise<number[]>;
   /** One frame, or undefined when there is none. A new buffer. */
   readFrame(frameNumber: number): Promise<Uint8Array | undefined>;
+  /**
+   * The frames from one number to another, both inclusive, ascending; numbers without a frame are left
+   * out. All or nothing: one frame that cannot be read fails the call.
+   */
+  readFrames(fromFrame: number, toFrame: number): Promise<StoredFrame[]>;
   /** Deletes frames; unknown numbers are ignored. Relaxed. */
   deleteFrames(frameNumbers: readonly number[]): Promise<void>;
   /** Adds segments, strict, all in one transaction. An existing key is an error: FrameExistsError. */

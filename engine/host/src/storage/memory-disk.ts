@@ -21,7 +21,8 @@ interface StoredSegment {
 
 /** Frames and segments in memory. Every change is all or nothing. */
 export class MemoryDisk {
-  readonly capacityBytes: number | undefined;
+  /** Bytes of frames and segments that fit, unlimited when undefined; may change, as quotas do. */
+  capacityBytes: number | undefined;
   readonly #frames = new Map<number, Uint8Array>();
   readonly #segments = new Map<string, StoredSegment>();
   /** How to take back each change since the last strict one, oldest first. */

@@ -1,7 +1,14 @@
 /** A store in memory: for engines that keep nothing, and for tests that break it on purpose. */
 import { OutcomeUnknownError, StoreFailedError, StoreFullError } from "../errors/store-errors.ts";
 import type { Fault, FaultPlan, StoreOperation } from "./fault-plan.ts";
-import type { Durability, LogStore, SegmentKey, SegmentWrite, StoreUsage } from "./log-store.ts";
+import type {
+  Durability,
+  LogStore,
+  SegmentKey,
+  SegmentWrite,
+  StoredFrame,
+  StoreUsage,
+} from "./log-store.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
 /** How a memory store behaves. */
@@ -54,6 +61,18 @@ export class MemoryLogStore implements LogStore {
 
   readFrame(frameNumber: number): Promise<Uint8Array | undefined> {
     return this.#run("readFrame", false, () => this.disk.readFrame(frameNumber));
+  }
+
+  readFrames(fromFrame: number, toFrame: number): Promise<StoredFrame[]> {
+    return this.#run("readFrames", false, () =>
+      this.disk
+        .frameNumbers()
+        .filter((frameNumber) => frameNumber >= fromFrame && frameNumber <= toFrame)
+        .flatMap((frameNumber) => {
+          const bytes = this.disk.readFrame(frameNumber);
+          return bytes === undefined ? [] : [{ frameNumber, bytes }];
+        }),
+    );
   }
 
   deleteFrames(frameNumbers: readonly number[]): Promise<void> {

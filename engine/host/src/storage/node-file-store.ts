@@ -13,7 +13,14 @@ import {
   OutcomeUnknownError,
   StorageUnavailableError,
 } from "../errors/store-errors.ts";
-import type { Durability, LogStore, SegmentKey, SegmentWrite, StoreUsage } from "./log-store.ts";
+import type {
+  Durability,
+  LogStore,
+  SegmentKey,
+  SegmentWrite,
+  StoredFrame,
+  StoreUsage,
+} from "./log-store.ts";
 import {
   addFiles,
   deleteFiles,
@@ -64,6 +71,24 @@ export class FileLogStore implements LogStore {
     return store;
   }
 
+  /**
+   * The store in a directory as it lies there, to be read: nothing is made, forced to the disk or deleted.
+   * @throws StorageUnavailableError when there is none; UnsupportedFormatError for a newer layout.
+   */
+  static async inspect(directory: string): Promise<FileLogStore> {
+    const store = new FileLogStore(directory);
+    const layout = await readWholeFile(join(directory, LAYOUT_FILE)).catch(() => undefined);
+    if (layout === undefined) {
+      throw new StorageUnavailableError(`${directory} holds no log: it has no ${LAYOUT_FILE}`, {
+        argument: "directory",
+        value: directory,
+      });
+    }
+    checkLayout(join(directory, LAYOUT_FILE), layout);
+    store.#open = true;
+    return store;
+  }
+
   get lossAtOpening(): string | undefined {
     return this.#lossAtOpening;
   }
@@ -93,6 +118,16 @@ export class FileLogStore implements LogStore {
 
   readFrame(frameNumber: number): Promise<Uint8Array | undefined> {
     return this.#read(`readFrame ${frameNumber}`, join(this.#wal, frameName(frameNumber)));
+  }
+
+  async readFrames(fromFrame: number, toFrame: number): Promise<StoredFrame[]> {
+    const frames: StoredFrame[] = [];
+    for (const frameNumber of await this.frameNumbers()) {
+      if (frameNumber < fromFrame || frameNumber > toFrame) continue;
+      const bytes = await this.readFrame(frameNumber);
+      if (bytes !== undefined) frames.push({ frameNumber, bytes });
+    }
+    return frames;
   }
 
   deleteFrames(frameNumbers: readonly number[]): Promise<void> {
@@ -188,14 +223,7 @@ export class FileLogStore implements LogStore {
       });
       stored = (await readWholeFile(path)) ?? bytes;
     }
-    const found: unknown = JSON.parse(new TextDecoder().decode(stored));
-    const layout =
-      typeof found === "object" && found !== null && "layout" in found ? found.layout : undefined;
-    if (layout === LAYOUT) return;
-    throw new UnsupportedFormatError(
-      `${path} names the layout ${String(layout)}, and this build knows layout ${LAYOUT}; open it with a newer build`,
-      { argument: "layout", value: String(layout), limit: LAYOUT },
-    );
+    checkLayout(path, stored);
   }
 
   async #delete(what: string, directory: string, names: readonly string[]): Promise<void> {
@@ -228,6 +256,18 @@ export class FileLogStore implements LogStore {
   #checkOpen(what: string): void {
     if (!this.#open) throw new OutcomeUnknownError(`${what}: the store is closed`);
   }
+}
+
+/** @throws UnsupportedFormatError when the file of a layout names a newer one. */
+function checkLayout(path: string, bytes: Uint8Array): void {
+  const found: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  const layout =
+    typeof found === "object" && found !== null && "layout" in found ? found.layout : undefined;
+  if (layout === LAYOUT) return;
+  throw new UnsupportedFormatError(
+    `${path} names the layout ${String(layout)}, and this build knows layout ${LAYOUT}; open it with a newer build`,
+    { argument: "layout", value: String(layout), limit: LAYOUT },
+  );
 }
 
 /** Padded, so that a listing shows frames in their order. */

@@ -19,6 +19,8 @@ let temporaryFiles = 0;
 export interface NewFile {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Permissions of the file; what the process gives by itself when absent. */
+  readonly mode?: number;
 }
 
 /** The code of a system error, as in `ENOENT`; empty for anything else. */
@@ -113,8 +115,8 @@ export async function addFiles(
   const temporary: string[] = [];
   const named: string[] = [];
   try {
-    for (const { name, bytes } of files) {
-      temporary.push(await writeAside(directory, name, bytes, durable));
+    for (const file of files) {
+      temporary.push(await writeAside(directory, file, durable));
     }
     for (const [i, { name }] of files.entries()) {
       await link(join(directory, temporary[i] ?? ""), join(directory, name));
@@ -139,11 +141,10 @@ export async function addFiles(
 /** Writes a file under a temporary name. Returns that name; on failure nothing is left if possible. */
 async function writeAside(
   directory: string,
-  name: string,
-  bytes: Uint8Array,
+  { name, bytes, mode }: NewFile,
   durable: boolean,
 ): Promise<string> {
-  const { temporaryName, handle } = await openAside(directory, name);
+  const { temporaryName, handle } = await openAside(directory, name, mode);
   try {
     await handle.writeFile(bytes);
     if (durable) await handle.sync();
@@ -159,12 +160,13 @@ async function writeAside(
 async function openAside(
   directory: string,
   name: string,
+  mode: number | undefined,
 ): Promise<{ temporaryName: string; handle: Awaited<ReturnType<typeof open>> }> {
   for (;;) {
     temporaryFiles += 1;
     const temporaryName = `${name}.${process.pid}-${temporaryFiles}${TEMPORARY}`;
     try {
-      return { temporaryName, handle: await open(join(directory, temporaryName), "wx") };
+      return { temporaryName, handle: await open(join(directory, temporaryName), "wx", mode) };
     } catch (error) {
       // A process of the same number may have left it; the next name is free sooner or later.
       if (codeOf(error) !== "EEXIST") throw error;

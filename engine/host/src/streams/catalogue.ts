@@ -7,6 +7,7 @@ import {
   ResourceNotFoundError,
 } from "../errors/index.ts";
 import type { ControlRecord, StreamDefinition } from "../log/control-records.ts";
+import { encryptionOf, isDestroyed } from "../log/data-keys.ts";
 import type { Log } from "../log/log.ts";
 import { SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
 import type { Clock } from "../platform/platform.ts";
@@ -15,9 +16,15 @@ import { ON_DEMAND_STREAMS_MAX } from "./capacity.ts";
 import { describeStream } from "./descriptions.ts";
 import { Documents, streamPrefix } from "./documents.ts";
 import { isOpen, openShardsOf } from "./lineage.ts";
-import { defineStream, type NewStream } from "./new-stream.ts";
+import { checkKeeping, defineStream, type NewStream } from "./new-stream.ts";
 import { nameOf, type StreamReference } from "./stream-reference.ts";
-import type { StreamDescription, StreamMode, StreamStatus } from "./stream-types.ts";
+import type {
+  EncryptionDescription,
+  StreamDescription,
+  StreamKeeping,
+  StreamMode,
+  StreamStatus,
+} from "./stream-types.ts";
 import { Transitions } from "./transitions.ts";
 
 /** Open shards of one engine. */
@@ -112,7 +119,16 @@ export class Catalogue {
 
   /** A stream as it is described to the application. */
   describe(stream: StreamDefinition): StreamDescription {
-    return describeStream(stream, this.status(stream));
+    return describeStream(stream, this.status(stream), this.encryption(stream));
+  }
+
+  /** How a stream is encrypted; null when it is not. */
+  encryption({ uid }: StreamDefinition): EncryptionDescription | null {
+    const { control } = this.#log;
+    const encryption = encryptionOf(control, uid);
+    if (encryption === undefined) return null;
+    const { masterKeyId, keyName, dataKeyId } = encryption;
+    return { masterKeyId, keyName, shredded: isDestroyed(control, dataKeyId) };
   }
 
   /** Refuses a change of a stream that is not ACTIVE. @throws ResourceInUseError. */
@@ -212,6 +228,24 @@ export class Catalogue {
         this.#removeLater(stream.uid, this.transitions.leftMs(stream.uid));
       }
     });
+  }
+
+  /**
+   * Changes how a stream is kept; durable when it resolves. What is undefined stays.
+   * @throws ResourceNotFoundError, ResourceInUseError, InvalidArgumentError.
+   */
+  async configure(name: string, wanted: StreamKeeping): Promise<StreamDefinition> {
+    const settings = checkKeeping(wanted);
+    await this.change(() => {
+      const stream = this.get(name);
+      this.requireActive(stream);
+      const { durability = stream.durability, whenFull = stream.whenFull } = settings;
+      const same = durability === stream.durability && whenFull === stream.whenFull;
+      if (same) return [];
+      const changed = { durability, whenFull };
+      return [{ kind: "stream-updated", streamUid: stream.uid, settings: changed }];
+    });
+    return this.get(name);
   }
 
   /** The records that remove a stream with all that is kept about it. */

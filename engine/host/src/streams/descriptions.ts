@@ -4,13 +4,22 @@ import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts"
 import { streamArn } from "./arns.ts";
 import { decimalHashKey } from "./hash-ranges.ts";
 import { isOpen, openShardsOf } from "./lineage.ts";
-import type { ShardDescription, StreamDescription, StreamStatus } from "./stream-types.ts";
+import type {
+  EncryptionDescription,
+  ShardDescription,
+  StreamDescription,
+  StreamStatus,
+} from "./stream-types.ts";
 
 /** Sequence index at which every closed shard ends: beyond all that a record can have. */
 const CLOSED_INDEX = 2n ** 63n - 1n;
 
 /** A stream as it is described to callers. */
-export function describeStream(stream: StreamDefinition, status: StreamStatus): StreamDescription {
+export function describeStream(
+  stream: StreamDefinition,
+  status: StreamStatus,
+  encryption: EncryptionDescription | null,
+): StreamDescription {
   const { name, uid, createdMs, retentionHours, recordKibMax, mode, distribution } = stream;
   const open = openShardsOf(stream);
   return {
@@ -24,6 +33,7 @@ export function describeStream(stream: StreamDefinition, status: StreamStatus): 
     durability: stream.durability,
     whenFull: stream.whenFull,
     status,
+    encryption,
     shards: open.length,
     arn: streamArn(name),
     openShards: open.map(describeShard),

@@ -8,6 +8,7 @@ import type {
   RecordDistribution,
   StreamDurability,
   StreamFullPolicy,
+  StreamKeeping,
   StreamMode,
   StreamSpec,
 } from "./stream-types.ts";
@@ -28,7 +29,7 @@ const FULL_POLICIES: readonly string[] = ["refuse-new", "drop-oldest"] satisfies
 
 /**
  * The definition of a new stream, as the control state stands.
- * @throws InvalidArgumentError for a mode or distribution that there is not, ValidationError for AUTO
+ * @throws InvalidArgumentError for a mode or another choice that there is not, ValidationError for AUTO
  * without on-demand mode.
  */
 export function defineStream(
@@ -43,10 +44,8 @@ export function defineStream(
     control.lastCreatedSeconds(spec.name) + 1,
   );
   const { mode = "PROVISIONED", distribution = "USER_PARTITION_KEY" } = spec;
-  const { durability = "strict", whenFull = "refuse-new" } = spec;
+  const { durability = "strict", whenFull = "refuse-new" } = checkKeeping(spec);
   checkMember("mode", mode, MODES);
-  checkMember("durability", durability, DURABILITIES);
-  checkMember("whenFull", whenFull, FULL_POLICIES);
   checkMember("distribution", distribution, DISTRIBUTIONS);
   if (mode === "PROVISIONED" && distribution === "AUTO") {
     throw new ValidationError(
@@ -75,6 +74,13 @@ export function defineStream(
       ...range,
     })),
   };
+}
+
+/** The settings, which may have come from anywhere. @throws InvalidArgumentError. */
+export function checkKeeping({ durability, whenFull }: StreamKeeping): StreamKeeping {
+  if (durability !== undefined) checkMember("durability", durability, DURABILITIES);
+  if (whenFull !== undefined) checkMember("whenFull", whenFull, FULL_POLICIES);
+  return { durability, whenFull };
 }
 
 /** Refuses what a type says but a caller in JavaScript need not heed. @throws InvalidArgumentError. */

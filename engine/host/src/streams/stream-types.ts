@@ -18,6 +18,12 @@ export type StreamDurability = "strict" | "relaxed";
 /** What happens to a stream when its engine's store is full: puts are refused, or its oldest records go. */
 export type StreamFullPolicy = "refuse-new" | "drop-oldest";
 
+/** How a stream is kept, apart from how long. What is absent stays as it is. */
+export interface StreamKeeping {
+  readonly durability?: StreamDurability | undefined;
+  readonly whenFull?: StreamFullPolicy | undefined;
+}
+
 /** What a stream is created with. */
 export interface StreamSpec {
   readonly name: string;
@@ -60,6 +66,16 @@ export interface ShardDescription {
   readonly adjacentParentShardIndex?: number;
 }
 
+/** How the records of a stream are encrypted at rest. */
+export interface EncryptionDescription {
+  /** Id of the master key. */
+  readonly masterKeyId: string;
+  /** The key as whoever began the encryption named it: an id, an alias, or the ARN of either. */
+  readonly keyName: string;
+  /** Whether its data key was destroyed: what it encrypted is gone, and nothing is put or read until another key is given. */
+  readonly shredded: boolean;
+}
+
 /** A stream as it is. */
 export interface StreamDescription extends StreamSpec {
   readonly arn: string;
@@ -70,6 +86,8 @@ export interface StreamDescription extends StreamSpec {
   readonly durability: StreamDurability;
   readonly whenFull: StreamFullPolicy;
   readonly status: StreamStatus;
+  /** Null when records are stored as they are. */
+  readonly encryption: EncryptionDescription | null;
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;
   /** Number of open shards. */

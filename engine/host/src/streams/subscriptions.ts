@@ -2,7 +2,8 @@
  * Subscriptions of registered consumers to shards: who may open one, when it is taken over, when it
  * ends, and its own 2 MiB per second.
  *
- * They belong to an engine and not to one life of it. `follow` gives them the parts of each life.
+ * They belong to an engine and not to one life of it. `follow` gives them the parts of each life. A reader
+ * carries its subscription with it as a ticket, by which the next leader takes it up.
  */
 import type { AccessControl } from "../access/access-control.ts";
 import {
@@ -14,7 +15,7 @@ import {
 } from "../errors/index.ts";
 import type { Log } from "../log/log.ts";
 import type { InputOf } from "../model/shapes.ts";
-import type { Clock } from "../platform/platform.ts";
+import type { Clock, Random } from "../platform/platform.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
 import { parseArn } from "./arns.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -62,6 +63,11 @@ export interface OpenedSubscription {
   readonly shardIndex: number;
   /** Sequence index that the first read begins with. */
   readonly nextIndex: number;
+  readonly consumerArn: string;
+  /** Who opened it. */
+  readonly principal: string;
+  /** By the engine's wall clock, in ms since the Unix epoch. */
+  readonly openedMs: number;
 }
 
 /** A subscription that still runs. */
@@ -104,13 +110,16 @@ export class Subscriptions {
   readonly #settings: SubscriptionSettings;
   readonly #entries = new Map<number, Entry>();
   readonly #places = new Map<string, Place>();
+  /** When subscriptions were closed that were never taken up here; monotonic times by id. */
+  readonly #closed = new Map<number, number>();
+  readonly #random: Random;
   #parts: SubscriptionParts | undefined;
-  #nextId = 1;
   /** Monotonic time. */
   #sweptMs = 0;
 
-  constructor(clock: Clock, settings: SubscriptionSettings) {
+  constructor(clock: Clock, random: Random, settings: SubscriptionSettings) {
     this.#clock = clock;
+    this.#random = random;
     this.#settings = settings;
   }
 
@@ -130,68 +139,55 @@ export class Subscriptions {
   }
 
   /**
-   * Opens a subscription, or takes over one that is at least 5 s old.
+   * Opens a subscription, or takes over one that is at least 5 s old. `again`: the call may have opened
+   * one already, so that it takes over any that the same principal opened.
    *
    * @throws AccessDeniedError, InvalidArgumentError, ResourceNotFoundError.
    * @throws ResourceInUseError when the consumer is not ACTIVE or subscribed less than 5 s ago.
    * @throws LimitExceededError with control quotas, at the second call within a second.
    */
-  async open(request: SubscriptionRequest): Promise<OpenedSubscription> {
+  async open(request: SubscriptionRequest, again = false): Promise<OpenedSubscription> {
     const { consumer, position, ...target } = await this.#resolve(request);
+    const { principal } = request.caller;
+    const { shardIndex, nextIndex } = position;
     const nowMs = this.#clock.monotonicMs();
     this.#sweep(nowMs);
-    const key = `${consumer.key}${position.shardIndex}`;
+    const key = placeKey(consumer, shardIndex);
     const place = this.#placeOf(key, nowMs);
-    this.#checkRate(place, consumer, position.shardIndex, nowMs);
     const { newest } = place;
-    if (newest !== undefined) this.#takeOver(newest, consumer, nowMs);
-    const entry: Entry = {
-      id: this.#nextId,
-      place: key,
-      ...target,
-      shardIndex: position.shardIndex,
+    const own = again && newest?.principal === principal;
+    if (!own) this.#checkRate(place, consumer, shardIndex, nowMs);
+    if (newest !== undefined && !own) requireOlder(newest, consumer, nowMs);
+    if (newest?.state === "open") end(newest, "taken-over");
+    const id = this.#newId();
+    this.#enter(place, {
+      ...{ id, place: key, ...target, shardIndex, principal },
+      ...{ openedMs: nowMs, state: "open", wakers: new Set() },
       consumerName: consumer.name,
       consumerCreatedMs: consumer.createdMs,
-      principal: request.caller.principal,
-      openedMs: nowMs,
-      state: "open",
-      wakers: new Set(),
-    };
-    this.#nextId += 1;
-    place.newest = entry;
-    this.#entries.set(entry.id, entry);
-    return {
-      id: entry.id,
-      ...target,
-      shardIndex: position.shardIndex,
-      nextIndex: position.nextIndex,
-    };
+    });
+    const ticket = { consumerArn: consumer.arn, principal, openedMs: this.#clock.nowMs() };
+    return { id, ...target, shardIndex, nextIndex, ...ticket };
   }
 
   /**
-   * A subscription that a principal reads for; only whoever opened it may.
+   * A subscription that a principal reads for; only whoever opened it may. One that an earlier leader
+   * admitted is taken up by its ticket.
    *
    * @throws ResourceInUseError when another call took it over.
    * @throws ResourceNotFoundError when it was closed, its five minutes are over, or its consumer or
    * stream is gone; also when somebody else opened it.
+   * @throws AccessDeniedError when it is to be taken up and the principal may not subscribe any more.
    */
-  verify(id: number, principal: string): RunningSubscription {
-    const known = this.#entries.get(id);
-    const entry = known?.principal === principal ? known : undefined;
-    if (entry?.state === "taken-over") throw inUse(this.#arnOf(entry), entry.shardIndex);
-    if (entry === undefined || entry.state === "closed") {
-      throw new ResourceNotFoundError(`There is no subscription ${id}: it was closed or expired.`, {
-        argument: "subscriptionId",
-        value: id,
-      });
-    }
+  verify(ticket: OpenedSubscription, principal: string): RunningSubscription {
+    const { id } = ticket;
+    if (ticket.principal !== principal) throw noSuch(id);
+    const entry = this.#entries.get(id) ?? this.#adopt(ticket);
+    if (entry.principal !== principal) throw noSuch(id);
+    if (entry.state === "taken-over") throw inUse(this.#arnOf(entry), entry.shardIndex);
+    if (entry.state === "closed") throw noSuch(id);
     const remainingMs = entry.openedMs + SUBSCRIPTION_MS - this.#clock.monotonicMs();
-    if (remainingMs <= 0) {
-      throw new ResourceNotFoundError(
-        `The subscription ${id} expired ${SUBSCRIPTION_MS / 60_000} minutes after it was opened.`,
-        { argument: "subscriptionId", value: id, limit: SUBSCRIPTION_MS },
-      );
-    }
+    if (remainingMs <= 0) throw expired(id);
     this.#arnOf(entry);
     const { streamUid, shardIndex, consumerName } = entry;
     return { streamUid, shardIndex, consumerName, remainingMs };
@@ -223,26 +219,39 @@ export class Subscriptions {
   /** Ends a subscription; one that has ended already is no error. */
   close(id: number): void {
     const entry = this.#entries.get(id);
-    if (entry?.state === "open") end(entry, "closed");
+    if (entry === undefined) this.#closed.set(id, this.#clock.monotonicMs());
+    else if (entry.state === "open") end(entry, "closed");
   }
 
   /** Ends all subscriptions and forgets them. */
   clear(): void {
-    for (const entry of this.#entries.values()) if (entry.state === "open") end(entry, "closed");
+    const nowMs = this.#clock.monotonicMs();
+    for (const [id, entry] of this.#entries) {
+      if (entry.state === "open") end(entry, "closed");
+      this.#closed.set(id, nowMs);
+    }
     this.#entries.clear();
     this.#places.clear();
   }
 
   async #resolve(request: SubscriptionRequest) {
-    const { log, catalogue, documents, access } = this.#required();
     const { ConsumerARN: arn, ShardId: shardId, caller } = request;
+    const { stream, consumer } = this.#admissible(arn, caller.principal);
+    const wanted = startingPositionOf(request.StartingPosition, this.#clock.nowMs());
+    const [position] = await resolvePosition(this.#required().log, stream, wanted, shardId);
+    if (position === undefined) throw ResourceNotFoundError.shard(shardId, stream.name);
+    return { consumer, position, streamUid: stream.uid, streamName: stream.name };
+  }
+
+  /** The consumer of an ARN, which a principal may subscribe for. */
+  #admissible(arn: string, principal: string) {
+    const { catalogue, documents, access } = this.#required();
     const resource = parseArn(arn);
     if (resource?.kind !== "consumer") throw consumerNotFound(arn);
     const stream = catalogue.get(resource.streamName);
     catalogue.requireUsable(stream);
-    const nowMs = this.#clock.nowMs();
-    const consumer = consumerByArn(documents, stream, resource, nowMs);
-    access.check(caller.principal, "SubscribeToShard", { arn: consumer.arn, key: consumer.key });
+    const consumer = consumerByArn(documents, stream, resource, this.#clock.nowMs());
+    access.check(principal, "SubscribeToShard", { arn: consumer.arn, key: consumer.key });
     if (consumer.status !== "ACTIVE") {
       throw new ResourceInUseError(
         `Consumer ${consumer.arn} under account ${ACCOUNT_ID} not ACTIVE, instead in state ` +
@@ -250,10 +259,51 @@ export class Subscriptions {
         { argument: "ConsumerARN", value: consumer.status },
       );
     }
-    const wanted = startingPositionOf(request.StartingPosition, nowMs);
-    const [position] = await resolvePosition(log, stream, wanted, shardId);
-    if (position === undefined) throw ResourceNotFoundError.shard(shardId, stream.name);
-    return { consumer, position, streamUid: stream.uid, streamName: stream.name };
+    return { stream, consumer };
+  }
+
+  /**
+   * Takes up a subscription that an earlier leader admitted. What its ticket says is believed as far as
+   * its holder could have had it by a call of its own: whoever takes over another subscription has to
+   * be five seconds younger here, too.
+   */
+  #adopt(ticket: OpenedSubscription): Entry {
+    const { id, streamUid, shardIndex, principal } = ticket;
+    checkTicket(ticket);
+    if (this.#closed.has(id)) throw noSuch(id);
+    const nowMs = this.#clock.monotonicMs();
+    this.#sweep(nowMs);
+    const ageMs = Math.max(0, this.#clock.nowMs() - ticket.openedMs);
+    if (ageMs >= SUBSCRIPTION_MS) throw expired(id);
+    const { stream, consumer } = this.#admissible(ticket.consumerArn, principal);
+    const isThere = stream.shards.some((shard) => shard.shardIndex === shardIndex);
+    if (stream.uid !== streamUid || !isThere) throw noSuch(id);
+    const key = placeKey(consumer, shardIndex);
+    const place = this.#placeOf(key, nowMs);
+    const openedMs = nowMs - ageMs;
+    const { newest } = place;
+    if (newest !== undefined && waitMsFor(newest, consumer, openedMs) > 0) {
+      throw inUse(consumer.arn, shardIndex);
+    }
+    if (newest?.state === "open") end(newest, "taken-over");
+    return this.#enter(place, {
+      ...{ id, place: key, streamUid, streamName: stream.name, shardIndex, principal },
+      ...{ openedMs, state: "open", wakers: new Set() },
+      consumerName: consumer.name,
+      consumerCreatedMs: consumer.createdMs,
+    });
+  }
+
+  #enter(place: Place, entry: Entry): Entry {
+    place.newest = entry;
+    this.#entries.set(entry.id, entry);
+    return entry;
+  }
+
+  /** Random, so that no two leaders give the same one: 53 bits, which a number holds. */
+  #newId(): number {
+    const bytes = this.#random.fill(new Uint8Array(8));
+    return Number(new DataView(bytes.buffer).getBigUint64(0) >> 11n);
   }
 
   #required(): SubscriptionParts {
@@ -291,14 +341,6 @@ export class Subscriptions {
     place.calledMs = nowMs;
   }
 
-  #takeOver(newest: Entry, consumer: Consumer, nowMs: number): void {
-    // A consumer that was deregistered and registered again has nothing to wait for.
-    const same = newest.consumerCreatedMs === consumer.createdMs;
-    const waitMs = newest.openedMs + TAKE_OVER_AFTER_MS - nowMs;
-    if (same && waitMs > 0) throw inUse(consumer.arn, newest.shardIndex, waitMs);
-    if (newest.state === "open") end(newest, "taken-over");
-  }
-
   /** ARN of a subscription's consumer. @throws ResourceNotFoundError when the consumer or its stream is gone. */
   #arnOf(entry: Entry): string {
     const { catalogue, documents } = this.#required();
@@ -321,6 +363,7 @@ export class Subscriptions {
     this.#sweptMs = nowMs;
     const before = nowMs - 2 * SUBSCRIPTION_MS;
     for (const [id, entry] of this.#entries) if (entry.openedMs < before) this.#entries.delete(id);
+    for (const [id, closedMs] of this.#closed) if (closedMs < before) this.#closed.delete(id);
     for (const [key, { newest, calledMs }] of this.#places) {
       if (calledMs < before && (newest?.openedMs ?? calledMs) < before) this.#places.delete(key);
     }
@@ -331,6 +374,47 @@ function end(entry: Entry, state: "taken-over" | "closed"): void {
   entry.state = state;
   for (const wake of entry.wakers) wake();
   entry.wakers.clear();
+}
+
+/** Milliseconds until a call at a monotonic time is late enough to take a subscription over; 0 or less when it is. */
+function waitMsFor(newest: Entry, consumer: Consumer, openedMs: number): number {
+  // A consumer that was deregistered and registered again has nothing to wait for.
+  const same = newest.consumerCreatedMs === consumer.createdMs;
+  return same ? newest.openedMs + TAKE_OVER_AFTER_MS - openedMs : 0;
+}
+
+function requireOlder(newest: Entry, consumer: Consumer, nowMs: number): void {
+  const waitMs = waitMsFor(newest, consumer, nowMs);
+  if (waitMs > 0) throw inUse(consumer.arn, newest.shardIndex, waitMs);
+}
+
+function placeKey({ key }: Consumer, shardIndex: number): string {
+  return `${key}${shardIndex}`;
+}
+
+/** Refuses what no leader has written. @throws InvalidArgumentError. */
+function checkTicket(ticket: OpenedSubscription): void {
+  const { id, openedMs, consumerArn } = ticket;
+  if (Number.isSafeInteger(id) && Number.isFinite(openedMs) && typeof consumerArn === "string") {
+    return;
+  }
+  throw new InvalidArgumentError("the ticket of a subscription is malformed", {
+    argument: "subscription",
+  });
+}
+
+function noSuch(id: number): ResourceNotFoundError {
+  return new ResourceNotFoundError(`There is no subscription ${id}: it was closed or expired.`, {
+    argument: "subscription",
+    value: id,
+  });
+}
+
+function expired(id: number): ResourceNotFoundError {
+  return new ResourceNotFoundError(
+    `The subscription ${id} expired ${SUBSCRIPTION_MS / 60_000} minutes after it was opened.`,
+    { argument: "subscription", value: id, limit: SUBSCRIPTION_MS },
+  );
 }
 
 function inUse(arn: string, shardIndex: number, retryAfterMs?: number): ResourceInUseError {

@@ -39,6 +39,20 @@ describe("a checkpoint", () => {
     expect(again.log.status().walBytes).toBeLessThan(before.walBytes + 0.6 * MIB);
   });
 
+  it("keeps the number of frames small that the next leader has to read", async () => {
+    const log = await TestLog.open(virtualPlatform());
+    await log.createStream();
+    let most = 0;
+    for (let i = 0; i < 9000; i++) {
+      await log.put(someRecords(1, 10, i));
+      most = Math.max(most, log.log.status().walFrames);
+    }
+    await log.log.close();
+    // Frames that were committed while a checkpoint was made stay until the next one.
+    expect(most).toBeGreaterThan(4000);
+    expect(most).toBeLessThan(4500);
+  }, 60_000);
+
   it("holds as many documents as an engine takes, and no more are taken", async () => {
     const platform = virtualPlatform();
     const log = await TestLog.open(platform);

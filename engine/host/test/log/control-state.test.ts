@@ -188,8 +188,8 @@ describe("the control state", () => {
 
   it("refuses the snapshot of a newer build and an unknown record", () => {
     const state = new ControlState();
-    const snapshot = { ...state.snapshot(() => 0), version: 3 };
-    expect(() => state.restore(snapshot)).toThrow("version 3");
+    const snapshot = { ...state.snapshot(() => 0), version: 4 };
+    expect(() => state.restore(snapshot)).toThrow("version 4");
     expect(() => state.apply({ kind: "shard-renamed" } as never)).toThrow("shard-renamed");
   });
 });

@@ -73,6 +73,20 @@ describe("damage in the WAL", () => {
     expect(losses).toEqual([`WAL frame ${frames[2]}`]);
   });
 
+  it("is reported with the number of records that later frames show to be missing", async () => {
+    const platform = virtualPlatform();
+    const frames = await writeBatches(platform, 6);
+    await rewriteFrame(platform, frames[1] ?? 0, (bytes) => bytes.fill(0xee, 200, 210));
+    await storeOf(platform).deleteFrames(frames.slice(3, 5));
+    const engine = await TestEngine.open(platform.restart(), BUDGET);
+    const losses = await engine.service.call("dataLoss", {});
+    expect(losses.map(({ where, recordCount }) => [where, recordCount])).toEqual([
+      [`WAL frame ${frames[1]}`, 10],
+      [`WAL frames ${frames[3]} to ${frames[4]}`, 20],
+    ]);
+    await engine.service.close();
+  });
+
   it("at the tail is a reported loss too, and the engine goes on behind it", async () => {
     const platform = virtualPlatform();
     const frames = await writeBatches(platform, 3);
@@ -92,8 +106,14 @@ describe("damage in the WAL", () => {
   });
 });
 
-/** Makes readings of frames fail, so many from the n-th on. */
+/** Readings of ranges of frames in one opening, at most. */
+const RANGES_MAX = 50;
+
+/** Makes readings of frames fail, so many from the n-th on, and no range be readable as a whole. */
 function failReadings(platform: VirtualPlatform, nth: number, count: number): void {
+  for (let i = 0; i < RANGES_MAX; i++) {
+    platform.stores.faults.add({ kind: "abort", nth: 1, operations: ["readFrames"] });
+  }
   for (let i = 0; i < count; i++) {
     platform.stores.faults.add({
       kind: i % 2 === 0 ? "abort" : "unknown-not-written",
@@ -225,7 +245,11 @@ describe("a WAL that lost its beginning", () => {
     await store.deleteFrames(await store.frameNumbers());
     const engine = await TestEngine.open(platform.restart(), BUDGET);
     const losses = await engine.service.call("dataLoss", {});
-    expect(losses.map(({ where }) => where)).toEqual(["WAL frame 1", "shard uid 1"]);
+    expect(losses.map(({ where }) => where)).toEqual([
+      "WAL frame 1",
+      "WAL frames 1 to 50",
+      "shard uid 1",
+    ]);
     await engine.service.close();
     const again = await TestEngine.open(platform.restart(), BUDGET);
     await again.service.close();

@@ -99,7 +99,7 @@ describe("a store that takes no segments", () => {
     const platform = virtualPlatform();
     const engine = await TestEngine.open(platform, { memoryBudgetBytes: MEMORY_BUDGET_BYTES });
     const stream = await engine.createStream("clicks", 2);
-    for (let nth = 1; nth <= 40; nth++) {
+    for (let nth = 1; nth <= 10; nth++) {
       platform.stores.faults.add({ kind: "full", nth: 1, operations: ["addSegments"] });
     }
     const fates = newFates();

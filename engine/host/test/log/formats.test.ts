@@ -2,7 +2,9 @@
  * The bytes on disk: logs written by earlier versions of the formats stay readable, and the same work
  * still writes the same bytes. A change of format brings a new fixture beside the old ones.
  *
- * Version 1 knew no reshards, documents and settings; its snapshots and streams lack their members.
+ * Version 1 knew no reshards, documents and settings; its snapshots and streams lack their members. Version
+ * 2 knew neither durability nor what gives way when the store is full, and its snapshots neither the sizes of
+ * segments nor the fences before them.
  */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -60,6 +62,8 @@ async function writeLog(): Promise<VirtualPlatform> {
         mode: "ON_DEMAND",
         retentionHours: 48,
         writeCapacity: { recordsPerSecond: 4000, bytesPerSecond: 4_000_000 },
+        durability: "relaxed",
+        whenFull: "drop-oldest",
       },
     },
     { kind: "document-put", key: `stream/${clicks.uid}/capacity`, value: { peaks: [1.5] } },
@@ -162,19 +166,29 @@ function renumbered<Shard extends { readonly uid: number }>(shard: Shard): Shard
   return { ...shard, uid: shard.uid + 20 };
 }
 
-describe("version 2 on disk", () => {
+describe("version 3 on disk", () => {
   it("is still written byte for byte", async () => {
-    const fixture = await readFixture(2);
+    const fixture = await readFixture(3);
     expect(fixture.segments.length).toBeGreaterThan(3);
     expect(await dump(await writeLog())).toEqual(fixture);
   });
+});
 
+describe.each([
+  [2, { durability: "strict", whenFull: "refuse-new" }],
+  [3, { durability: "relaxed", whenFull: "drop-oldest" }],
+])("version %d on disk", (version, settings) => {
   it("is still read", async () => {
-    const log = await TestLog.open(await load(2));
+    const log = await TestLog.open(await load(version));
     const { control } = log.log;
     const clicks = log.stream();
     expect([...control.streams()]).toEqual([clicks]);
-    expect(clicks).toMatchObject({ mode: "ON_DEMAND", retentionHours: 48, nextShardIndex: 5 });
+    expect(clicks).toMatchObject({
+      ...settings,
+      mode: "ON_DEMAND",
+      retentionHours: 48,
+      nextShardIndex: 5,
+    });
     expect(
       clicks.shards.map((one) => [
         one.shardIndex,

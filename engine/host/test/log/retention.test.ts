@@ -160,7 +160,7 @@ describe("the sweep", () => {
     const log = await TestLog.open(platform);
     await log.createStream();
     await log.put(someRecords(10));
-    for (let nth = 1; nth <= 30; nth++) {
+    for (let nth = 1; nth <= 6; nth++) {
       platform.stores.faults.add({ kind: "full", nth: 1, operations: ["addSegments"] });
     }
     await log.split(0);

@@ -92,7 +92,7 @@ describe("a WAL frame", () => {
     };
     const control = [{ kind: "stream-deleted", streamUid: 3 }] as const;
     const snapshot = {
-      version: 2,
+      version: 3,
       nextStreamUid: 2,
       nextShardUid: 2,
       lastCreatedSeconds: { a: 5 },

@@ -28,5 +28,6 @@ describe("the ledger of the WAL", () => {
     const wal = ledger();
     wal.remove([2]);
     expect([wal.frameCount, wal.byteLength, wal.nextFrameNumber]).toEqual([3, 170, 5]);
+    expect([wal.trimmableCount, wal.trimmableBytes]).toEqual([2, 70]);
   });
 });

@@ -1,12 +1,14 @@
 /** A thread whose engine is a few lines, for what a real engine does not do: crash, be silent, lie. */
 
+import { WasmLoadError } from "../../src/errors/index.ts";
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
-import { Client, type EngineClient } from "../../src/rpc/client.ts";
+import { Client, type ClientLife, type EngineClient } from "../../src/rpc/client.ts";
 import { type ConnectOptions, connect } from "../../src/rpc/connect.ts";
 import { localThread } from "../../src/rpc/local-thread.ts";
+import type { HelloAnswer } from "../../src/rpc/messages.ts";
 import type { EngineThread } from "../../src/rpc/thread.ts";
-import type { EngineService } from "../../src/service/engine-service.ts";
+import type { BatchOrder, EngineService } from "../../src/service/engine-service.ts";
 
 export { Client };
 
@@ -96,4 +98,81 @@ export function batchOf(byteLength: number): {
   recordCount: number;
 } {
   return { buffer: new ArrayBuffer(byteLength), byteLength, recordCount: 1 };
+}
+
+/** An engine that several threads serve one after the other, and what they were asked. */
+export interface Restarting extends Opened {
+  /** Every thread so far, the newest last. */
+  readonly threads: BreakableThread[];
+  /** Every put so far: by which thread, its number and its order. */
+  readonly puts: { thread: number; number: number; order: BatchOrder | undefined }[];
+}
+
+/** What one of several threads does; what is absent is never answered. */
+export type ThreadPlan =
+  | Partial<EngineService>
+  | "fails to open"
+  | "never opens"
+  | "is of another build";
+
+/** Opens a client whose n-th thread serves the n-th plan; the last plan serves all later ones. */
+export async function openRestarting(
+  plans: readonly ThreadPlan[],
+  options: Partial<ConnectOptions> & { makeLife?: (clock: VirtualClock) => ClientLife } = {},
+): Promise<Restarting> {
+  const clock = new VirtualClock(0);
+  const threads: BreakableThread[] = [];
+  const puts: Restarting["puts"] = [];
+  const start = (): BreakableThread => {
+    const thread = threads.length;
+    const plan = plans[Math.min(thread, plans.length - 1)] ?? {};
+    threads.push(planThread(plan, (put) => puts.push({ thread, ...put })));
+    return threads[thread] ?? doubleThread(engineDouble({}));
+  };
+  const life = options.makeLife?.(clock);
+  const rest = { ...OPTIONS, clock, restart: start, ...options, life };
+  const client = await connect(start(), WASM, rest);
+  const [thread = start()] = threads;
+  return { client, thread, threads, clock, puts };
+}
+
+function planThread(
+  plan: ThreadPlan,
+  note: (put: { number: number; order: BatchOrder | undefined }) => void,
+): BreakableThread {
+  if (plan === "is of another build") {
+    const thread = doubleThread(engineDouble({}));
+    const onMessage: EngineThread["onMessage"] = (listener) =>
+      thread.onMessage((data) => listener({ ...(data as HelloAnswer), buildId: "another" }));
+    return breakable({ ...thread, onMessage });
+  }
+  if (typeof plan === "string") {
+    const failing = plan === "never opens" ? never : Promise.reject(new WasmLoadError("no core"));
+    failing.catch(() => undefined);
+    const parts = { platform: virtualPlatform(), loadCore: async () => EMPTY_MODULE };
+    return breakable(localThread({ ...parts, createEngine: () => failing }));
+  }
+  const put: EngineService["put"] = (batch, call, order) => {
+    note({ number: numberOf(batch), order });
+    return plan.put === undefined ? never : plan.put(batch, call, order);
+  };
+  return doubleThread(engineDouble({ ...plan, put }));
+}
+
+/** The number of a batch that was sent. */
+export function numberOf(batch: ArrayBuffer): number {
+  return Number(new DataView(batch).getBigUint64(32, true));
+}
+
+/** A turn of the event loop, in which messages over ports arrive. */
+export async function turns(count = 5): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** The promise's outcome, listened to from now on. */
+export function outcome(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => "resolved",
+    (error: unknown) => error,
+  );
 }

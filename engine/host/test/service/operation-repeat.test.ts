@@ -135,7 +135,7 @@ describe("an operation whose frame is in the store when the core traps", () => {
     const { Consumer } = await api.invoke("RegisterStreamConsumer", {
       ...{ StreamARN: stream.arn, ConsumerName: "app" },
     });
-    const { id } = await api.service.call("openSubscription", {
+    const subscription = await api.service.call("openSubscription", {
       operation: "SubscribeToShard",
       input: {
         ...{ ConsumerARN: Consumer.ConsumerARN, ShardId: "shardId-000000000000" },
@@ -151,12 +151,12 @@ describe("an operation whose frame is in the store when the core traps", () => {
     trap.armed = true;
     const waiting = api.read(stream, {
       nextIndex: 100_000_000,
-      subscriptionId: id,
+      subscription,
       waitMs: 50_000,
     });
     await api.put(stream, someRecords(1, 100, 5));
     expect(await api.service.call("faults", {})).toEqual(rules);
-    const part = await api.read(stream, { subscriptionId: id });
+    const part = await api.read(stream, { subscription });
     expect(part.records.map(numberOf)).toEqual([0, 1, 2, 3, 4, 5]);
     const [metrics] = await api.service.call("shardMetrics", { name: "clicks" });
     expect(metrics?.incomingRecords).toBeGreaterThanOrEqual(5);

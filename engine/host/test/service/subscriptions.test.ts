@@ -5,7 +5,7 @@ import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type {
   EngineOptions,
   StreamDescription,
-  Subscription,
+  SubscriptionTicket,
 } from "../../src/service/engine-service.ts";
 import { ApiEngine, callOf, turns } from "../support/api-calls.ts";
 import { numberOf, someRecords } from "../support/engines.ts";
@@ -41,8 +41,9 @@ class Subscriber {
     });
   }
 
-  read({ id, nextIndex }: Pick<Subscription, "id" | "nextIndex">, waitMs = 0) {
-    return this.api.read(this.stream, { nextIndex, subscriptionId: id, waitMs });
+  read(subscription: SubscriptionTicket, waitMs = 0) {
+    const { nextIndex } = subscription;
+    return this.api.read(this.stream, { nextIndex, subscription, waitMs });
   }
 }
 
@@ -67,14 +68,14 @@ describe("a subscription", () => {
   it("reads the one shard that it is for", async () => {
     const subscriber = await open();
     const { api, stream } = subscriber;
-    const { id } = await subscriber.subscribe();
+    const subscription = await subscriber.subscribe();
     const other = await api.engine.createStream("other");
     for (const [target, shardIndex] of [
       [other, 0],
       [stream, 1],
     ] as const) {
-      const error = await failureOf(api.read(target, { shardIndex, subscriptionId: id }));
-      expect(error).toMatchObject({ code: "InvalidArgumentException", argument: "subscriptionId" });
+      const error = await failureOf(api.read(target, { shardIndex, subscription }));
+      expect(error).toMatchObject({ code: "InvalidArgumentException", argument: "subscription" });
     }
     await api.close();
   });
@@ -83,14 +84,15 @@ describe("a subscription", () => {
     const subscriber = await open();
     const { api, stream } = subscriber;
     await api.put(stream, someRecords(2));
-    const { id, nextIndex } = await subscriber.subscribe();
+    const subscription = await subscriber.subscribe();
+    const { nextIndex } = subscription;
     const call = callOf("SubscribeToShard", pluginPrincipal("csv"));
-    const stolen = failureOf(api.read(stream, { nextIndex, subscriptionId: id, call }));
+    const stolen = failureOf(api.read(stream, { nextIndex, subscription, call }));
     expect(await stolen).toMatchObject({
       code: "ResourceNotFoundException",
-      argument: "subscriptionId",
+      argument: "subscription",
     });
-    expect((await subscriber.read({ id, nextIndex })).records).toHaveLength(2);
+    expect((await subscriber.read(subscription)).records).toHaveLength(2);
     await api.close();
   });
 
@@ -160,22 +162,22 @@ describe("a subscription", () => {
     for (let i = 0; i < 6; i++) await api.put(stream, someRecords(1, mib - 100, i));
     const a = await subscriber.subscribe("a");
     const b = await subscriber.subscribe("b");
-    const take = async (nextIndex: number, id?: number) =>
+    const take = async (nextIndex: number, subscription?: SubscriptionTicket) =>
       await api.read(stream, {
         ...{ nextIndex, bytesMax: 2 * mib },
-        ...(id === undefined ? {} : { subscriptionId: id }),
+        ...(subscription === undefined ? {} : { subscription }),
       });
-    const [fromA, fromB, shared] = [await take(0, a.id), await take(0, b.id), await take(0)];
+    const [fromA, fromB, shared] = [await take(0, a), await take(0, b), await take(0)];
     for (const part of [fromA, fromB, shared]) expect(part.records.length).toBeGreaterThan(0);
     // Each has used up its own second, and the next read of each has to wait.
-    const again = await take(fromA.nextIndex, a.id);
+    const again = await take(fromA.nextIndex, a);
     expect(again.records.length).toBeGreaterThan(0);
-    const refused = await failureOf(take(again.nextIndex, a.id));
+    const refused = await failureOf(take(again.nextIndex, a));
     expect(refused.code).toBe("ProvisionedThroughputExceededException");
     expect(refused.retryAfterMs).toBeGreaterThan(0);
-    expect((await take(fromB.nextIndex, b.id)).records.length).toBeGreaterThan(0);
+    expect((await take(fromB.nextIndex, b)).records.length).toBeGreaterThan(0);
     await api.platform.clock.advance(2000);
-    expect((await take(again.nextIndex, a.id)).records.length).toBeGreaterThan(0);
+    expect((await take(again.nextIndex, a)).records.length).toBeGreaterThan(0);
     await api.close();
   });
 
@@ -190,11 +192,11 @@ describe("a subscription", () => {
     await api.put(stream, someRecords(1, 100, 1));
     const subscription = await subscriber.subscribe();
     const { records, nextIndex } = await api.read(stream, {
-      ...{ subscriptionId: subscription.id, nextIndex: subscription.nextIndex },
+      ...{ subscription, nextIndex: subscription.nextIndex },
       ...{ bytesMax: 1_048_576, waitMs: 4900 },
     });
     expect(records).toHaveLength(1);
-    const waiting = failureOf(subscriber.read({ id: subscription.id, nextIndex }, 4900));
+    const waiting = failureOf(subscriber.read({ ...subscription, nextIndex }, 4900));
     await turns();
     await api.platform.clock.advance(4900);
     const { code, retryAfterMs } = await waiting;
@@ -202,7 +204,7 @@ describe("a subscription", () => {
       ...{ code: "ProvisionedThroughputExceededException", retryAfterMs: 100 },
     });
     await api.platform.clock.advance(100);
-    const next = await subscriber.read({ id: subscription.id, nextIndex });
+    const next = await subscriber.read({ ...subscription, nextIndex });
     expect(next.records.map(numberOf)).toEqual([1]);
     await api.close();
   });

@@ -154,6 +154,35 @@ function frameContract(current: () => LogStore): void {
     assert.strictEqual(await current().lastFrameNumber(), 11);
   });
 
+  it("reads ranges of frames as it reads them one by one", async () => {
+    const frames = new Map<number, Uint8Array>();
+    for (const n of [1, 2, 3, 7, 8, 20, 4_294_967_296]) {
+      const frame = noise(n === 3 ? 300_000 : 50 + (n % 100));
+      frames.set(n, frame);
+      await current().appendFrame(n, frame, "relaxed");
+    }
+    for (const [from, to] of [
+      [1, 3],
+      [2, 8],
+      [3, 3],
+      [4, 6],
+      [0, Number.MAX_SAFE_INTEGER],
+      [8, 2],
+    ] as const) {
+      const read = await current().readFrames(from, to);
+      const expected = [...frames.keys()].filter((n) => n >= from && n <= to);
+      assert.deepEqual(
+        read.map(({ frameNumber }) => frameNumber),
+        expected,
+      );
+      for (const { frameNumber, bytes } of read) {
+        assertBytes(bytes, frames.get(frameNumber) ?? noise(0), `frame ${frameNumber}`);
+        bytes.fill(0);
+      }
+    }
+    assertBytes(await current().readFrame(3), frames.get(3) ?? noise(0), "frame 3");
+  });
+
   it("keeps frames of 1 byte, 64 KiB and 12 MiB whole", async () => {
     for (const [i, byteLength] of [1, 65_536, 12 * 1_048_576].entries()) {
       const frame = noise(byteLength);
@@ -249,6 +278,23 @@ function lifeContract(current: () => LogStore, subject: () => StoreUnderTest): v
     if (loss?.status !== "rejected") assert.fail("both writers got frame 5");
     assert.instanceOf(loss.reason, FrameExistsError);
     assertBytes(await other.readFrame(5), frames[winner] ?? noise(0), "frame 5");
+  });
+
+  it("shows relaxed frames to others like strict ones, over a reopening, and keeps their order", async () => {
+    const frames = Array.from({ length: 6 }, () => noise(500));
+    for (const [i, frame] of frames.entries()) {
+      await current().appendFrame(i + 1, frame, i % 3 === 2 ? "strict" : "relaxed");
+    }
+    const other = await subject().openAgain();
+    assert.deepEqual(await other.frameNumbers(), [1, 2, 3, 4, 5, 6]);
+    await rejection(other.appendFrame(5, noise(10), "relaxed"), FrameExistsError);
+    await current().reopen();
+    for (const [i, frame] of frames.entries()) {
+      assertBytes(await current().readFrame(i + 1), frame, `frame ${i + 1}`);
+    }
+    await current().deleteFrames([1, 2]);
+    await current().appendFrame(7, noise(10), "relaxed");
+    assert.deepEqual(await current().frameNumbers(), [3, 4, 5, 6, 7]);
   });
 
   it("goes on after reopen", async () => {

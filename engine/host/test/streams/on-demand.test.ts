@@ -144,7 +144,7 @@ describe("an on-demand stream whose adjustment the store does not take", () => {
     await clock.advance(MINUTE_MS);
     assert.equal(engine.capacity, 8_000);
     await engine.rest(expiryMs - clock.nowMs() - 1);
-    stores.faults.add({ kind: "full", nth: 1, operations: ["appendFrame"] });
+    stores.faults.add({ kind: "abort", nth: 1, operations: ["appendFrame"] });
     await engine.rest(2);
     assert.equal(engine.capacity, 8_000);
     await engine.rest(MINUTE_MS);

@@ -44,11 +44,11 @@ function subscribe(
 
 function codeOfVerify(
   bench: ResourceBench,
-  id: number,
+  ticket: OpenedSubscription,
   principal: string = ROOT_PRINCIPAL,
 ): string {
   try {
-    bench.subscriptions.verify(id, principal);
+    bench.subscriptions.verify(ticket, principal);
     return "none";
   } catch (error) {
     if (error instanceof Error && "code" in error) return String(error.code);
@@ -68,7 +68,7 @@ describe("subscriptions", () => {
         "under account 000000000000.",
     );
     expect(failure.retryAfterMs).toBe(1);
-    expect(bench.subscriptions.verify(first.id, ROOT_PRINCIPAL).remainingMs).toBe(300_000 - 4999);
+    expect(bench.subscriptions.verify(first, ROOT_PRINCIPAL).remainingMs).toBe(300_000 - 4999);
     let ended = 0;
     bench.subscriptions.onEnd(first.id, () => ended++);
     const cancelled = bench.subscriptions.onEnd(first.id, () => ended++);
@@ -76,8 +76,8 @@ describe("subscriptions", () => {
     await bench.pass(1);
     const second = await subscribe(bench);
     expect(ended).toBe(1);
-    expect(codeOfVerify(bench, first.id)).toBe("ResourceInUseException");
-    expect(bench.subscriptions.verify(second.id, ROOT_PRINCIPAL)).toEqual({
+    expect(codeOfVerify(bench, first)).toBe("ResourceInUseException");
+    expect(bench.subscriptions.verify(second, ROOT_PRINCIPAL)).toEqual({
       streamUid: bench.context.catalogue.get("clicks").uid,
       shardIndex: 0,
       consumerName: "a",
@@ -96,7 +96,7 @@ describe("subscriptions", () => {
     ];
     await bench.pass(6000);
     await subscribe(bench);
-    const codes = all.map(({ id }) => codeOfVerify(bench, id));
+    const codes = all.map((one) => codeOfVerify(bench, one));
     expect(codes).toEqual(["ResourceInUseException", "none", "none"]);
   });
 
@@ -111,9 +111,9 @@ describe("subscriptions", () => {
     const bench = await withConsumers();
     const first = await subscribe(bench);
     await bench.pass(299_999);
-    expect(codeOfVerify(bench, first.id)).toBe("none");
+    expect(codeOfVerify(bench, first)).toBe("none");
     await bench.pass(1);
-    expect(codeOfVerify(bench, first.id)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, first)).toBe("ResourceNotFoundException");
     const second = await subscribe(bench);
     let ended = false;
     bench.subscriptions.onEnd(second.id, () => {
@@ -122,22 +122,21 @@ describe("subscriptions", () => {
     bench.subscriptions.close(second.id);
     bench.subscriptions.close(second.id);
     expect(ended).toBe(true);
-    expect(codeOfVerify(bench, second.id)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, second)).toBe("ResourceNotFoundException");
     // Closing does not shorten the five seconds.
     expect((await failureOf(subscribe(bench))).code).toBe("ResourceInUseException");
     await bench.pass(5000);
     const third = await subscribe(bench);
     const other = await subscribe(bench, { ConsumerARN: arnOf(bench, "b") });
     await bench.call("DeregisterStreamConsumer", { ConsumerARN: arnOf(bench) });
-    expect(codeOfVerify(bench, third.id)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, third)).toBe("ResourceNotFoundException");
     await bench.pass(1000);
     await bench.call("RegisterStreamConsumer", { StreamARN, ConsumerName: "a" });
-    expect(codeOfVerify(bench, third.id)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, third)).toBe("ResourceNotFoundException");
     await subscribe(bench);
-    expect(codeOfVerify(bench, other.id)).toBe("none");
+    expect(codeOfVerify(bench, other)).toBe("none");
     await bench.context.catalogue.delete("clicks");
-    expect(codeOfVerify(bench, other.id)).toBe("ResourceNotFoundException");
-    expect(codeOfVerify(bench, 4711)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, other)).toBe("ResourceNotFoundException");
   });
 
   it("begin at each of the five positions", async () => {
@@ -215,9 +214,9 @@ describe("subscriptions", () => {
     expect(failure.code).toBe("ResourceInUseException");
     expect(failure.message).toContain("not ACTIVE, instead in state CREATING");
     await bench.pass(1000);
-    const { id } = await subscribe(bench);
+    const ticket = await subscribe(bench);
     await bench.call("DeregisterStreamConsumer", { ConsumerARN: arnOf(bench) });
-    expect(codeOfVerify(bench, id)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, ticket)).toBe("ResourceNotFoundException");
     expect((await failureOf(subscribe(bench))).message).toContain("in state DELETING");
   });
 
@@ -237,9 +236,9 @@ describe("subscriptions", () => {
       ResourceARN,
       Policy: JSON.stringify({ Version: "2012-10-17", Statement: statement }),
     });
-    const { id } = await subscribe(bench, {}, frame);
-    expect(codeOfVerify(bench, id, frame)).toBe("none");
-    expect(codeOfVerify(bench, id, ROOT_PRINCIPAL)).toBe("ResourceNotFoundException");
+    const ticket = await subscribe(bench, {}, frame);
+    expect(codeOfVerify(bench, ticket, frame)).toBe("none");
+    expect(codeOfVerify(bench, ticket, ROOT_PRINCIPAL)).toBe("ResourceNotFoundException");
   });
 
   it("have 2 MiB per second for each consumer and shard, over a take-over, with quotas only", async () => {
@@ -270,13 +269,13 @@ describe("subscriptions", () => {
 
   it("outlast a life of the engine", async () => {
     const bench = await withConsumers();
-    const { id } = await subscribe(bench);
+    const ticket = await subscribe(bench);
     const again = await bench.reopen();
     bench.subscriptions.follow(again.context);
-    expect(codeOfVerify(bench, id)).toBe("none");
+    expect(codeOfVerify(bench, ticket)).toBe("none");
     expect((await failureOf(subscribe(bench))).code).toBe("ResourceInUseException");
     bench.subscriptions.clear();
-    expect(codeOfVerify(bench, id)).toBe("ResourceNotFoundException");
+    expect(codeOfVerify(bench, ticket)).toBe("ResourceNotFoundException");
     await subscribe(bench);
   });
 });

@@ -8,6 +8,7 @@ import type {
   StreamSettings,
 } from "../../src/log/control-records.ts";
 import { Log } from "../../src/log/log.ts";
+import type { LogEvent } from "../../src/log/log-events.ts";
 import { BatchResultBuilder, idOfBytes } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX, type SlottedShard } from "../../src/log/shard-slots.ts";
 import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
@@ -40,6 +41,8 @@ export function middleOf(shard: ShardDefinition): bigint {
 export interface TestLogOptions {
   readonly arenaBytesMax?: number;
   readonly writeQuotas?: boolean;
+  readonly storageBudgetBytes?: number;
+  readonly onEvent?: (event: LogEvent) => void;
 }
 
 /** One log with the few calls that tests need. */
@@ -76,9 +79,13 @@ export class TestLog {
       store: await platform.stores.open("test"),
       clock: platform.clock,
       random: platform.random,
+      vault: await platform.vaults.open("test"),
+      witnesses: platform.witnesses,
       arenaBytesMax,
       writeQuotas: options.writeQuotas ?? false,
       onCommitted: () => undefined,
+      storageBudgetBytes: options.storageBudgetBytes,
+      onEvent: options.onEvent ?? (() => undefined),
     });
     return new TestLog(log, platform);
   }
@@ -230,7 +237,9 @@ export class TestLog {
     this.lastBatch = new Uint8Array(batch.slice(0));
     const result = await new Promise<ArrayBuffer>((resolve, reject) => {
       this.log.put({
+        streamUid: stream.uid,
         byteLength: batch.byteLength,
+        recordCount: records.length,
         reject,
         append: () => ({
           ...this.#append(stream, new Uint8Array(batch), batchNumber),

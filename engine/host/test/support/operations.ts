@@ -3,14 +3,15 @@ import { AccessControl } from "../../src/access/access-control.ts";
 import { ROOT_PRINCIPAL } from "../../src/access/principals.ts";
 import { Core } from "../../src/core/core.ts";
 import type { StreamDefinition } from "../../src/log/control-records.ts";
-import type { AppendedPut } from "../../src/log/frame-group.ts";
 import { Log } from "../../src/log/log.ts";
+import type { AppendedPut } from "../../src/log/pending-put.ts";
 import { BatchResultBuilder, idOfBytes } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../../src/log/shard-slots.ts";
 import { MetricsRegistry } from "../../src/metrics/metrics-registry.ts";
 import type { InputOf, OutputOf } from "../../src/model/shapes.ts";
 import { validateInput } from "../../src/model/validate.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
+import { EngineKeys } from "../../src/service/engine-keys.ts";
 import type { EngineOptions } from "../../src/service/engine-service.ts";
 import type {
   ControlOperationName,
@@ -140,8 +141,10 @@ export async function openContext(options: ContextOptions = {}): Promise<TestCon
     routesMax: ROUTES_MAX,
     arenaBytesMax: ARENA_BYTES,
   });
+  const vault = await platform.vaults.open(settings.name);
   const log = await Log.open({
     name: settings.name,
+    vault,
     core,
     store: await platform.stores.open(settings.name, settings.storage),
     clock,
@@ -155,7 +158,9 @@ export async function openContext(options: ContextOptions = {}): Promise<TestCon
   const access = new AccessControl(documents);
   const metrics = new MetricsRegistry(clock);
   await catalogue.resume();
-  const context = { log, clock, random, options: settings, catalogue, documents, access, metrics };
+  const keys = new EngineKeys({ log, clock, random, catalogue, vault, recoverable: true });
+  const parts = { log, clock, random, catalogue, documents, access, metrics, keys };
+  const context = { ...parts, options: settings };
   const producer = new DataView(random.fill(new Uint8Array(4)).buffer).getUint32(0);
   return new TestContext(context, platform, producer);
 }

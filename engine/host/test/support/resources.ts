@@ -39,7 +39,7 @@ export class ResourceBench {
     metrics.follow((streamUid) => enabledShardMetrics(documents, streamUid));
     this.test = test;
     this.context = context;
-    this.subscriptions = new Subscriptions(platform.clock, {
+    this.subscriptions = new Subscriptions(platform.clock, platform.random, {
       readQuotas: options.quotas === "aws",
       controlQuotas: options.controlQuotas ?? false,
     });

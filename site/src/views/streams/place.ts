@@ -88,7 +88,8 @@ export class MillStreams extends LitElement {
     const { engine } = this;
     if (engine === undefined) return undefined;
     const storage = await engine.millrace.storage();
-    return { storage, streams: await this.#meter.read(engine.millrace) };
+    const member = await engine.millrace.member();
+    return { storage, member, streams: await this.#meter.read(engine.millrace) };
   });
 
   constructor() {
@@ -114,7 +115,11 @@ export class MillStreams extends LitElement {
         ${this.#notice("The streams cannot be read", this.#streams.error)}
         ${this.#notice("The stream was not deleted", this.#action.error)} ${this.#view()}
       </div>
-      <mill-edge-strip .storage=${reading?.storage} .online=${this.#media.online}></mill-edge-strip>
+      <mill-edge-strip
+        .storage=${reading?.storage}
+        .member=${reading?.member}
+        .online=${this.#media.online}
+      ></mill-edge-strip>
       <mill-act-code></mill-act-code>
       <mill-start-over
         .heading=${"Delete a stream"}

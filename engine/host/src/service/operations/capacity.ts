@@ -33,7 +33,6 @@ import {
   onDemandStreams,
   updateAccountSettings,
 } from "./account.ts";
-import { startStreamEncryption, stopStreamEncryption } from "./encryption.ts";
 import { locateActiveStream } from "./located-stream.ts";
 import type { Operation, OperationContext, OperationTable } from "./operation.ts";
 
@@ -239,8 +238,6 @@ export const capacityOperations: Pick<
   OperationTable,
   | "DescribeAccountSettings"
   | "DescribeLimits"
-  | "StartStreamEncryption"
-  | "StopStreamEncryption"
   | "UpdateAccountSettings"
   | "UpdateMaxRecordSize"
   | "UpdateStreamMode"
@@ -249,8 +246,6 @@ export const capacityOperations: Pick<
 > = {
   DescribeAccountSettings: describeAccountSettings,
   DescribeLimits: describeLimits,
-  StartStreamEncryption: startStreamEncryption,
-  StopStreamEncryption: stopStreamEncryption,
   UpdateAccountSettings: updateAccountSettings,
   UpdateMaxRecordSize: updateMaxRecordSize,
   UpdateStreamMode: updateStreamMode,

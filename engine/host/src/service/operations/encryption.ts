@@ -1,54 +1,63 @@
-/**
- * StartStreamEncryption and StopStreamEncryption: everything that AWS checks before it encrypts. The
- * cipher itself is not built, so that a call that passes them all is answered with NotSupportedError.
- */
-import { InvalidArgumentError, NotSupportedError } from "../../errors/index.ts";
+/** Encryption at rest: StartStreamEncryption and StopStreamEncryption. */
+import { InvalidArgumentError } from "../../errors/index.ts";
+import { parseKeyReference } from "../../keys/key-references.ts";
 import type { InputOf } from "../../model/shapes.ts";
-import { type LocatingCall, locateActiveStream } from "./located-stream.ts";
-import type { Operation, OperationContext } from "./operation.ts";
+import type { Caller } from "../engine-service.ts";
+import { type EncryptionChange, startEncryption, stopEncryption } from "../key-changes.ts";
+import { locateActiveStream } from "./located-stream.ts";
+import type { Operation, OperationContext, OperationTable } from "./operation.ts";
 
-const UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
-/** Multi-Region keys have ids of their own form. */
-const KEY = `(${UUID}|mrk-[0-9a-f]{32})`;
-const ALIAS = "alias/[a-zA-Z0-9/_-]{1,250}";
-const KEY_ID = new RegExp(
-  `^(${KEY}|${ALIAS}|arn:aws[-a-z]*:kms:[-a-z0-9]+:\\d{12}:(key/${KEY}|${ALIAS}))$`,
-);
+type EncryptionOperation = "StartStreamEncryption" | "StopStreamEncryption";
 
 /** @throws InvalidArgumentError for a key that no KMS knows the form of, or another type than KMS. */
-function checkKey(input: InputOf<"StartStreamEncryption">): void {
-  const { EncryptionType, KeyId } = input;
+function checkInput({ EncryptionType, KeyId }: InputOf<EncryptionOperation>): void {
   if (EncryptionType !== "KMS") {
     throw new InvalidArgumentError(
       `EncryptionType ${EncryptionType} is not supported. The only valid value is KMS.`,
       { argument: "EncryptionType", value: EncryptionType, limit: "KMS" },
     );
   }
-  if (KEY_ID.test(KeyId)) return;
+  if (parseKeyReference(KeyId) !== undefined) return;
   throw new InvalidArgumentError(
     `KeyId ${KeyId} is neither the id nor the ARN of a key, nor the name or ARN of an alias.`,
     { argument: "KeyId", value: KeyId },
   );
 }
 
-function refuse(
+function changeOf(
   context: OperationContext,
-  input: InputOf<"StartStreamEncryption">,
-  call: LocatingCall,
-): never {
-  const stream = locateActiveStream(context, input, call);
-  checkKey(input);
-  throw new NotSupportedError(
-    `${call.operation} of stream ${stream.name} cannot be done: this build has no cipher for records ` +
-      "at rest yet.",
-    { argument: "operation", value: call.operation },
-  );
+  operation: EncryptionOperation,
+  input: InputOf<EncryptionOperation>,
+  caller: Caller,
+): EncryptionChange {
+  return {
+    locate: () => {
+      const stream = locateActiveStream(context, input, { operation, caller });
+      checkInput(input);
+      return stream;
+    },
+    keyText: input.KeyId,
+    principal: caller.principal,
+    also: ({ uid }) => context.catalogue.transitions.beginning(uid, "UPDATING"),
+  };
 }
 
-/** StartStreamEncryption. @throws NotSupportedError after all other checks. */
-export const startStreamEncryption: Operation<"StartStreamEncryption"> = (context, input, caller) =>
-  refuse(context, input, { operation: "StartStreamEncryption", caller });
+const startStreamEncryption: Operation<"StartStreamEncryption"> = async (
+  context,
+  input,
+  caller,
+) => {
+  await startEncryption(context.keys, changeOf(context, "StartStreamEncryption", input, caller));
+  return undefined;
+};
 
-/** StopStreamEncryption. @throws NotSupportedError after all other checks. */
-export const stopStreamEncryption: Operation<"StopStreamEncryption"> = (context, input, caller) =>
-  refuse(context, input, { operation: "StopStreamEncryption", caller });
+const stopStreamEncryption: Operation<"StopStreamEncryption"> = async (context, input, caller) => {
+  await stopEncryption(context.keys, changeOf(context, "StopStreamEncryption", input, caller));
+  return undefined;
+};
+
+/** The operations of this family. */
+export const encryptionOperations: Pick<OperationTable, EncryptionOperation> = {
+  StartStreamEncryption: startStreamEncryption,
+  StopStreamEncryption: stopStreamEncryption,
+};

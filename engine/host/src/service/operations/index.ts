@@ -2,6 +2,7 @@
 import { capacityOperations } from "./capacity.ts";
 import { channelOperations } from "./channels.ts";
 import { consumerOperations } from "./consumers.ts";
+import { encryptionOperations } from "./encryption.ts";
 import { iteratorOperations } from "./iterators.ts";
 import { monitoringOperations } from "./monitoring.ts";
 import type { OperationTable } from "./operation.ts";
@@ -16,6 +17,7 @@ export const operationTable: OperationTable = {
   ...capacityOperations,
   ...channelOperations,
   ...consumerOperations,
+  ...encryptionOperations,
   ...iteratorOperations,
   ...monitoringOperations,
   ...policyOperations,

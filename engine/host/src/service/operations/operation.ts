@@ -6,6 +6,7 @@ import type { InputOf, OperationName, OutputOf } from "../../model/shapes.ts";
 import type { Clock, Random } from "../../platform/platform.ts";
 import type { Catalogue } from "../../streams/catalogue.ts";
 import type { Documents } from "../../streams/documents.ts";
+import type { EngineKeys } from "../engine-keys.ts";
 import type { Caller, DataOperationName, EngineOptions } from "../engine-service.ts";
 
 /** The parts of an engine that operations work with. */
@@ -18,6 +19,7 @@ export interface OperationContext {
   readonly documents: Documents;
   readonly access: AccessControl;
   readonly metrics: MetricsRegistry;
+  readonly keys: EngineKeys;
 }
 
 /** Operations that `invoke` runs. */

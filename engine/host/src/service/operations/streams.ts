@@ -130,8 +130,14 @@ function commonOutput(context: OperationContext, stream: StreamDefinition) {
     ...summaryOutput(context, stream),
     RetentionPeriodHours: stream.retentionHours,
     EnhancedMonitoring: [{ ShardLevelMetrics: [...(metrics ?? [])] }],
-    EncryptionType: "NONE",
+    ...encryptionOutput(context, stream),
   };
+}
+
+function encryptionOutput({ catalogue }: OperationContext, stream: StreamDefinition) {
+  const encryption = catalogue.encryption(stream);
+  if (encryption === null) return { EncryptionType: "NONE" };
+  return { EncryptionType: "KMS", KeyId: encryption.keyName };
 }
 
 function summaryOutput(

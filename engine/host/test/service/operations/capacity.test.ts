@@ -1,4 +1,4 @@
-/** Operations about capacity, the account and encryption, over a real core and log. */
+/** Operations about capacity and the account, over a real core and log. */
 import { STATUS_OK, STATUS_RECORD_RATE, STATUS_STREAM_RECORD_RATE } from "@millrace/core/layout";
 import { assert } from "chai";
 import { framePrincipal } from "../../../src/access/principals.ts";
@@ -7,7 +7,6 @@ import {
   InvalidArgumentError,
   LimitExceededError,
   type MillraceError,
-  NotSupportedError,
   ResourceInUseError,
   ResourceNotFoundError,
   ValidationError,
@@ -448,49 +447,4 @@ describe("the account", () => {
     const after = await new Capacity(test).call("DescribeAccountSettings", {});
     assert.deepEqual(after.MinimumThroughputBillingCommitment, before);
   });
-});
-
-describe("encryption", () => {
-  const uuid = "12345678-1234-1234-1234-123456789012";
-  const goodKeys = [
-    uuid,
-    `mrk-${"0123456789abcdef".repeat(2)}`,
-    "alias/aws/kinesis",
-    "alias/MyAliasName",
-    `arn:aws:kms:us-east-1:123456789012:key/${uuid}`,
-    "arn:aws:kms:us-east-1:123456789012:alias/MyAliasName",
-  ];
-  const badKeys = [
-    "key",
-    `${uuid}0`,
-    "alias/",
-    "aliases/a",
-    `arn:aws:kms:us-east-1:12:key/${uuid}`,
-  ];
-
-  for (const operation of ["StartStreamEncryption", "StopStreamEncryption"] as const) {
-    it(`${operation} checks everything, then says that there is no cipher yet`, async () => {
-      const capacity = await Capacity.open("PROVISIONED", 1, { transitionMs: 100 });
-      const input = (KeyId: string) => ({
-        StreamName: "clicks",
-        EncryptionType: "KMS" as const,
-        KeyId,
-      });
-      for (const KeyId of goodKeys) {
-        const error = await capacity.refused(NotSupportedError, operation, input(KeyId));
-        assert.match(error.message, /cipher/);
-      }
-      for (const KeyId of badKeys) {
-        const error = await capacity.refused(InvalidArgumentError, operation, input(KeyId));
-        assert.equal(error.argument, "KeyId", KeyId);
-      }
-      const none = { ...input(uuid), EncryptionType: "NONE" as const };
-      await capacity.refused(InvalidArgumentError, operation, none);
-      const other = { ...input(uuid), StreamName: "nothing" };
-      await capacity.refused(ResourceNotFoundError, operation, other);
-      await capacity.refused(AccessDeniedError, operation, input(uuid), STRANGER);
-      await capacity.call("UpdateMaxRecordSize", { StreamARN: ARN, MaxRecordSizeInKiB: 2_048 });
-      await capacity.refused(ResourceInUseError, operation, input(uuid));
-    });
-  }
 });

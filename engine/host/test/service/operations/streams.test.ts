@@ -266,7 +266,7 @@ describe("a stream whose transitions take time", () => {
     await test.advance(1000);
     await test.invoke(table, "DeleteStream", { StreamName: "clicks" });
     const { faults } = test.platform.stores;
-    for (let i = 0; i < 2; i++) faults.add({ kind: "full", nth: 1, operations: ["appendFrame"] });
+    for (let i = 0; i < 2; i++) faults.add({ kind: "abort", nth: 1, operations: ["appendFrame"] });
     await test.advance(2999);
     expect((await describeOf(test, "clicks")).StreamStatus).toBe("DELETING");
     await test.advance(1);

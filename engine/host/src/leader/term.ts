@@ -1,0 +1,76 @@
+/**
+ * One term of a leader: an open engine behind the writer lock, what shows others that it lives, and its end.
+ */
+import type { Clock, HeldLock, Port } from "../platform/platform.ts";
+import { withDeadline } from "../rpc/deadline.ts";
+import type { EngineService } from "../service/engine-service.ts";
+import type { LeaderDesk } from "./leader-desk.ts";
+import { BEAT_MS } from "./leader-link.ts";
+import type { Target } from "./targets.ts";
+
+/** Why a term ends: in order, because somebody else leads, or because the engine can do no more. */
+export type TermEnd = "resigned" | "deposed" | "failed";
+
+/**
+ * How long the engine of a term may take to close before the locks are let go, in ms. In order, everybody
+ * waits for it, and what it does not finish in time the next leader fences off; afterwards nobody does.
+ */
+const CLOSE_MS_MAX: Readonly<Record<TermEnd, number>> = {
+  resigned: 700,
+  deposed: 5000,
+  failed: 5000,
+};
+
+/** What a term consists of. */
+export interface TermParts {
+  readonly clock: Clock;
+  readonly engine: EngineService;
+  readonly desk: LeaderDesk;
+  readonly target: Target;
+  readonly locks: readonly HeldLock[];
+}
+
+/** A leader, from the opened engine to the released lock. */
+export class Term {
+  readonly #parts: TermParts;
+  #stopTicks: () => void = () => undefined;
+
+  constructor(parts: TermParts) {
+    this.#parts = parts;
+    this.#tick();
+  }
+
+  get target(): Target {
+    return this.#parts.target;
+  }
+
+  get members(): number {
+    return this.#parts.desk.members + 1;
+  }
+
+  /** Takes a connection of another context. */
+  accept(port: Port): void {
+    this.#parts.desk.accept(port);
+  }
+
+  /** Closes the engine, ends all connections and lets the locks go. What is under way is settled first if in order. */
+  async end(how: TermEnd, farewell: () => void): Promise<void> {
+    const { clock, engine, desk, target, locks } = this.#parts;
+    this.#stopTicks();
+    if (how !== "resigned") desk.close();
+    const late = (): Error => new Error("the engine did not close in time");
+    // An engine that was deposed or failed has nothing more to save, whatever it says now.
+    await withDeadline(clock, CLOSE_MS_MAX[how], engine.close(), late).catch(() => undefined);
+    desk.close();
+    target.end();
+    farewell();
+    for (const lock of locks) lock.release();
+  }
+
+  #tick(): void {
+    this.#stopTicks = this.#parts.clock.after(BEAT_MS, () => {
+      this.#parts.desk.tick();
+      this.#tick();
+    });
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Takes the lead of a log: reads it to its end, holds it against its witness, and adds a fence behind it.
+ *
+ * The fence is the guarantee that there is one writer: it is added at the next frame number under the
+ * next epoch, and the leader serves only if the newest frame is then its own.
+ */
+import type { ShardLogCore } from "../core/core-types.ts";
+import { DeposedError, FrameExistsError } from "../errors/index.ts";
+import type { Clock, Random } from "../platform/platform.ts";
+import type { LogStore } from "../storage/log-store.ts";
+import { settleImport } from "./log-import.ts";
+import { type LossVerdict, passedMs, verdictOn } from "./lost-log.ts";
+import { idOfBytes } from "./producer-table.ts";
+import { type FenceRecord, fenceSection } from "./sections.ts";
+import { type EncodedFrame, encodeFrame } from "./wal-frame.ts";
+import type { WalScan } from "./wal-scan.ts";
+import type { Testimony } from "./witness.ts";
+
+/** Candidates may keep each other from the next frame number this often. */
+const FENCE_ATTEMPTS_MAX = 16;
+
+/** What a takeover needs. */
+export interface TakeoverSettings {
+  readonly core: ShardLogCore;
+  readonly store: LogStore;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A lead that was taken. */
+export interface Lead {
+  readonly epoch: number;
+  /** Of the log from now on, 32 hexadecimal digits. */
+  readonly incarnation: string;
+  /** Wall time that has passed for certain, in ms since the Unix epoch. */
+  readonly passedMs: number;
+  /** The same as the witness alone knows it; 0 without one. */
+  readonly witnessedMs: number;
+  /** Whether the log is not what was acknowledged, or not all of it. */
+  readonly anew?: boolean;
+}
+
+/**
+ * Reads the WAL to its end and adds the fence behind it.
+ * @throws DeposedError when other leaders keep taking over.
+ */
+export async function takeLead(
+  settings: TakeoverSettings,
+  scan: WalScan,
+  witness: Testimony | undefined,
+): Promise<Lead> {
+  const { store, clock, random } = settings;
+  await settleImport(store);
+  const leaderId = idOfBytes(random.fill(new Uint8Array(16)));
+  const sealedEpoch = (await store.segmentKeys()).reduce((most, key) => Math.max(most, key[5]), 0);
+  for (let attempt = 0; attempt < FENCE_ATTEMPTS_MAX; attempt++) {
+    await scan.readOn();
+    if (attempt === 0) scan.reportBeginning(sealedEpoch > 0);
+    const verdict = reported(settings, scan, witness);
+    const before = verdict?.anew === undefined ? scan.incarnation : undefined;
+    const incarnation = before ?? (verdict === undefined ? witness?.incarnation : undefined);
+    const fence = { leaderId, incarnation: incarnation ?? leaderId, ...verdict?.anew };
+    const epoch =
+      Math.max(scan.newestEpoch, sealedEpoch, witness?.epoch ?? 0) + 1 + scan.damagedAtEnd;
+    const timeMs = passedMs(scan, witness, clock.nowMs());
+    const { frameNumber } = scan.next;
+    const frame = encodeFence(settings, scan, fence, epoch, timeMs);
+    if (!(await addFence(store, frameNumber, frame))) continue;
+    await scan.readOn();
+    // Somebody else's fence behind ours: whoever wrote on from there would do so under the lower epoch.
+    if (scan.newestFrame !== frameNumber) continue;
+    const anew = verdict !== undefined || store.lossAtOpening !== undefined;
+    const witnessedMs = witness?.timeMs ?? 0;
+    return { epoch, incarnation: fence.incarnation, passedMs: timeMs, witnessedMs, anew };
+  }
+  throw new DeposedError("other leaders keep taking over this engine's log", {
+    argument: "attempts",
+    value: FENCE_ATTEMPTS_MAX,
+    retryable: true,
+  });
+}
+
+/** What the witness finds missing, noted among the losses. */
+function reported(
+  { store }: TakeoverSettings,
+  scan: WalScan,
+  witness: Testimony | undefined,
+): LossVerdict | undefined {
+  const { lossAtOpening } = store;
+  const verdict = witness === undefined ? undefined : verdictOn(scan, witness, lossAtOpening);
+  if (verdict !== undefined) scan.losses.add(verdict.loss);
+  else if (lossAtOpening !== undefined) {
+    const where = "the whole log";
+    scan.losses.add({ kind: "log", where, reason: lossAtOpening, recordCount: undefined });
+  }
+  return verdict;
+}
+
+function encodeFence(
+  { core }: TakeoverSettings,
+  scan: WalScan,
+  fence: FenceRecord,
+  epoch: number,
+  timeMs: number,
+): EncodedFrame {
+  return encodeFrame(core, { epoch, ...scan.next, timeMs }, [fenceSection(fence)]);
+}
+
+/** Whether the fence was added, and the newest frame is then ours. */
+async function addFence(
+  store: LogStore,
+  frameNumber: number,
+  frame: EncodedFrame,
+): Promise<boolean> {
+  try {
+    await store.appendFrame(frameNumber, frame.bytes, "strict");
+  } catch (error) {
+    if (error instanceof FrameExistsError) return false;
+    throw error;
+  }
+  const newest = await store.lastFrameNumber();
+  const stored = await store.readFrame(newest);
+  return newest === frameNumber && stored !== undefined && sameBytes(stored, frame.bytes);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,98 @@
+/**
+ * Takes what ended pages left in localStorage and puts it, under the numbers that they gave it. Loaded when
+ * there is something: nothing is lost while it cannot be loaded.
+ */
+import { BatchGapError, MillraceError } from "../errors/index.ts";
+import { webLocks } from "../platform/locks.ts";
+import type { Clock, Locks } from "../platform/platform.ts";
+import type { BatchOrder, CallContext } from "../service/engine-service.ts";
+import { pause } from "./deadline.ts";
+import { type CopyHead, copyPrefix } from "./hand-off.ts";
+
+/** Somebody else may have the batches that this one must follow, and put them meanwhile: ms, and how often. */
+const GAP_PAUSE_MS = 300;
+const GAPS_MAX = 5;
+
+/** What is needed for it. */
+export interface LeftBehindParts {
+  readonly engineName: string;
+  readonly storage: Storage;
+  /** The browser's own when absent. */
+  readonly locks?: Locks;
+  readonly clock: Clock;
+  /** Puts a batch of somebody else. @throws what the engine throws; LinkLostError. */
+  put(bytes: Uint8Array<ArrayBuffer>, order: BatchOrder, call?: CallContext): Promise<unknown>;
+}
+
+interface CopiedBatch {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly order: BatchOrder;
+  readonly call: CallContext | undefined;
+}
+
+/** The batches of a copy; undefined when it is none of ours or of a version that this build does not know. */
+function parseCopy(text: string, nowMs: number): CopiedBatch[] | undefined {
+  const headEnd = text.indexOf("\n");
+  let head: CopyHead;
+  try {
+    head = JSON.parse(text.slice(0, headEnd));
+  } catch {
+    return undefined;
+  }
+  if (head.version !== 1) return undefined;
+  let at = headEnd + 1;
+  return head.batches.map(({ byteLength, settledBefore, ageMs, call }) => {
+    const bytes = Uint8Array.from({ length: byteLength }, (_, i) => text.charCodeAt(at + i));
+    at += byteLength;
+    return { bytes, order: { settledBefore, ageMs: ageMs + Math.max(0, nowMs - head.atMs) }, call };
+  });
+}
+
+/** Puts one batch. Resolves with whether it is settled, be it stored or refused for good. */
+async function putOne(
+  { bytes, order, call }: CopiedBatch,
+  parts: LeftBehindParts,
+): Promise<boolean> {
+  const number = Number(new DataView(bytes.buffer).getBigUint64(32, true));
+  for (let gaps = 0; ; gaps++) {
+    // Whoever has the batches between may be gone as well; this one is not held back for ever.
+    const settledBefore = gaps < GAPS_MAX ? order.settledBefore : number;
+    try {
+      await parts.put(bytes, { ...order, settledBefore }, call);
+      return true;
+    } catch (error) {
+      const gap = error instanceof BatchGapError && gaps < GAPS_MAX;
+      if (!gap) return error instanceof MillraceError && isFinal(error);
+      await pause(parts.clock, GAP_PAUSE_MS);
+    }
+  }
+}
+
+/** Whether the engine has spoken: asking anew would tell the same. */
+function isFinal({ retryable, code }: MillraceError): boolean {
+  return !retryable && !/^(EngineClosed|EngineFailed|ThreadCrash|Deposed)/.test(code);
+}
+
+async function takeCopy(key: string, parts: LeftBehindParts): Promise<void> {
+  const { storage, locks = webLocks, clock } = parts;
+  const lock = await locks.tryAcquire(key);
+  // Another tab is at it; if that one ends before it is done, the copy is still there for the next one.
+  if (lock === undefined) return;
+  try {
+    const batches = parseCopy(storage.getItem(key) ?? "", clock.nowMs());
+    for (const batch of batches ?? []) if (!(await putOne(batch, parts))) return;
+    if (batches !== undefined) storage.removeItem(key);
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Takes all copies of an engine, one after the other. A copy is removed when all of it is settled; one
+ * that cannot be put now stays. The results are nobody's: of what is refused nothing was acknowledged.
+ */
+export async function takeLeftBehind(parts: LeftBehindParts): Promise<void> {
+  const prefix = copyPrefix(parts.engineName);
+  const keys = Object.keys(parts.storage).filter((key) => key.startsWith(prefix));
+  for (const key of keys) await takeCopy(key, parts);
+}

@@ -1,0 +1,324 @@
+/** The witness: logs that come back empty, older or as another one are noticed, and nothing is given out twice. */
+import { describe, expect, it } from "vitest";
+import { EngineFailedError } from "../../src/errors/index.ts";
+import {
+  decodeTestimony,
+  encodeTestimony,
+  type Testimony,
+  WITNESS_BYTES,
+} from "../../src/log/witness.ts";
+import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
+import type { SegmentKey } from "../../src/storage/log-store.ts";
+import { someRecords } from "../support/engines.ts";
+import { TestLog } from "../support/logs.ts";
+
+const TESTIMONY: Testimony = {
+  incarnation: "00112233445566778899aabbccddeeff",
+  epoch: 7,
+  frameNumber: 2 ** 40 + 3,
+  hash: 0xfedc_ba98_7654_3210n,
+  relaxedFrames: 12,
+  timeMs: 1_767_225_600_123.5,
+  nextStreamUid: 9,
+  nextShardUid: 4_000_000_000,
+};
+
+interface DiskCopy {
+  readonly frames: ReadonlyMap<number, Uint8Array | undefined>;
+  readonly segments: readonly {
+    readonly key: SegmentKey;
+    readonly bytes: Uint8Array | undefined;
+  }[];
+}
+
+function copyDisk(platform: VirtualPlatform): DiskCopy {
+  const disk = platform.stores.disk("test");
+  return {
+    frames: new Map(disk.frameNumbers().map((n) => [n, disk.readFrame(n)])),
+    segments: disk.segmentKeys().map((key) => ({ key, bytes: disk.readSegment(key) })),
+  };
+}
+
+function replaceDisk(platform: VirtualPlatform, copy?: DiskCopy): void {
+  const disk = platform.stores.disk("test");
+  for (const n of disk.frameNumbers()) disk.overwriteFrame(n, undefined);
+  for (const key of disk.segmentKeys()) disk.overwriteSegment(key, undefined);
+  for (const [n, bytes] of copy?.frames ?? []) disk.overwriteFrame(n, bytes);
+  for (const { key, bytes } of copy?.segments ?? []) disk.overwriteSegment(key, bytes);
+}
+
+async function testimonyOf(platform: VirtualPlatform): Promise<Testimony> {
+  const testimony = decodeTestimony(await platform.witnesses.read("test"));
+  if (testimony === undefined) throw new Error("there is no witness");
+  return testimony;
+}
+
+describe("a testimony", () => {
+  it("is read as it was written", () => {
+    const bytes = encodeTestimony(TESTIMONY);
+    expect(bytes.byteLength).toBe(WITNESS_BYTES);
+    expect(decodeTestimony(bytes)).toEqual(TESTIMONY);
+  });
+
+  it("counts 65,535 relaxed frames at most", () => {
+    const bytes = encodeTestimony({ ...TESTIMONY, relaxedFrames: 1_000_000 });
+    expect(decodeTestimony(bytes)?.relaxedFrames).toBe(65_535);
+  });
+
+  it("says nothing when any of its bits is another one", () => {
+    for (let bit = 0; bit < WITNESS_BYTES * 8; bit++) {
+      const bytes = encodeTestimony(TESTIMONY);
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(decodeTestimony(bytes), `bit ${bit}`).toBeUndefined();
+    }
+    expect(decodeTestimony(undefined)).toBeUndefined();
+    expect(decodeTestimony(new Uint8Array(63))).toBeUndefined();
+  });
+});
+
+describe("the keeper of the witness", () => {
+  it("testifies at the takeover, a second after a commit, and at the close", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await platform.clock.advance(1);
+    expect(await testimonyOf(platform)).toMatchObject({ epoch: 1, frameNumber: 1 });
+    await log.createStream();
+    await log.put(someRecords(3));
+    expect((await testimonyOf(platform)).frameNumber).toBe(1);
+    await platform.clock.advance(1000);
+    expect(await testimonyOf(platform)).toMatchObject({ frameNumber: 3, nextStreamUid: 2 });
+    await log.put(someRecords(3));
+    await log.log.close();
+    const newest = platform.stores.disk("test").frameNumbers().at(-1);
+    expect((await testimonyOf(platform)).frameNumber).toBe(newest);
+    expect(log.log.status()).toMatchObject({ witnessed: true });
+  });
+
+  it("testifies after 64 commits at the latest", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    for (let i = 0; i < 64; i++) await log.put(someRecords(1));
+    await platform.clock.advance(0);
+    expect((await testimonyOf(platform)).frameNumber).toBeGreaterThan(60);
+    await log.log.close();
+  });
+
+  it("never names a frame that is not durable yet", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 1, { durability: "relaxed" });
+    for (let i = 0; i < 5; i++) await log.put(someRecords(1));
+    await platform.clock.advance(1000);
+    expect(await testimonyOf(platform)).toMatchObject({ frameNumber: 2, relaxedFrames: 5 });
+    await log.log.close();
+  });
+
+  it("is no reason to fail when it cannot write", async () => {
+    const platform = virtualPlatform();
+    platform.witnesses.broken = true;
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    await log.put(someRecords(3));
+    await platform.clock.advance(1000);
+    expect(log.log.status().witnessed).toBe(false);
+    platform.witnesses.broken = false;
+    await log.put(someRecords(3));
+    await platform.clock.advance(1000);
+    expect(log.log.status().witnessed).toBe(true);
+    await log.log.close();
+  });
+});
+
+describe("a log that came back", () => {
+  it("whole is of the same incarnation, with no loss, over many openings", async () => {
+    const platform = virtualPlatform();
+    const incarnations = new Set<string>();
+    for (let i = 0; i < 5; i++) {
+      const log = await TestLog.open(platform.restart());
+      incarnations.add(log.log.status().incarnation);
+      expect(log.log.losses).toEqual([]);
+      if (i === 0) await log.createStream();
+      await log.put(someRecords(4));
+      if (i % 2 === 0) await log.log.checkpoint();
+      await log.log.close();
+    }
+    expect(incarnations.size).toBe(1);
+  });
+
+  it("empty is a reported loss and a new incarnation, and gives out no uid or index again", async () => {
+    const platform = virtualPlatform();
+    const first = await TestLog.open(platform);
+    const clicks = await first.createStream("clicks", 3);
+    const before = first.log.status().incarnation;
+    await first.put(someRecords(10));
+    await first.log.close();
+    const { frameNumber } = await testimonyOf(platform);
+    replaceDisk(platform);
+    // The clock did not move: what is named by the second must differ all the same.
+    const second = await TestLog.open(platform.restart());
+    expect(second.log.losses).toMatchObject([
+      { kind: "log", where: `WAL frames 1 to ${frameNumber}`, reason: "the log is gone" },
+    ]);
+    expect(second.log.status().incarnation).not.toBe(before);
+    const again = await second.createStream("clicks", 3);
+    expect(again.uid).toBeGreaterThan(clicks.uid);
+    const uids = clicks.shards.map(({ uid }) => uid);
+    for (const shard of again.shards) {
+      expect(uids).not.toContain(shard.uid);
+      expect(shard.createdSeconds).toBeGreaterThan(clicks.shards[0]?.createdSeconds ?? Infinity);
+    }
+    await second.log.close();
+    const third = await TestLog.open(platform.restart());
+    expect(third.log.losses).toEqual([]);
+    expect(third.log.control.nextShardUid).toBeGreaterThan(again.shards[0]?.uid ?? Infinity);
+    await third.log.close();
+  });
+
+  it("empty keeps its floors when it is opened again before anything was written", async () => {
+    const platform = virtualPlatform();
+    const first = await TestLog.open(platform);
+    await first.createStream("clicks", 3);
+    await first.log.close();
+    replaceDisk(platform);
+    const second = await TestLog.open(platform.restart());
+    const { nextStreamUid, nextShardUid } = second.log.control;
+    second.log.fail(new EngineFailedError("the tab died"));
+    platform.witnesses.lose("test");
+    const third = await TestLog.open(platform.restart());
+    expect(third.log.control.nextStreamUid).toBeGreaterThanOrEqual(nextStreamUid);
+    expect(third.log.control.nextShardUid).toBeGreaterThanOrEqual(nextShardUid);
+    await third.log.close();
+  });
+
+  it("older is a reported loss, and sequence indexes go on above those that are lost", async () => {
+    const platform = virtualPlatform();
+    const first = await TestLog.open(platform);
+    await first.createStream();
+    await first.put(someRecords(10));
+    const old = copyDisk(platform);
+    const kept = Math.max(...old.frames.keys());
+    await platform.clock.advance(5000);
+    const rows = await first.put(someRecords(10, 100, 10));
+    await first.log.close();
+    replaceDisk(platform, old);
+    // The profile of before is restored, and the clock with it.
+    platform.clock.jumpWall(-3_600_000);
+    const second = await TestLog.open(platform.restart());
+    expect(second.log.losses).toMatchObject([
+      {
+        kind: "log",
+        where: expect.stringMatching(`WAL frames? ${kept + 1}`),
+        reason: "the log is older than what was acknowledged",
+      },
+    ]);
+    const [next] = await second.put(someRecords(1, 100, 50));
+    const highest = Math.max(...rows.map(({ index }) => index));
+    expect(next?.index).toBeGreaterThan(highest);
+    expect((await second.readAll()).records).toHaveLength(11);
+    await second.log.close();
+  });
+
+  it("that went on from an older copy is told from the one that was acknowledged", async () => {
+    const platform = virtualPlatform();
+    const first = await TestLog.open(platform);
+    await first.createStream();
+    const old = copyDisk(platform);
+    await first.put(someRecords(10));
+    await platform.clock.advance(1000);
+    const testimony = await platform.witnesses.read("test");
+    const { frameNumber } = await testimonyOf(platform);
+    replaceDisk(platform, old);
+    platform.witnesses.lose("test");
+    const other = await TestLog.open(platform.restart());
+    for (let i = 0; i < 5; i++) await other.put(someRecords(2));
+    await other.log.close();
+    await platform.witnesses.write("test", testimony ?? new Uint8Array(0));
+    const second = await TestLog.open(platform.restart());
+    expect(frameNumber).toBeGreaterThan(2);
+    expect(second.log.losses).toMatchObject([{ kind: "log", reason: /older copy/ }]);
+    await second.log.close();
+  });
+
+  it("as another one is told by its incarnation", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    await log.log.close();
+    const { incarnation: _, ...rest } = await testimonyOf(platform);
+    const foreign = { ...rest, incarnation: "f".repeat(32) };
+    await platform.witnesses.write("test", encodeTestimony(foreign));
+    const second = await TestLog.open(platform.restart());
+    expect(second.log.losses).toMatchObject([{ kind: "log", reason: /another log/ }]);
+    await second.log.close();
+  });
+
+  it("is not accused by a testimony that a deposed leader wrote late", async () => {
+    const platform = virtualPlatform();
+    const first = await TestLog.open(platform);
+    await first.createStream();
+    await first.log.close();
+    const late = (await platform.witnesses.read("test")) ?? new Uint8Array(0);
+    replaceDisk(platform);
+    const second = await TestLog.open(platform.restart());
+    expect(second.log.losses).toHaveLength(1);
+    await second.log.close();
+    await platform.witnesses.write("test", late);
+    const third = await TestLog.open(platform.restart());
+    expect(third.log.losses).toEqual([]);
+    expect(third.log.status().incarnation).toBe(second.log.status().incarnation);
+    await third.log.close();
+  });
+
+  it("without relaxed frames that were acknowledged says which they are, and stays the same log", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 1, { durability: "relaxed" });
+    for (let i = 0; i < 6; i++) await log.put(someRecords(2, 100, i * 2));
+    await platform.clock.advance(1000);
+    const incarnation = log.log.status().incarnation;
+    const lost = platform.stores.disk("test").powerCut(2);
+    expect(lost).toBe(4);
+    const again = await TestLog.open(platform.restart());
+    expect(again.log.losses).toMatchObject([{ kind: "wal-frame", where: "WAL frames 5 to 8" }]);
+    expect(again.log.status().incarnation).toBe(incarnation);
+    expect((await again.readAll()).records).toHaveLength(4);
+    await again.log.close();
+  });
+});
+
+describe("a store that is taken away while it is open", () => {
+  it("ends the life when it comes back empty, and the next one reports the loss", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    await log.put(someRecords(10));
+    await platform.clock.advance(1000);
+    replaceDisk(platform);
+    platform.stores.opened.at(-1)?.lose("site data was cleared");
+    await expect(log.put(someRecords(1))).rejects.toMatchObject({
+      code: "EngineFailedException",
+    });
+    expect(log.log.failure).toBeInstanceOf(EngineFailedError);
+    const next = await TestLog.open(platform.restart());
+    expect(next.log.losses).toMatchObject([{ kind: "log", reason: "the log is gone" }]);
+    await next.log.close();
+  });
+
+  it("ends the life when another log is in its place, even a longer one", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    await log.put(someRecords(10));
+    replaceDisk(platform);
+    platform.witnesses.lose("test");
+    const other = await TestLog.open(platform.restart());
+    await other.createStream();
+    for (let i = 0; i < 20; i++) await other.put(someRecords(2));
+    platform.stores.opened[0]?.lose("site data was cleared");
+    await expect(log.put(someRecords(1))).rejects.toBeInstanceOf(Error);
+    expect(log.log.failure).toBeInstanceOf(EngineFailedError);
+    expect((await other.readAll()).records).toHaveLength(40);
+    await other.log.close();
+  });
+});

@@ -1,0 +1,96 @@
+/** What an engine tells without being asked, for those who listen: one long poll, only while there are any. */
+import {
+  type ControlOperations,
+  type EngineClient,
+  type EngineEvent,
+  type EventCursor,
+  pause,
+} from "@millrace/engine";
+import { checkMembers, checkOneOf, checkSignal, refuse } from "./check.ts";
+
+/** Kinds of events: see `EngineEvent`. */
+export type EngineEventKind = EngineEvent["kind"];
+
+/** Events of one kind. */
+export type EngineEventOf<Kind extends EngineEventKind> = Extract<EngineEvent, { kind: Kind }>;
+
+/** How one listens. */
+export interface ListenOptions {
+  /** Ends the listening. */
+  readonly signal?: AbortSignal;
+}
+
+const KINDS: readonly EngineEventKind[] = [
+  "data-loss",
+  "records-dropped",
+  "storage-full",
+  "leader-changed",
+];
+/** How long one question may wait in the engine, ms. */
+const WAIT_MS = 20_000;
+/** After a question that failed, ms. */
+const PAUSE_MS = 1000;
+
+type Answer = ReturnType<ControlOperations["events"]>;
+
+interface Listener {
+  readonly kind: EngineEventKind;
+  readonly tell: (event: never) => void;
+}
+
+/** The events of one open engine. */
+export class EngineEvents {
+  readonly #client: EngineClient;
+  readonly #listeners = new Set<Listener>();
+  #polling = false;
+
+  constructor(client: EngineClient) {
+    this.#client = client;
+  }
+
+  /** See `Millrace.on`. */
+  on<Kind extends EngineEventKind>(
+    kind: Kind,
+    listener: (event: EngineEventOf<Kind>) => void,
+    options: ListenOptions = {},
+  ): () => void {
+    checkOneOf("kind", kind, KINDS);
+    if (typeof listener !== "function") refuse("listener", "a function", listener, "function");
+    checkMembers("options", options, ["signal"]);
+    const signal = checkSignal("signal", options.signal);
+    const entry: Listener = { kind, tell: listener };
+    const off = (): void => {
+      this.#listeners.delete(entry);
+      signal?.removeEventListener("abort", off);
+    };
+    if (signal?.aborted === true) return off;
+    signal?.addEventListener("abort", off);
+    this.#listeners.add(entry);
+    if (!this.#polling) void this.#poll();
+    return off;
+  }
+
+  async #poll(): Promise<void> {
+    const client = this.#client;
+    this.#polling = true;
+    let after: EventCursor | null = null;
+    while (this.#listeners.size > 0 && !client.closed) {
+      try {
+        const answer: Answer = await client.call("events", { after, waitMs: WAIT_MS });
+        after = answer.cursor;
+        for (const event of answer.events) this.#tell(event);
+      } catch {
+        // Whatever it is, calls of the application's own meet it, too, and throw it.
+        if (!client.closed) await pause(client.clock, PAUSE_MS);
+      }
+    }
+    this.#polling = false;
+  }
+
+  #tell(event: EngineEvent): void {
+    for (const { kind, tell } of this.#listeners) {
+      // A listener that throws is an error of the application's, and not the others' concern.
+      if (kind === event.kind) queueMicrotask(() => tell(event as never));
+    }
+  }
+}

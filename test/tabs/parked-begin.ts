@@ -1,0 +1,4 @@
+/** Runs before the engine's modules: see `neverLead`. */
+import { neverLead } from "./worker-patches.ts";
+
+neverLead();

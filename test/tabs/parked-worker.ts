@@ -1,0 +1,3 @@
+/** A worker that only follows. */
+import "./parked-begin.ts";
+import "../../engine/host/src/worker.ts";

@@ -1,0 +1,142 @@
+/**
+ * A tab of the runs with many tabs. Its query names the engine (`engine`) and its worker's script
+ * (`worker`); it opens the engine by itself and does through `globalThis.tab` what the harness asks for.
+ */
+import { KinesisClient, StartStreamEncryptionCommand } from "@aws-sdk/client-kinesis";
+import { type Millrace, open, type Stream } from "millrace";
+import { countMarked, type FillSettings, fill, measureStart, putMarked } from "./fill.ts";
+import { Producer, type ProducerSettings } from "./producer.ts";
+import { readBack } from "./read-back.ts";
+import { Readers } from "./readers.ts";
+
+const MIB = 1_048_576;
+const query = new URLSearchParams(location.search);
+const engineName = query.get("engine") ?? "tabs";
+const beganMs = performance.now();
+
+/** The engine's worker as the page made it last, so that it can be ended behind the page's back. */
+let worker: Worker | undefined;
+/** Times that the page came back from the back/forward cache. */
+let returns = 0;
+const events: string[] = [];
+const errors: string[] = [];
+
+addEventListener("pageshow", (event) => {
+  if ("persisted" in event && event.persisted === true) returns += 1;
+});
+addEventListener("error", ({ message }) => errors.push(message));
+addEventListener("unhandledrejection", ({ reason }) => errors.push(`unhandled: ${String(reason)}`));
+
+async function openEngine(): Promise<Millrace> {
+  const millrace = await open({
+    name: engineName,
+    memoryBudgetBytes: Number(query.get("memory") ?? 64) * MIB,
+    worker: () => {
+      worker = new Worker(`/${query.get("worker") ?? "worker"}.js`, { type: "module" });
+      return worker;
+    },
+    broker: "/broker.js",
+    wasm: "/wasm/core.wasm",
+  });
+  for (const kind of ["data-loss", "records-dropped", "storage-full"] as const) {
+    millrace.on(kind, (event) => events.push(JSON.stringify(event)));
+  }
+  return millrace;
+}
+
+const opening = openEngine();
+opening.catch((error: unknown) => errors.push(`open: ${String(error)}`));
+const producers = new Map<string, Producer>();
+let readers: Readers | undefined;
+
+async function streamOf(name: string): Promise<Stream> {
+  return await (await opening).streams.get(name);
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error === "object" && error !== null && "code" in error) return String(error.code);
+  return String(error);
+}
+
+const tab = {
+  /** Resolves once the engine is open, with the time since the page began, in ms. */
+  async opened() {
+    await opening;
+    return performance.now() - beganMs;
+  },
+  member: async () => await (await opening).member(),
+  storage: async () => await (await opening).storage(),
+  check: async () => await (await opening).check(),
+  dataLoss: async () => await (await opening).dataLoss(),
+  /** What nobody caught, what the engine told, and how often the page came back. */
+  told: () => ({ errors, events, returns }),
+  async makeStream(name: string, shards: number) {
+    await (await opening).streams.ensure(name, { shards });
+  },
+  async registerConsumer(stream: string, consumer: string) {
+    await (await streamOf(stream)).registerConsumer(consumer);
+  },
+  /** Puts records from now on, until {@link tab.stop}. */
+  async produce(settings: ProducerSettings) {
+    const producer = new Producer(await streamOf(settings.stream), settings);
+    producers.set(settings.producer, producer);
+    producer.start();
+  },
+  /** Lets a producer come to its end: everything that it put is settled. */
+  stop: async (producer: string) => await producers.get(producer)?.stop(),
+  /** Records that were acknowledged so far. */
+  acknowledged: () => [...producers.values()].reduce((sum, one) => sum + one.acknowledged, 0),
+  /** Ends the worker behind the page's back. */
+  endWorker: () => worker?.terminate(),
+  /** Takes the writer's lock away from whoever holds it and lets go of it at once. */
+  async steal() {
+    const name = `millrace:${engineName}:writer`;
+    await navigator.locks.request(name, { steal: true }, () => undefined);
+  },
+  readBack: async (stream: string) => await readBack(await streamOf(stream)),
+  async startReaders(stream: string, consumer: string) {
+    readers = new Readers(await opening, await streamOf(stream), consumer);
+    readers.start();
+  },
+  /** Where the readers have come. */
+  readers: () => readers?.report() ?? [],
+  /** Puts one record and leaves the page in the same breath. */
+  async putAndLeave(name: string, number: number, to: string) {
+    const stream = await streamOf(name);
+    const data = new Uint8Array(4);
+    new DataView(data.buffer).setUint32(0, number, true);
+    void stream.putRecord({ partitionKey: "click", data }).catch(() => undefined);
+    location.href = to;
+  },
+  /** Puts one record; the code of the error that it met, empty when there was none. */
+  async putOnce(name: string, dataBytes: number) {
+    try {
+      await fill(await streamOf(name), {
+        ...{ bytes: dataBytes, recordBytes: dataBytes, batchRecords: 1, callsMax: 1 },
+      });
+      return "";
+    } catch (error) {
+      return codeOf(error);
+    }
+  },
+  fill: async (name: string, settings: FillSettings) => await fill(await streamOf(name), settings),
+  measureStart: async (name: string) => await measureStart(beganMs, opening, name),
+  async encrypt(StreamName: string) {
+    const client = new KinesisClient((await opening).aws());
+    const KeyId = "alias/aws/kinesis";
+    const input = { StreamName, EncryptionType: "KMS", KeyId } as const;
+    await client.send(new StartStreamEncryptionCommand(input));
+  },
+  putMarked: async (name: string, marker: string, count: number) =>
+    await putMarked(await streamOf(name), marker, count),
+  countMarked: async (name: string, marker: string) =>
+    await countMarked(await streamOf(name), marker),
+  /** Keeps the processor busy, so that the page's process can be told among others. */
+  spin(forMs: number) {
+    const endMs = performance.now() + forMs;
+    while (performance.now() < endMs);
+  },
+  close: async () => await (await opening).close(),
+};
+
+Object.assign(globalThis, { tab });

@@ -1,0 +1,4 @@
+/** Runs before the engine's modules: see `ignoreTheft`. */
+import { ignoreTheft } from "./worker-patches.ts";
+
+ignoreTheft();
