@@ -1,8 +1,9 @@
 /** Records from a page to a worker: packed with an outbox copy and transferred, against cloned objects. */
-import { BatchEncoder, checkRecord } from "@millrace/engine";
-import { systemClock } from "../../../engine/host/src/platform/system-clock.ts";
-import { systemRandom } from "../../../engine/host/src/platform/system-random.ts";
-import { Client } from "../../../engine/host/src/rpc/client.ts";
+import { BatchEncoder, BUILD_ID, checkRecord, type EngineClient, VERSION } from "@millrace/engine";
+import { connect } from "../../../engine/host/src/rpc/connect.ts";
+import type { HelloAnswer } from "../../../engine/host/src/rpc/messages.ts";
+import type { EngineThread } from "../../../engine/host/src/rpc/thread.ts";
+import { PROTOCOL } from "../../../engine/host/src/rpc/version.ts";
 import { compare, type Row, timed } from "../measure.ts";
 import { type BenchRecord, randomRecords, sizeText } from "../payloads.ts";
 import { pipelined, WorkerCalls } from "../worker-calls.ts";
@@ -19,36 +20,36 @@ const DEADLINE_MS = 60_000;
 const ROW_BYTES = 24;
 
 /** The engine's own client, with a worker behind it that only looks at the batches. */
-function clientOf(worker: WorkerCalls<EchoRequest, EchoAnswer>): Client {
-  const control = new MessageChannel();
-  const data = new MessageChannel();
-  worker.tell({ kind: "serve", port: data.port2 }, [data.port2]);
-  return new Client({
-    name: "bench-transfer",
-    thread: {
-      url: "echo-worker.js",
-      greet: () => undefined,
-      onMessage: () => undefined,
-      onFailure: () => undefined,
-      terminate: () => worker.end(),
+async function clientOf(worker: WorkerCalls<EchoRequest, EchoAnswer>): Promise<EngineClient> {
+  let tell: (answer: HelloAnswer) => void = () => undefined;
+  const thread: EngineThread = {
+    url: "echo-worker.js",
+    greet: ({ data }) => {
+      worker.tell({ kind: "serve", port: data }, [data]);
+      const build = { protocol: PROTOCOL, version: VERSION, buildId: BUILD_ID };
+      tell({ millrace: "ready", ...build });
     },
-    control: control.port1,
-    data: data.port1,
-    clock: systemClock,
-    random: systemRandom,
-    limits: {
-      callMs: DEADLINE_MS,
-      putMs: DEADLINE_MS,
-      readMs: DEADLINE_MS,
-      closeMs: DEADLINE_MS,
-      outboxBytesMax: 16_777_216,
-      outboxWaitMs: DEADLINE_MS,
+    onMessage: (listener) => {
+      tell = listener;
     },
-  });
+    onFailure: () => undefined,
+    terminate: () => worker.end(),
+  };
+  return await connect(
+    thread,
+    { simd: "none", scalar: "none" },
+    {
+      name: "bench-transfer",
+      storage: "memory",
+      quotas: "unlimited",
+      memoryBudgetBytes: 67_108_864,
+      limits: { callMs: DEADLINE_MS, outboxWaitMs: DEADLINE_MS },
+    },
+  );
 }
 
 /** Checks, packs and sends records; resolves with the bytes that the worker saw. */
-async function sendPacked(client: Client, records: readonly BenchRecord[]): Promise<number> {
+async function sendPacked(client: EngineClient, records: readonly BenchRecord[]): Promise<number> {
   const [first] = records;
   const rowBytes = (first?.data.byteLength ?? 0) + (first?.partitionKey.length ?? 0) + ROW_BYTES;
   const encoder = new BatchEncoder(client.pool, rowBytes * (records.length + 1));
@@ -68,7 +69,7 @@ async function transferRow(dataBytes: number, rounds: number): Promise<Row> {
   const records = randomRecords(RECORDS, dataBytes);
   const expected = RECORDS * (dataBytes + 36);
   const worker = new WorkerCalls<EchoRequest, EchoAnswer>("/echo-worker.js");
-  const client = clientOf(worker);
+  const client = await clientOf(worker);
   const check = (bytes: number): void => {
     if (bytes !== expected) throw new Error(`the worker saw ${bytes} bytes of ${expected}`);
   };

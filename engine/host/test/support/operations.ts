@@ -97,7 +97,8 @@ export class TestContext {
           reject,
         };
       };
-      log.put({ byteLength: bytes.byteLength, reject, append });
+      const { byteLength } = bytes;
+      log.put({ streamUid: stream.uid, byteLength, recordCount: records.length, reject, append });
     }).then(readResult);
   }
 
