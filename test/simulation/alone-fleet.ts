@@ -107,9 +107,14 @@ export class AloneFleet implements Fleet {
     return host;
   }
 
-  /** Notes that an engine leads no more; another one is started when none is left. */
+  /** Notes that an engine leads no more. */
   retire(host: Host): void {
     host.retired = true;
+    this.launch();
+  }
+
+  /** Starts a worker when nobody leads or is about to. */
+  launch(): void {
     if (this.leader !== undefined || this.#starting || this.#stopped) return;
     this.#starting = true;
     const { scheduler } = this.machine;
@@ -146,7 +151,10 @@ class ChosenEngine implements Connection {
       };
       const patience = { delayMs: PATIENCE_MS };
       const stop = machine.scheduler.schedule(this.page, `${label}: no answer`, patience, give);
-      if (host === undefined) return;
+      if (host === undefined) {
+        this.#fleet.launch();
+        return;
+      }
       machine.call({
         ...{ from: this.page, to: host.process, label },
         // Only a leader takes requests; one that waited for its opening would come when another had refused it.

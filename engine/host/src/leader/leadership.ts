@@ -163,6 +163,8 @@ export class Leadership {
     this.#openingsFailed = 0;
     this.#hindrance = undefined;
     this.#begin(reign);
+    // Whoever closed this context while its locks were on the way found no reign to end.
+    if (this.#stopped) reign.end("resigned");
     const how = await over;
     await this.#end(reign, how);
     if (this.#stopped) return "never";

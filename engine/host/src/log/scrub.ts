@@ -47,6 +47,7 @@ export interface ScrubReport {
 interface FramePlace {
   readonly frameNumber: number;
   readonly hash: bigint;
+  readonly epoch: number;
 }
 
 /** Takes frames in ascending order and segments in any, and adds up what they come to. */
@@ -113,11 +114,14 @@ export class Scrub {
     if (frame.frameNumber !== frameNumber) {
       return `its header says that it is frame ${frame.frameNumber}`;
     }
-    this.#before = { frameNumber, hash: frame.hash };
+    this.#before = { frameNumber, hash: frame.hash, epoch: frame.epoch };
     for (const section of frame.sections) {
       if (section.type === SECTION_RECORDS) this.#countRuns(section);
     }
-    const follows = before?.frameNumber === frameNumber - 1 && frame.previousHash !== 0n;
+    // A candidate's fence of a later epoch may have come to lie where frames were trimmed meanwhile.
+    const trimmed = before !== undefined && before.epoch > frame.epoch;
+    const follows =
+      before?.frameNumber === frameNumber - 1 && !trimmed && frame.previousHash !== 0n;
     const broken = follows && frame.previousHash !== before.hash;
     return broken ? "it does not follow the frame before it" : undefined;
   }

@@ -12,12 +12,12 @@ import { settleImport } from "./log-import.ts";
 import { type LossVerdict, passedMs, verdictOn } from "./lost-log.ts";
 import { idOfBytes } from "./producer-table.ts";
 import { type FenceRecord, fenceSection } from "./sections.ts";
-import { type EncodedFrame, encodeFrame } from "./wal-frame.ts";
+import { decodeFrame, type EncodedFrame, encodeFrame } from "./wal-frame.ts";
 import type { WalScan } from "./wal-scan.ts";
 import type { Testimony } from "./witness.ts";
 
 /** Candidates may keep each other from the next frame number this often. */
-const FENCE_ATTEMPTS_MAX = 16;
+const FENCE_ATTEMPTS_MAX = 64;
 
 /** What a takeover needs. */
 export interface TakeoverSettings {
@@ -40,6 +40,14 @@ export interface Lead {
   readonly anew?: boolean;
 }
 
+/** What a fence is to say. */
+interface FencePlan {
+  readonly fence: FenceRecord;
+  readonly epoch: number;
+  readonly timeMs: number;
+  readonly anew: boolean;
+}
+
 /**
  * Reads the WAL to its end and adds the fence behind it.
  * @throws DeposedError when other leaders keep taking over.
@@ -49,27 +57,28 @@ export async function takeLead(
   scan: WalScan,
   witness: Testimony | undefined,
 ): Promise<Lead> {
-  const { store, clock, random } = settings;
+  const { store, random } = settings;
   await settleImport(store);
   const leaderId = idOfBytes(random.fill(new Uint8Array(16)));
   const sealedEpoch = (await store.segmentKeys()).reduce((most, key) => Math.max(most, key[5]), 0);
+  let plan: FencePlan | undefined;
   for (let attempt = 0; attempt < FENCE_ATTEMPTS_MAX; attempt++) {
-    await scan.readOn();
-    if (attempt === 0) scan.reportBeginning(sealedEpoch > 0);
-    const verdict = reported(settings, scan, witness);
-    const before = verdict?.anew === undefined ? scan.incarnation : undefined;
-    const incarnation = before ?? (verdict === undefined ? witness?.incarnation : undefined);
-    const fence = { leaderId, incarnation: incarnation ?? leaderId, ...verdict?.anew };
-    const epoch =
-      Math.max(scan.newestEpoch, sealedEpoch, witness?.epoch ?? 0) + 1 + scan.damagedAtEnd;
-    const timeMs = passedMs(scan, witness, clock.nowMs());
-    const { frameNumber } = scan.next;
-    const frame = encodeFence(settings, scan, fence, epoch, timeMs);
-    if (!(await addFence(store, frameNumber, frame))) continue;
+    let place = plan === undefined ? undefined : await behindNewest(settings, scan);
+    if (plan === undefined || place === undefined) {
+      await scan.readOn();
+      if (attempt === 0) scan.reportBeginning(sealedEpoch > 0);
+      plan = planFence(settings, scan, witness, { leaderId, sealedEpoch });
+      place = scan.next;
+    }
+    const { fence, epoch, timeMs, anew } = plan;
+    const frame = encodeFrame(settings.core, { epoch, ...place, timeMs }, [fenceSection(fence)]);
+    if (!(await addFence(store, place.frameNumber, frame))) continue;
     await scan.readOn();
     // Somebody else's fence behind ours: whoever wrote on from there would do so under the lower epoch.
-    if (scan.newestFrame !== frameNumber) continue;
-    const anew = verdict !== undefined || store.lossAtOpening !== undefined;
+    if (scan.newestFrame !== place.frameNumber) {
+      plan = undefined;
+      continue;
+    }
     const witnessedMs = witness?.timeMs ?? 0;
     return { epoch, incarnation: fence.incarnation, passedMs: timeMs, witnessedMs, anew };
   }
@@ -96,14 +105,39 @@ function reported(
   return verdict;
 }
 
-function encodeFence(
-  { core }: TakeoverSettings,
+function planFence(
+  settings: TakeoverSettings,
   scan: WalScan,
-  fence: FenceRecord,
-  epoch: number,
-  timeMs: number,
-): EncodedFrame {
-  return encodeFrame(core, { epoch, ...scan.next, timeMs }, [fenceSection(fence)]);
+  witness: Testimony | undefined,
+  { leaderId, sealedEpoch }: { readonly leaderId: string; readonly sealedEpoch: number },
+): FencePlan {
+  const { store, clock } = settings;
+  const verdict = reported(settings, scan, witness);
+  const before = verdict?.anew === undefined ? scan.incarnation : undefined;
+  const incarnation = before ?? (verdict === undefined ? witness?.incarnation : undefined);
+  return {
+    fence: { leaderId, incarnation: incarnation ?? leaderId, ...verdict?.anew },
+    epoch: Math.max(scan.newestEpoch, sealedEpoch, witness?.epoch ?? 0) + 1 + scan.damagedAtEnd,
+    timeMs: passedMs(scan, witness, clock.nowMs()),
+    anew: verdict !== undefined || store.lossAtOpening !== undefined,
+  };
+}
+
+/**
+ * The place behind the newest frame, when it is of the leader that was read of last: one that goes on
+ * writing is always ahead of whoever reads all that it writes. Undefined when all must be read.
+ */
+async function behindNewest(
+  { core, store }: TakeoverSettings,
+  scan: WalScan,
+): Promise<WalScan["next"] | undefined> {
+  const newest = await store.lastFrameNumber();
+  const bytes = newest > scan.newestFrame ? await store.readFrame(newest) : undefined;
+  const frame = bytes === undefined ? undefined : decodeFrame(core, bytes);
+  if (frame === undefined || "damaged" in frame || frame.epoch !== scan.newestEpoch) {
+    return undefined;
+  }
+  return { frameNumber: newest + 1, previousHash: frame.hash };
 }
 
 /** Whether the fence was added, and the newest frame is then ours. */

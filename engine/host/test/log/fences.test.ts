@@ -115,3 +115,54 @@ describe("an opening", () => {
     await third.log.close();
   });
 });
+
+describe("a fence", () => {
+  it("gets in behind a leader that writes on while its frames are read", async () => {
+    const platform = virtualPlatform();
+    const first = await TestLog.open(platform);
+    await first.createStream();
+    await first.put(someRecords(10));
+    await first.log.close();
+    const core = await newCore();
+    const disk = platform.stores.disk("test");
+    let written = 0;
+    /** The deposed leader's next frame, of its own epoch. */
+    const writeOn = (): void => {
+      const newest = disk.frameNumbers().at(-1) ?? 0;
+      const last = decodeFrame(core, disk.readFrame(newest) ?? new Uint8Array(0));
+      if ("damaged" in last) throw new Error(last.damaged);
+      if (last.epoch > 1) return;
+      const place = { epoch: 1, frameNumber: newest + 1, previousHash: last.hash };
+      disk.addFrame(
+        newest + 1,
+        encodeFrame(core, { ...place, timeMs: last.timeMs }, []).bytes,
+        "strict",
+      );
+      written += 1;
+    };
+    const machine = platform.restart();
+    const open = machine.stores.open.bind(machine.stores);
+    machine.stores.open = async (name) => {
+      const store = await open(name);
+      const readFrames = store.readFrames.bind(store);
+      // As long as a reading takes, frames are added: whoever reads all of them is never at the end.
+      store.readFrames = async (from, to) => {
+        const frames = await readFrames(from, to);
+        writeOn();
+        return frames;
+      };
+      return store;
+    };
+    const second = await TestLog.open(machine);
+    expect(written).toBeGreaterThan(0);
+    expect(second.log.status().epoch).toBe(2);
+    expect(second.log.losses).toEqual([]);
+    expect((await second.readAll()).records.map(numberOf)).toHaveLength(10);
+    await second.log.close();
+    const epochs = disk.frameNumbers().map((frameNumber) => {
+      const frame = decodeFrame(core, disk.readFrame(frameNumber) ?? new Uint8Array(0));
+      return "damaged" in frame ? 0 : frame.epoch;
+    });
+    expect(epochs).toEqual([...epochs].sort((left, right) => left - right));
+  });
+});
