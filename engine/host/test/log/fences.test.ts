@@ -144,12 +144,12 @@ describe("a fence", () => {
     const open = machine.stores.open.bind(machine.stores);
     machine.stores.open = async (name) => {
       const store = await open(name);
-      const readFrames = store.readFrames.bind(store);
+      const frameNumbers = store.frameNumbers.bind(store);
       // As long as a reading takes, frames are added: whoever reads all of them is never at the end.
-      store.readFrames = async (from, to) => {
-        const frames = await readFrames(from, to);
+      store.frameNumbers = async () => {
+        const numbers = await frameNumbers();
         writeOn();
-        return frames;
+        return numbers;
       };
       return store;
     };
