@@ -1,4 +1,5 @@
 /** Reading as a registered consumer: pushed, over all shards, across reshards and renewals. */
+import { ROOT_PRINCIPAL } from "@millrace/engine";
 import { openLocal } from "@millrace/engine/local";
 import {
   InvalidArgumentError,
@@ -8,6 +9,8 @@ import {
   type Stream,
 } from "millrace";
 import { describe, expect, it, vi } from "vitest";
+import { ShardSubscription } from "../src/aws/shard-subscription.ts";
+import { clientOf } from "../src/client-of.ts";
 import { ConsumerReader } from "../src/consumer-reader.ts";
 import { registerConsumer } from "../src/stream-control.ts";
 import { completeSpec } from "../src/stream-spec.ts";
@@ -172,6 +175,39 @@ describe("subscribing", () => {
     await other.return();
     await waiting;
     await client.close();
+  });
+
+  it("is left alone by a closing that fails: it ends by itself, and its signal throws nowhere", async () => {
+    const { engine, stream } = await opened();
+    const client = clientOf(engine);
+    const call = client.call.bind(client);
+    const failing = vi.spyOn(client, "call").mockImplementation(async (operation, argument) => {
+      if (operation === "closeSubscription") throw new TypeError("not to be closed now");
+      return await call(operation, argument);
+    });
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const leaving = new AbortController();
+    const events = await ShardSubscription.open(client, {
+      operation: "SubscribeToShard",
+      input: {
+        ...{
+          ConsumerARN: (await stream.consumers())[0]?.arn ?? "",
+          ShardId: "shardId-000000000000",
+        },
+        StartingPosition: { Type: "LATEST" },
+      },
+      caller: { principal: ROOT_PRINCIPAL },
+      signal: leaving.signal,
+    });
+    const waiting = events.next();
+    leaving.abort();
+    await waiting;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off("unhandledRejection", note);
+    failing.mockRestore();
+    expect(unhandled).toEqual([]);
   });
 
   it("tells a stream that was deleted by its name", async () => {

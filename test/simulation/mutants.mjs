@@ -93,8 +93,8 @@ export const MUTANTS = [
       },
       {
         file: "src/log/takeover.ts",
-        from: "if (scan.newestFrame !== frameNumber) continue;",
-        to: "",
+        from: "if (scan.newestFrame !== place.frameNumber) {",
+        to: "if (scan.newestFrame < 0) {",
       },
     ],
   },

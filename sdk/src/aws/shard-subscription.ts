@@ -13,7 +13,8 @@ export class ShardSubscription implements ShardEvents {
   readonly #client: EngineClient;
   readonly #feed: ShardFeed;
   readonly #signal: AbortSignal | undefined;
-  readonly #abort = (): void => void this.return();
+  /** Nobody waits for this closing; one that fails leaves a subscription that ends by itself. */
+  readonly #abort = (): void => void this.return().catch(() => undefined);
   #continuation: string | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -62,7 +63,8 @@ export class ShardSubscription implements ShardEvents {
       if (fed === undefined) return await this.return();
       return { done: false, value: { SubscribeToShardEvent: await this.#eventOf(fed) } };
     } catch (error) {
-      await this.return();
+      // It is the first error that tells what happened.
+      await this.return().catch(() => undefined);
       throw error;
     }
   }

@@ -30,6 +30,8 @@ export interface KnownDataKey extends DataKeyDocument {
 export class StreamKeys {
   readonly #log: Log;
   readonly #vault: KeyVault | undefined;
+  /** Data keys that the vault was told to delete in this life. */
+  readonly #erased = new Set<number>();
 
   constructor(log: Log, vault: KeyVault | undefined) {
     this.#log = log;
@@ -116,33 +118,42 @@ export class StreamKeys {
 
   /**
    * Takes keys out of the vault that were destroyed or whose stream is gone. Resolves with the numbers of
-   * the latter. @throws StoreFailedError.
+   * those that are certainly gone from it. @throws StoreFailedError.
    */
-  async erase(): Promise<number[]> {
-    const erased: number[] = [];
-    for (const key of this.list()) {
-      const gone = this.#isGone(key);
-      if (!gone && key.state !== "destroyed") continue;
-      await this.#requireVault().destroyKey(key.dataKeyId);
-      if (gone) erased.push(key.dataKeyId);
+  async erase(): Promise<ReadonlySet<number>> {
+    const due = this.list().filter(
+      (key) =>
+        !this.#erased.has(key.dataKeyId) && (key.state === "destroyed" || this.#isGone(key)),
+    );
+    if (due.length === 0) return this.#erased;
+    const vault = this.#requireVault();
+    // Keys are remembered long after they are gone, and a deletion that finds nothing costs a write as well.
+    const kept = new Set(await vault.keyIds());
+    for (const { dataKeyId } of due) {
+      if (kept.has(dataKeyId)) await vault.destroyKey(dataKeyId);
+      this.#erased.add(dataKeyId);
     }
-    return erased;
+    return this.#erased;
   }
 
   /**
-   * The records of a sweep: keys of streams that are gone are forgotten once they are `erased`, retired
-   * keys that nothing refers to any more count as destroyed, and newly retired ones learn where they were
-   * used last, which only the time after their last use can tell.
+   * The records of a sweep: retired keys that nothing refers to any more count as destroyed, and newly
+   * retired ones learn where they were used last, which only the time after their last use can tell. Once
+   * they are `erased`, those are forgotten, and keys of streams that are gone. Of a key that was destroyed
+   * before that something may be left for as long as its stream is there: it is remembered as no loss.
    */
-  sweeping(erased: readonly number[]): ControlRecord[] {
+  sweeping(erased: ReadonlySet<number>): ControlRecord[] {
     return this.list().flatMap((key): ControlRecord[] => {
-      if (this.#isGone(key)) {
-        const forgotten = erased.includes(key.dataKeyId);
-        return forgotten ? [{ kind: "document-deleted", key: dataKeyKey(key.dataKeyId) }] : [];
+      const { dataKeyId, state, lastUses } = key;
+      if (this.#isGone(key) || (state === "destroyed" && lastUses !== undefined)) {
+        return erased.has(dataKeyId)
+          ? [{ kind: "document-deleted", key: dataKeyKey(dataKeyId) }]
+          : [];
       }
-      if (key.state !== "retired") return [];
-      if (key.lastUses === undefined) return [this.#notingLastUses(key)];
-      return this.#isReferred(key.lastUses) ? [] : this.destroying([key]);
+      if (state !== "retired") return [];
+      if (lastUses === undefined) return [putting(dataKeyKey(dataKeyId), this.#withLastUses(key))];
+      if (this.#isReferred(lastUses)) return [];
+      return [putting(dataKeyKey(dataKeyId), documentOf(key, "destroyed", lastUses))];
     });
   }
 
@@ -177,20 +188,33 @@ export class StreamKeys {
   }
 
   /** No segment after those that the stream's shards have now gets a record under a key that is retired. */
-  #notingLastUses({ dataKeyId, streamUid, masterKeyId, createdMs, state }: KnownDataKey) {
+  #withLastUses(key: KnownDataKey): DocumentValue {
     const { slots, core } = this.#log;
-    const lastUses = slots.ofStream(streamUid).map(({ uid, slot }) => ({
+    const lastUses = slots.ofStream(key.streamUid).map(({ uid, slot }) => ({
       shardUid: uid,
       ordinal: core.position(slot).nextOrdinal - 1,
     }));
-    const document = { streamUid, masterKeyId, createdMs, state, lastUses };
-    return putting(dataKeyKey(dataKeyId), document);
+    return documentOf(key, key.state, lastUses);
   }
 
   /** Whether anything that is kept may be encrypted with a key that was last used there. */
   #isReferred(lastUses: readonly LastUse[]): boolean {
     return lastUses.some(({ shardUid, ordinal }) => this.#log.holdsThrough(shardUid, ordinal));
   }
+}
+
+function documentOf(
+  { streamUid, masterKeyId, createdMs }: KnownDataKey,
+  state: DataKeyDocument["state"],
+  lastUses: readonly LastUse[],
+): DocumentValue {
+  return {
+    streamUid,
+    masterKeyId,
+    createdMs,
+    state,
+    lastUses: lastUses.map((use) => ({ ...use })),
+  };
 }
 
 function putting(key: string, value: DocumentValue): ControlRecord {

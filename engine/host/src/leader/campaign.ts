@@ -45,8 +45,12 @@ export class Campaign {
       try {
         const lock = await this.#wait();
         if (lock === undefined) continue;
-        next = await lead(lock);
-        lock.release();
+        try {
+          if (this.#over.signal.aborted) return;
+          next = await lead(lock);
+        } finally {
+          lock.release();
+        }
       } catch (error) {
         refused(error);
       }
@@ -84,7 +88,10 @@ export class Campaign {
         this.#line = undefined;
         return await locks.acquire(lockName, { steal: true });
       }
-      return await locks.acquire(lockName, { signal: line.signal });
+      const lock = await locks.acquire(lockName, { signal: line.signal });
+      // It was granted at the very moment in which somebody lost patience: there is nothing to steal any more.
+      this.#stealing = false;
+      return lock;
     } catch (error) {
       if (line.signal.aborted) return undefined;
       throw error;

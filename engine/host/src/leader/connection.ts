@@ -1,7 +1,7 @@
 /** One attempt to talk to the leader, and the connection that comes of it. */
 import type { Port } from "../platform/platform.ts";
 import type { DataAnswer } from "../rpc/messages.ts";
-import { isObject } from "./messages.ts";
+import { isCode, isObject } from "./messages.ts";
 import { RemoteEngine } from "./remote-engine.ts";
 import type {
   CodeVersion,
@@ -71,10 +71,10 @@ export class Connection {
         this.engine.take(message);
         return;
       case "welcome":
-        this.#listeners.welcomed(this, message);
+        if (isCode(message.code)) this.#listeners.welcomed(this, message);
         return;
       case "unsupported":
-        this.#listeners.unsupported(message.code);
+        if (isCode(message.code)) this.#listeners.unsupported(message.code);
         this.#end();
         return;
       case "not-leading":

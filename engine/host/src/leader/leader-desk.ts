@@ -6,7 +6,7 @@ import type { Locks, Port } from "../platform/platform.ts";
 import { DataServer } from "../rpc/data-server.ts";
 import type { DataRequest } from "../rpc/messages.ts";
 import type { EngineService } from "../service/engine-service.ts";
-import { isObject } from "./messages.ts";
+import { isCode, isObject } from "./messages.ts";
 import {
   type CodeVersion,
   type ConnectionAnswer,
@@ -88,9 +88,11 @@ export class LeaderDesk {
       return undefined;
     }
     const own = this.#parts;
-    if (code.protocol !== TAB_PROTOCOL) {
+    if (!isCode(code) || code.protocol !== TAB_PROTOCOL || typeof memberId !== "string") {
       const answer: ConnectionAnswer = { kind: "unsupported", code: own.code };
       port.post(answer);
+      // It will try again and again: nothing of it is to stay here.
+      port.close();
       return undefined;
     }
     const server = new DataServer(own.engine, port, false);

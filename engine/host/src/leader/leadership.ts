@@ -12,11 +12,11 @@ import { isNewer, OWN_CODE } from "./code-version.ts";
 import { putKept } from "./kept-batches.ts";
 import { LeaderDesk, refuseConnection } from "./leader-desk.ts";
 import { BEAT_MS, LeaderLink } from "./leader-link.ts";
-import { isObject } from "./messages.ts";
+import { isObject, isPort } from "./messages.ts";
 import { type Announcement, TabChannel } from "./tab-channel.ts";
 import { aliveLockName, broadcastName, type CodeVersion } from "./tab-protocol.ts";
 import { type LeaderFacts, Target, Targets } from "./targets.ts";
-import { Term, type TermEnd } from "./term.ts";
+import { closeInTime, Term, type TermEnd } from "./term.ts";
 import { WatchedEngine } from "./watched-engine.ts";
 
 /** What a member works with. */
@@ -31,6 +31,8 @@ export interface MemberParts {
 
 /** Openings that fail one after the other before requests that wait fail, too. */
 const OPENINGS_MAX = 3;
+/** An opening that takes longer hangs: the others are no longer told to be patient, and steal the lock. In ms. */
+const OPENING_MS_MAX = 100_000;
 /** How long requests wait for a leader when this context cannot become it, in ms. */
 const CLIENT_PATIENCE_MS = 4000;
 /** The same for the first request of all, when nobody may be there to lead, in ms. */
@@ -162,6 +164,8 @@ export class Leadership {
     if (reign === undefined) return this.#stopped ? "never" : "soon";
     this.#openingsFailed = 0;
     this.#hindrance = undefined;
+    // Whoever stopped it before there was a reign could not end it.
+    if (this.#stopped) end("resigned");
     this.#begin(reign);
     // Whoever closed this context while its locks were on the way found no reign to end.
     if (this.#stopped) reign.end("resigned");
@@ -183,11 +187,10 @@ export class Leadership {
     try {
       const engine = await this.#parts.openEngine(withLock(platform, options.name, lock));
       if (unwanted()) {
-        await engine.close();
+        await closeInTime(clock, engine, "deposed");
         return undefined;
       }
-      const { epoch } = await engine.call("memberStatus", {});
-      const alive = await takeAliveLock(locks, aliveLockName(options.name, epoch));
+      const { epoch, alive } = await this.#showAlive(engine);
       const watched = new WatchedEngine(engine, end);
       const leaderId = this.#memberId;
       const facts: LeaderFacts = { epoch, leaderId, transport: "local" };
@@ -200,6 +203,18 @@ export class Leadership {
       return { facts, engine: watched, term, end };
     } finally {
       stopSaying();
+    }
+  }
+
+  /** An engine that cannot be led is closed: it would go on beside the next one. @throws what it fails with. */
+  async #showAlive(engine: EngineService): Promise<{ epoch: number; alive: HeldLock }> {
+    const { clock, locks } = this.#parts.platform;
+    try {
+      const { epoch } = await engine.call("memberStatus", {});
+      return { epoch, alive: await takeAliveLock(locks, aliveLockName(this.#name, epoch)) };
+    } catch (error) {
+      await closeInTime(clock, engine, "failed");
+      throw error;
     }
   }
 
@@ -230,8 +245,10 @@ export class Leadership {
   /** Whoever waits for a leader is patient while one opens a large log. */
   #sayOpens(): () => void {
     const { clock } = this.#parts.platform;
+    const startedMs = clock.monotonicMs();
     let stop: () => void = () => undefined;
     const say = (): void => {
+      if (clock.monotonicMs() - startedMs > OPENING_MS_MAX) return;
       this.#tabs.say({ kind: "opens", memberId: this.#memberId });
       stop = clock.after(BEAT_MS, say);
     };
@@ -303,7 +320,7 @@ export class Leadership {
 
   #fromBroker(message: FromBroker): void {
     if (message.engine !== this.#name) return;
-    if (message.kind === "connection") this.#accept(message.port as Port);
+    if (message.kind === "connection" && isPort(message.port)) this.#accept(message.port);
     if (message.kind === "kept") void this.#putKept(message);
   }
 

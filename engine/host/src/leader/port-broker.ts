@@ -2,12 +2,20 @@
  * The port broker: knows who leads which engine, hands ports over to the leaders, and keeps what tabs leave
  * behind until a leader has taken it. It trusts nothing that it is sent, for it serves pages of every build.
  */
-import type { Port } from "../platform/platform.ts";
+import type { Clock, Port } from "../platform/platform.ts";
+import { systemClock } from "../platform/system-clock.ts";
 import type { FromBroker, KeptBatch, ToBroker } from "./broker-protocol.ts";
-import { isObject } from "./messages.ts";
+import { isObject, isPort } from "./messages.ts";
 
 /** Ports of one engine that wait for a leader; of more, the oldest is closed, for its context tries again. */
 const WAITING_MAX = 64;
+
+/** Batches that a tab left behind, and when by both clocks. */
+interface Kept {
+  readonly batches: readonly KeptBatch[];
+  readonly atMs: number;
+  readonly monotonicMs: number;
+}
 
 /** What the broker knows of one engine. */
 interface Brokered {
@@ -15,7 +23,7 @@ interface Brokered {
   leader: Port | undefined;
   /** Ports that came while nobody led. */
   waiting: Port[];
-  readonly kept: Map<number, readonly KeptBatch[]>;
+  readonly kept: Map<number, Kept>;
 }
 
 function isMessage(message: unknown): message is ToBroker {
@@ -30,8 +38,13 @@ function isMessage(message: unknown): message is ToBroker {
 
 /** Brokers ports between contexts; one per origin and name of the shared worker. */
 export class PortBroker {
+  readonly #clock: Clock;
   readonly #engines = new Map<string, Brokered>();
   #lastId = 0;
+
+  constructor(clock: Clock = systemClock) {
+    this.#clock = clock;
+  }
 
   /** Serves one more context, for as long as its port lives. */
   connect(port: Port): void {
@@ -44,7 +57,7 @@ export class PortBroker {
     const engine = this.#engine(message.engine);
     switch (message.kind) {
       case "lead":
-        if (message.epoch < engine.epoch) return;
+        if (!Number.isSafeInteger(message.epoch) || message.epoch < engine.epoch) return;
         engine.epoch = message.epoch;
         engine.leader = from;
         for (const port of engine.waiting.splice(0)) this.#connect(message.engine, engine, port);
@@ -57,11 +70,11 @@ export class PortBroker {
         engine.epoch = 0;
         return;
       case "connect":
-        this.#connect(message.engine, engine, message.port as Port);
+        if (isPort(message.port)) this.#connect(message.engine, engine, message.port);
         return;
       case "keep":
         this.#lastId += 1;
-        engine.kept.set(this.#lastId, message.batches);
+        if (Array.isArray(message.batches)) this.#keep(engine, message.batches);
         this.#give(message.engine, this.#lastId);
         return;
       case "kept-settled":
@@ -80,10 +93,23 @@ export class PortBroker {
     leader.post(message, [port]);
   }
 
+  #keep({ kept }: Brokered, batches: readonly KeptBatch[]): void {
+    const clock = this.#clock;
+    kept.set(this.#lastId, {
+      batches: batches.filter(isObject),
+      atMs: clock.nowMs(),
+      monotonicMs: clock.monotonicMs(),
+    });
+  }
+
   #give(name: string, id: number): void {
     const engine = this.#engine(name);
-    const batches = engine.kept.get(id);
-    if (engine.leader === undefined || batches === undefined) return;
+    const kept = engine.kept.get(id);
+    if (engine.leader === undefined || kept === undefined) return;
+    const { atMs, monotonicMs } = kept;
+    // The older a batch, the less a leader that does not know its producer may believe it to be new.
+    const lainMs = Math.max(0, this.#clock.nowMs() - atMs, this.#clock.monotonicMs() - monotonicMs);
+    const batches = kept.batches.map((batch) => ({ ...batch, ageMs: (batch.ageMs ?? 0) + lainMs }));
     const message: FromBroker = { broker: 1, kind: "kept", engine: name, id, batches };
     engine.leader.post(message);
   }

@@ -3,7 +3,7 @@
  * there is no broker, two contexts talk over a pair of relays, which number their messages.
  */
 import type { Broadcast, Port } from "../platform/platform.ts";
-import { isObject } from "./messages.ts";
+import { isTabMessage } from "./messages.ts";
 import type { TabMessage } from "./tab-protocol.ts";
 
 type RelayMessage = Extract<TabMessage, { kind: "relay" }>;
@@ -130,8 +130,4 @@ export class TabChannel {
     this.#relays.set(connection, relay);
     return relay;
   }
-}
-
-function isTabMessage(message: unknown): message is TabMessage {
-  return isObject(message) && "millrace" in message && message.millrace === 1;
 }

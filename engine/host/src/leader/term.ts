@@ -21,6 +21,17 @@ const CLOSE_MS_MAX: Readonly<Record<TermEnd, number>> = {
   failed: 5000,
 };
 
+/** Closes the engine of a term that ends, or never began; one that does not close in time is left to itself. */
+export async function closeInTime(
+  clock: Clock,
+  engine: EngineService,
+  how: TermEnd,
+): Promise<void> {
+  const late = (): Error => new Error("the engine did not close in time");
+  // An engine that was deposed or failed has nothing more to save, whatever it says now.
+  await withDeadline(clock, CLOSE_MS_MAX[how], engine.close(), late).catch(() => undefined);
+}
+
 /** What a term consists of. */
 export interface TermParts {
   readonly clock: Clock;
@@ -58,9 +69,7 @@ export class Term {
     const { clock, engine, desk, target, locks } = this.#parts;
     this.#stopTicks();
     if (how !== "resigned") desk.close();
-    const late = (): Error => new Error("the engine did not close in time");
-    // An engine that was deposed or failed has nothing more to save, whatever it says now.
-    await withDeadline(clock, CLOSE_MS_MAX[how], engine.close(), late).catch(() => undefined);
+    await closeInTime(clock, engine, how);
     desk.close();
     target.end();
     farewell();

@@ -3,7 +3,7 @@
  * the control state that the log itself must understand. Master keys and who may use them are the
  * business of `keys/`.
  */
-import type { DocumentValue } from "./control-records.ts";
+import type { ControlRecord, DocumentValue } from "./control-records.ts";
 
 /** The document `stream/<uid>/encryption`; a stream without it is not encrypted. */
 export interface StreamEncryption {
@@ -33,7 +33,7 @@ export interface DataKeyDocument {
   readonly state: "active" | "retired" | "destroyed";
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;
-  /** Where it was last used; of retired keys only. */
+  /** Where it was last used; of retired keys, and of those that were destroyed because nothing of it is left. */
   readonly lastUses?: readonly LastUse[];
 }
 
@@ -44,12 +44,22 @@ export interface DocumentReader {
 
 /** Prefix of the documents of all data keys. */
 export const DATA_KEY_PREFIX = "data-key/";
+const ENCRYPTION_KEY = /^stream\/(\d+)\/encryption$/;
 /** Document that holds the highest number that a data key ever had: numbers are never used again. */
 export const LAST_DATA_KEY = "last-data-key";
 
 /** Key of a stream's encryption document. */
 export function encryptionKey(streamUid: number): string {
   return `stream/${streamUid}/encryption`;
+}
+
+/** Uids of the streams whose encryption control records change. */
+export function encryptionChanges(records: readonly ControlRecord[]): number[] {
+  return records.flatMap((record) => {
+    if (record.kind !== "document-put" && record.kind !== "document-deleted") return [];
+    const uid = ENCRYPTION_KEY.exec(record.key)?.[1];
+    return uid === undefined ? [] : [Number(uid)];
+  });
 }
 
 /** Key of a data key's document. */

@@ -25,6 +25,7 @@ import {
 import { refuseContradictions } from "./change-check.ts";
 import { CommitPace, SMALL_FRAME_BYTES } from "./commit-pace.ts";
 import type { ControlRecord } from "./control-records.ts";
+import { encryptionChanges } from "./data-keys.ts";
 import { FrameGroup, framedLength, type PendingChange } from "./frame-group.ts";
 import { writeFrame } from "./frame-writer.ts";
 import type { LogContext } from "./log-context.ts";
@@ -302,6 +303,7 @@ export class GroupCommit {
     const frameNumber = wal.nextFrameNumber;
     try {
       const runs = core.cut();
+      this.#rollRekeyed(group);
       const { epoch } = this.#context;
       const { previousHash } = wal;
       const header = { epoch, frameNumber, previousHash, timeMs: clock.nowMs() };
@@ -333,6 +335,15 @@ export class GroupCommit {
       this.#takeBack(group, error);
     }
     this.pump();
+  }
+
+  /** What is appended from here on has another key; a segment with one key only ends with that key. */
+  #rollRekeyed({ changes }: FrameGroup): void {
+    const { core, slots } = this.#context;
+    const rekeyed = changes.flatMap(({ records }) => encryptionChanges(records));
+    for (const streamUid of rekeyed) {
+      for (const { slot } of slots.ofStream(streamUid)) core.roll(slot);
+    }
   }
 
   #groupSections(group: FrameGroup): SectionDraft[] {

@@ -56,6 +56,11 @@ export class HeldStore implements LogStore {
     };
   }
 
+  /** What is held now is no longer deleted from here: the next leader takes it over and deletes it itself. */
+  leaveAll(): void {
+    this.#holds.clear();
+  }
+
   deleteFrames(frameNumbers: readonly number[]): Promise<void> {
     const free = frameNumbers.filter((frameNumber) => {
       const hold = [...this.#holds].find(({ frames }) => frames.has(frameNumber));

@@ -121,6 +121,7 @@ export class LogImport {
   async #write(entry: ArchiveEntry): Promise<void> {
     const { store, core } = this.#settings;
     if (entry.kind === "frame") {
+      this.#checkNumber(entry.frameNumber);
       const frame = decodeFrame(core, entry.bytes);
       // A frame that was damaged when it was exported comes along, to be reported by recovery.
       if (!("damaged" in frame)) {
@@ -134,6 +135,16 @@ export class LogImport {
     this.#segments.push({ key: entry.key, image: entry.bytes.slice().buffer });
     this.#segmentBytes += entry.bytes.byteLength;
     if (this.#segmentBytes >= TRANSACTION_SOFT_BYTES) await this.#flush();
+  }
+
+  /** A frame behind the newest one would pass an import that is unfinished for one that is done. */
+  #checkNumber(frameNumber: number): void {
+    const { throughFrame = 0 } = this.#reader.header ?? {};
+    if (Number.isInteger(frameNumber) && frameNumber > MARKER_FRAME && frameNumber <= throughFrame)
+      return;
+    throw damaged(
+      new ArchiveDamage(`it holds a frame ${frameNumber}, and its newest is ${throughFrame}`),
+    );
   }
 
   async #flush(): Promise<void> {

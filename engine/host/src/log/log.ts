@@ -149,7 +149,7 @@ export class Log {
       admit: (byteLength, unwrittenBytes) => this.#room.admit(byteLength, unwrittenBytes),
       refused: (error, byteLength) => this.#room.refused(error, byteLength),
       rewound: () => this.#wakeClosed(),
-      failed: () => this.#waiters.wakeAll(),
+      failed: () => this.#failed(),
     });
     this.#sealer = new Sealer(context, this.#commit);
     this.#checkpointer = new Checkpointer(context, this.#commit, this.#sealer);
@@ -342,6 +342,11 @@ export class Log {
     });
   }
 
+  #failed(): void {
+    this.#held.leaveAll();
+    this.#waiters.wakeAll();
+  }
+
   #committed(runs: readonly Run[]): void {
     this.#onCommitted(runs);
     if (runs.length > 0) this.#room.accepted();
@@ -433,8 +438,9 @@ export class Log {
   }
 
   #dropSegments(shards: readonly SlottedShard[]): void {
-    const { directory, store } = this.#context;
+    const { directory, store, cipher } = this.#context;
     this.#waiters.wake(shards.map((shard) => shard.slot));
+    for (const { uid } of shards) cipher.forgetShard(uid);
     const keys = shards.flatMap((shard) => directory.drop(shard.uid));
     // Segments that stay behind because of an error are garbage to the next leader.
     store.deleteSegments(keys).catch(() => undefined);

@@ -43,8 +43,8 @@ export class RecordCipher {
   readonly #writing = new Map<string, Cipher>();
   /** By data key, purpose and salt, least recently used first. */
   readonly #reading = new Map<string, Cipher>();
-  /** Data key by shard uid and ordinal, of segments with encrypted records that are not declared yet. */
-  readonly #segments = new Map<string, number>();
+  /** Data key by ordinal and shard uid, of segments with encrypted records that are not declared yet. */
+  readonly #segments = new Map<number, Map<number, number>>();
 
   /** Without a vault every data key counts as lost. */
   constructor(vault: KeyVault | undefined, random: Random) {
@@ -95,17 +95,24 @@ export class RecordCipher {
 
   /** Notes that records of a segment which is not stored yet are encrypted. */
   noteSegment(shardUid: number, ordinal: number, dataKeyId: number): void {
-    this.#segments.set(`${shardUid} ${ordinal}`, dataKeyId);
+    const ofShard = this.#segments.get(shardUid) ?? new Map<number, number>();
+    this.#segments.set(shardUid, ofShard.set(ordinal, dataKeyId));
   }
 
   /** The data key of the last encrypted records of a segment that is not stored yet. */
   keyOfSegment(shardUid: number, ordinal: number): number | undefined {
-    return this.#segments.get(`${shardUid} ${ordinal}`);
+    return this.#segments.get(shardUid)?.get(ordinal);
   }
 
-  /** The segment is stored, or its shard is gone. */
+  /** The segment is stored. */
   forgetSegment(shardUid: number, ordinal: number): void {
-    this.#segments.delete(`${shardUid} ${ordinal}`);
+    const ofShard = this.#segments.get(shardUid);
+    if (ofShard?.delete(ordinal) === true && ofShard.size === 0) this.#segments.delete(shardUid);
+  }
+
+  /** The shard is gone, with all that was not stored. */
+  forgetShard(shardUid: number): void {
+    this.#segments.delete(shardUid);
   }
 
   /** Drawn on first use: a log without encryption takes nothing from the source of randomness. */

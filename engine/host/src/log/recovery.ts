@@ -72,6 +72,7 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
   await scan.replayRecords(slots, encrypted);
   wal.release(encrypted.released);
   rollClosed(core, control, slots);
+  rollRekeyed(core, control, slots, cipher);
   raiseIndexes(core, control, slots, lead.passedMs);
   encrypted.raiseIndexes(slots, (slot, nextIndex) => core.raiseNextIndex(slot, nextIndex));
   await prepareKeys(control, cipher);
@@ -189,6 +190,19 @@ function raiseIndexes(
 function rollClosed(core: ShardLogCore, control: ControlState, slots: ShardSlots): void {
   for (const shard of slots.all()) {
     if (control.shard(shard.uid)?.closedMs !== undefined) core.roll(shard.slot);
+  }
+}
+
+/** A segment whose records have another key than the stream has now gets no further record. */
+function rollRekeyed(
+  core: ShardLogCore,
+  control: ControlState,
+  slots: ShardSlots,
+  cipher: RecordCipher,
+): void {
+  for (const { uid, slot, streamUid } of slots.all()) {
+    const keyOfRecords = cipher.keyOfSegment(uid, core.position(slot).nextOrdinal - 1);
+    if (keyOfRecords !== encryptionOf(control, streamUid)?.dataKeyId) core.roll(slot);
   }
 }
 

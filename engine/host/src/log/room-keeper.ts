@@ -117,6 +117,8 @@ export class RoomKeeper {
   pressed(error: StoreFullError): StoreFullError | undefined {
     if (this.#making !== undefined) return undefined;
     if (this.#refusal !== undefined) return fullError(this.#refusal);
+    // Whether there is room again is tried with as much: smaller frames may fit all the same.
+    this.#refusedBytes = Math.max(this.#refusedBytes, SEALED_BYTES);
     this.#make(SEALED_BYTES, error);
     return undefined;
   }

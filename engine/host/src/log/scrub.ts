@@ -15,6 +15,7 @@ import {
 import type { ShardLogCore } from "../core/core-types.ts";
 import type { LogStore, SegmentKey } from "../storage/log-store.ts";
 import { readUint64, viewOf } from "./bytes.ts";
+import type { ControlState } from "./control-state.ts";
 import { FrameReader, type FrameReading } from "./frame-reader.ts";
 import type { LogContext } from "./log-context.ts";
 import { type DataLoss, LossReports } from "./loss-reports.ts";
@@ -187,9 +188,15 @@ export async function scrubLog(context: LogContext): Promise<ScrubReport> {
   for (const key of await store.segmentKeys()) {
     // What this leader wrote and has not declared is on its way, or its own to remove.
     if (key[5] === epoch || directory.of(key[0]).some((one) => one.join() === key.join())) continue;
-    noteUndeclared(scrub, key);
+    if (!isDropped(control, key)) noteUndeclared(scrub, key);
   }
   return scrub.report((uid) => control.shard(uid)?.sealedThrough);
+}
+
+/** Whether a segment was trimmed, or its shard deleted: it is on its way out, or held for an export. */
+function isDropped(control: ControlState, [shardUid, ordinal]: SegmentKey): boolean {
+  const shard = control.shard(shardUid);
+  return shard === undefined ? control.wasDeleted(shardUid) : ordinal <= shard.trimmedThrough;
 }
 
 /** Scrubs a store that nobody leads. @throws UnsupportedFormatError for what a newer build wrote. */

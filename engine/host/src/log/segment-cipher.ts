@@ -18,14 +18,15 @@ import { CIPHER_BYTES, type RecordCipher, type Undecipherable } from "./record-c
 import { segmentHash } from "./segment-image.ts";
 
 /**
- * Data key that a segment is to be stored under, 0 for none: its stream's own, and without one that of
- * its records, which must not come to the disk in plain text because the stream's encryption ended.
+ * Data key that a segment is to be stored under, 0 for none: that of its records, whatever the stream has
+ * by now, so that they go when their key goes, and not with another one. Records from before the encryption
+ * began come to the disk once more here, and then under the stream's own.
  */
 export function keyForSegment(
   { control, cipher }: Pick<LogContext, "control" | "cipher">,
   { streamUid, shardUid, ordinal }: SealableSegment,
 ): number {
-  return encryptionOf(control, streamUid)?.dataKeyId ?? cipher.keyOfSegment(shardUid, ordinal) ?? 0;
+  return cipher.keyOfSegment(shardUid, ordinal) ?? encryptionOf(control, streamUid)?.dataKeyId ?? 0;
 }
 
 /** Data key of a segment image, 0 for none. */

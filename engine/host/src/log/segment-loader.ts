@@ -46,17 +46,16 @@ export class SegmentLoader {
   }
 
   async #load(slot: number, key: SegmentKey): Promise<void> {
-    const { store, guard, slots } = this.#context;
+    const { store, guard } = this.#context;
     const image = await patientRead(store, guard, READ_ATTEMPTS, () => store.readSegment(key));
-    // The shard may have been deleted, and its slot given away, while the store was reading.
-    if (slots.ofUid(key[0])?.slot !== slot) return;
+    if (!this.#isHeld(slot, key)) return;
     if (image === undefined || "unreadable" in image) {
       const reason = image?.unreadable ?? "the store no longer has it";
       this.#noteDamage(key, reason, NOTHING_SALVAGED);
       return;
     }
     const dataKeyId = keyOfImage(image);
-    if (dataKeyId === 0) this.#take(slot, key, image);
+    if (dataKeyId === 0) this.#take(slot, key, image, image.byteLength);
     else await this.#decrypt(slot, key, image, dataKeyId);
   }
 
@@ -67,10 +66,10 @@ export class SegmentLoader {
     stored: Uint8Array,
     dataKeyId: number,
   ): Promise<void> {
-    const { core, cipher, control, slots } = this.#context;
+    const { core, cipher, control } = this.#context;
     const destroyed = isDestroyed(control, dataKeyId);
     const image = destroyed ? "no-key" : await decryptSegment(core, cipher, stored);
-    if (slots.ofUid(key[0])?.slot !== slot) return;
+    if (!this.#isHeld(slot, key)) return;
     if (image === "damaged") {
       const reason = "its ciphertext does not verify with its key and header";
       this.#noteDamage(key, reason, NOTHING_SALVAGED);
@@ -78,9 +77,18 @@ export class SegmentLoader {
       this.#keep(key, NOTHING_SALVAGED);
       if (!destroyed) this.#reportKey(dataKeyId);
     } else {
-      this.#take(slot, key, image);
+      this.#take(slot, key, image, stored.byteLength);
     }
     releaseBuffer(stored);
+  }
+
+  /**
+   * Whether the segment is still wanted: while the store was reading, it may have been dropped, or its shard
+   * deleted and the slot given away.
+   */
+  #isHeld(slot: number, key: SegmentKey): boolean {
+    const { slots, directory } = this.#context;
+    return slots.ofUid(key[0])?.slot === slot && directory.of(key[0]).includes(key);
   }
 
   #reportKey(dataKeyId: number): void {
@@ -92,12 +100,16 @@ export class SegmentLoader {
     });
   }
 
-  #take(slot: number, key: SegmentKey, image: Uint8Array): void {
+  /** `storedBytes` is the length that the segment has in the store. */
+  #take(slot: number, key: SegmentKey, image: Uint8Array, storedBytes: number): void {
     const { core } = this.#context;
     try {
       core.load(slot, image);
       const facts = factsOfImage(image);
-      if (facts !== undefined) this.#context.directory.note(key, facts);
+      if (facts !== undefined) {
+        const [, recordCount, lastIndex] = facts;
+        this.#context.directory.note(key, [storedBytes, recordCount, lastIndex]);
+      }
       releaseBuffer(image);
     } catch (error) {
       if (!(error instanceof DamagedSegmentError)) throw error;
@@ -106,8 +118,6 @@ export class SegmentLoader {
   }
 
   #noteDamage(key: SegmentKey, reason: string, rest: SalvagedSegment): void {
-    // Retention may have dropped the segment while the store was reading; then nothing is amiss.
-    if (!this.#context.directory.of(key[0]).includes(key)) return;
     const name = key.join();
     this.#keep(key, rest);
     if (this.#reported.has(name)) return;

@@ -95,8 +95,11 @@ export interface ClientLife {
   begin(client: Client): void;
   /** A worker serves the engine from now on. */
   up(client: Client): void;
-  /** The page ends: takes what was put and not acknowledged, in order. Must not wait for anything. */
-  handOver(batches: readonly LeftBatch[]): void;
+  /**
+   * The page ends: takes what was put and not acknowledged, in order. `all` says that this is all of it;
+   * otherwise it follows what was handed over before. Must not wait for anything.
+   */
+  handOver(batches: readonly LeftBatch[], all: boolean): void;
   /** The client is over. */
   end(): void;
 }
@@ -170,6 +173,7 @@ export class Client implements EngineClient {
         limit: deadlineMs,
       });
     const overall = new AbortController();
+    this.#noteStart(operation, argument);
     const calling = this.#overLinks(
       ({ control }, again) => control.call(operation, argument, again),
       overall.signal,
@@ -180,6 +184,7 @@ export class Client implements EngineClient {
       return value as ReturnType<ControlOperations[Operation]>;
     } finally {
       overall.abort();
+      this.#noteStart(operation, argument);
     }
   }
 
@@ -194,6 +199,8 @@ export class Client implements EngineClient {
       };
       this.#outbox.admit(byteLength, send, reject, settings.signal);
     });
+    // There is no later moment in which there could be room.
+    if (this.#away) this.#outbox.letAllGo();
     this.#puts.add(put);
     try {
       return await put;
@@ -259,7 +266,7 @@ export class Client implements EngineClient {
   }
 
   async #send(batch: PackedBatch, { after, call }: PutSettings): Promise<ArrayBuffer | undefined> {
-    if (after === undefined) return await this.#number(batch, call);
+    if (after === undefined || this.#away) return await this.#number(batch, call);
     return await new Promise<ArrayBuffer | undefined>((resolve, reject) => {
       const go = (): void => {
         if (this.#held.delete(go)) this.#number(batch, call).then(resolve, reject);
@@ -304,7 +311,13 @@ export class Client implements EngineClient {
 
   #handOver(after: number): void {
     const left = this.#window.leftBehind(after);
-    if (left.length > 0) this.#life?.handOver(left);
+    if (left.length > 0) this.#life?.handOver(left, after === 0);
+  }
+
+  /** What a description said before it, or while it was under way, may be over. */
+  #noteStart(operation: keyof ControlOperations, argument: object): void {
+    const starts = "operation" in argument && argument.operation === "StartStreamEncryption";
+    if (starts && operation === "invoke") this.#window.doubtAll();
   }
 
   /** Descriptions of streams pass here, whoever asks for them. */

@@ -42,7 +42,7 @@ export interface CopyHead {
 }
 
 /** One page's copies take so many bytes at most. */
-const COPY_BYTES_MAX = 1_048_576;
+export const COPY_BYTES_MAX = 1_048_576;
 /** So many bytes become text in one step: more arguments than that a function may not take. */
 const STEP_BYTES = 8192;
 const STREAM_UID_AT = 40;
@@ -73,28 +73,41 @@ function textOf(bytes: Uint8Array): string {
   return text;
 }
 
-/** Leaves a copy of the oldest batches that fit, each whole. Where there is no room, or no storage, none. */
+/** A copy that was left. */
+export interface LeftCopy {
+  readonly key: string;
+  /** Bytes of the batches in it. */
+  readonly byteLength: number;
+}
+
+/**
+ * Leaves a copy of the oldest batches that fit into `bytesMax`, each whole. Where there is no room, or no
+ * storage, none.
+ */
 export function leaveCopy(
   storage: Storage,
   engineName: string,
   left: readonly LeftBatch[],
   atMs: number,
   random: Random,
-): void {
+  bytesMax: number = COPY_BYTES_MAX,
+): LeftCopy | undefined {
   const batches: CopyHead["batches"][number][] = [];
   let body = "";
   for (const { bytes, secret, ...rest } of left) {
     if (secret) continue;
-    if (body.length + bytes.length > COPY_BYTES_MAX) break;
+    if (body.length + bytes.length > bytesMax) break;
     batches.push({ ...rest, byteLength: bytes.length });
     body += textOf(bytes);
   }
-  if (batches.length === 0) return;
+  if (batches.length === 0) return undefined;
   const head: CopyHead = { version: 1, atMs, batches };
-  const id = random.fill(new Uint8Array(8)).join("");
+  const key = `${copyPrefix(engineName)}${random.fill(new Uint8Array(8)).join("")}`;
   try {
-    storage.setItem(`${copyPrefix(engineName)}${id}`, `${JSON.stringify(head)}\n${body}`);
+    storage.setItem(key, `${JSON.stringify(head)}\n${body}`);
+    return { key, byteLength: body.length };
   } catch {
     // Full, or not allowed: the broker has the batches, and nothing of them was acknowledged.
+    return undefined;
   }
 }

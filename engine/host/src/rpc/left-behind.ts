@@ -2,12 +2,15 @@
  * Takes what ended pages left in localStorage and puts it, under the numbers that they gave it. Loaded when
  * there is something: nothing is lost while it cannot be loaded.
  */
+import { BATCH_HEADER_BYTES } from "@millrace/core/layout";
 import { BatchGapError, MillraceError } from "../errors/index.ts";
 import { webLocks } from "../platform/locks.ts";
 import type { Clock, Locks } from "../platform/platform.ts";
 import type { BatchOrder, CallContext } from "../service/engine-service.ts";
 import { pause } from "./deadline.ts";
 import { type CopyHead, copyPrefix } from "./hand-off.ts";
+
+const NUMBER_AT = 32;
 
 /** Somebody else may have the batches that this one must follow, and put them meanwhile: ms, and how often. */
 const GAP_PAUSE_MS = 300;
@@ -30,17 +33,25 @@ interface CopiedBatch {
   readonly call: CallContext | undefined;
 }
 
-/** The batches of a copy; undefined when it is none of ours or of a version that this build does not know. */
-function parseCopy(text: string, nowMs: number): CopiedBatch[] | undefined {
-  const headEnd = text.indexOf("\n");
-  let head: CopyHead;
+/** The head of a copy; undefined when the copy is none of ours, or of a version that this build does not know. */
+function parseHead(text: string, bodyLength: number): CopyHead | undefined {
   try {
-    head = JSON.parse(text.slice(0, headEnd));
+    const head: CopyHead | null = JSON.parse(text);
+    if (head?.version !== 1) return undefined;
+    const byteLengths = head.batches.map(({ byteLength }) => byteLength);
+    const sum = byteLengths.reduce((before, byteLength) => before + byteLength, 0);
+    const fits = byteLengths.every((byteLength) => byteLength >= BATCH_HEADER_BYTES);
+    return fits && sum === bodyLength ? head : undefined;
   } catch {
     return undefined;
   }
-  if (head.version !== 1) return undefined;
-  let at = headEnd + 1;
+}
+
+/** The batches of a copy; undefined as in {@link parseHead}. */
+function parseCopy(text: string, nowMs: number): CopiedBatch[] | undefined {
+  let at = text.indexOf("\n") + 1;
+  const head = parseHead(text.slice(0, at), text.length - at);
+  if (head === undefined) return undefined;
   return head.batches.map(({ byteLength, settledBefore, ageMs, call }) => {
     const bytes = Uint8Array.from({ length: byteLength }, (_, i) => text.charCodeAt(at + i));
     at += byteLength;
@@ -53,7 +64,7 @@ async function putOne(
   { bytes, order, call }: CopiedBatch,
   parts: LeftBehindParts,
 ): Promise<boolean> {
-  const number = Number(new DataView(bytes.buffer).getBigUint64(32, true));
+  const number = Number(new DataView(bytes.buffer).getBigUint64(NUMBER_AT, true));
   for (let gaps = 0; ; gaps++) {
     // Whoever has the batches between may be gone as well; this one is not held back for ever.
     const settledBefore = gaps < GAPS_MAX ? order.settledBefore : number;

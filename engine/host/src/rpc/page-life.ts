@@ -6,9 +6,11 @@ import type { Clock, Locks, Random } from "../platform/platform.ts";
 import type { Client, ClientLife } from "./client.ts";
 import {
   type BrokerPort,
+  COPY_BYTES_MAX,
   copyPrefix,
   giveToBroker,
   type LeftBatch,
+  type LeftCopy,
   leaveCopy,
 } from "./hand-off.ts";
 
@@ -32,6 +34,8 @@ export class PageLife implements ClientLife {
   readonly #parts: PageLifeParts;
   readonly #ended = new AbortController();
   #broker: BrokerPort | undefined;
+  /** This page's own copies of what is not acknowledged. */
+  #copies: LeftCopy[] = [];
   /** Taking what others left, one run after the other. */
   #taking: Promise<void> = Promise.resolve();
 
@@ -58,13 +62,20 @@ export class PageLife implements ClientLife {
       "storage",
       (event) => {
         const { key, newValue } = event as StorageEvent;
-        if (newValue !== null && key?.startsWith(copyPrefix(engineName)) === true) this.up(client);
+        if (newValue !== null && key?.startsWith(copyPrefix(engineName)) === true)
+          this.#takeCopies(client);
       },
       { signal },
     );
   }
 
+  /** What this page left itself it has just sent: another leader must not take it for news later. */
   up(client: Client): void {
+    this.#removeOwnCopies();
+    this.#takeCopies(client);
+  }
+
+  #takeCopies(client: Client): void {
     const { storage, engineName } = this.#parts;
     const prefix = copyPrefix(engineName);
     if (storage === undefined || !Object.keys(storage).some((key) => key.startsWith(prefix)))
@@ -79,10 +90,24 @@ export class PageLife implements ClientLife {
       .catch(() => undefined);
   }
 
-  handOver(batches: readonly LeftBatch[]): void {
-    const { engineName, storage, clock, random } = this.#parts;
-    if (storage !== undefined) leaveCopy(storage, engineName, batches, clock.nowMs(), random);
+  handOver(batches: readonly LeftBatch[], all: boolean): void {
+    const { engineName, storage } = this.#parts;
+    if (storage !== undefined) this.#leaveCopy(storage, batches, all);
     if (this.#broker !== undefined) giveToBroker(this.#broker, engineName, batches);
+  }
+
+  /** What it left when it was put aside before is in the new copy, or settled by now. */
+  #leaveCopy(storage: Storage, batches: readonly LeftBatch[], all: boolean): void {
+    const { engineName, clock, random } = this.#parts;
+    if (all) this.#removeOwnCopies();
+    const used = this.#copies.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const left = COPY_BYTES_MAX - used;
+    const copy = leaveCopy(storage, engineName, batches, clock.nowMs(), random, left);
+    if (copy !== undefined) this.#copies.push(copy);
+  }
+
+  #removeOwnCopies(): void {
+    for (const { key } of this.#copies.splice(0)) this.#parts.storage?.removeItem(key);
   }
 
   end(): void {

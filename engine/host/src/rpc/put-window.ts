@@ -40,6 +40,8 @@ interface Entry {
   readonly reject: (reason: unknown) => void;
   /** Where an answer may come from. */
   channel: DataChannel | undefined;
+  /** By the monotonic clock, when it was first sent over that channel. */
+  channelSinceMs: number;
   /** Whether any engine may have seen it. */
   sent: boolean;
   /** What an engine that was not certain said, once. */
@@ -53,6 +55,8 @@ export class PutWindow {
   /** By number, in order. */
   readonly #entries = new Map<number, Entry>();
   readonly #encrypted = new Set<number>();
+  /** Streams that are not encrypted since encryption last began here; undefined while it never did. */
+  #plain: Set<number> | undefined;
   #channel: DataChannel | undefined;
   #lastNumber = 0;
 
@@ -68,7 +72,10 @@ export class PutWindow {
     const sinceMs = this.#parts.clock.monotonicMs();
     return new Promise((resolve, reject) => {
       const fresh = { channel: undefined, sent: false, doubt: undefined, gaps: 0 };
-      const entry: Entry = { number, batch, call, sinceMs, resolve, reject, ...fresh };
+      const entry: Entry = {
+        ...{ number, batch, call, sinceMs, channelSinceMs: sinceMs, resolve, reject },
+        ...fresh,
+      };
       this.#entries.set(number, entry);
       this.#send(entry);
     });
@@ -97,7 +104,15 @@ export class PutWindow {
   /** Takes note of whether the batches of a stream may be written to a disk as they are. */
   noteEncryption(streamUid: number, encrypted: boolean): void {
     if (encrypted) this.#encrypted.add(streamUid);
-    else this.#encrypted.delete(streamUid);
+    else {
+      this.#encrypted.delete(streamUid);
+      this.#plain?.add(streamUid);
+    }
+  }
+
+  /** Some stream is being encrypted: none counts as plain any more until it is known to be. */
+  doubtAll(): void {
+    this.#plain = new Set();
   }
 
   /** Copies of the batches with numbers above `after`, in order, for whoever can still send them. */
@@ -110,9 +125,13 @@ export class PutWindow {
         bytes: new Uint8Array(batch.buffer.slice(0, batch.byteLength)),
         settledBefore,
         ageMs: nowMs - sinceMs,
-        secret: this.#encrypted.has(streamUidOf(batch.buffer)),
+        secret: this.#isSecret(streamUidOf(batch.buffer)),
         ...(call === undefined ? {} : { call }),
       }));
+  }
+
+  #isSecret(streamUid: number): boolean {
+    return this.#encrypted.has(streamUid) || this.#plain?.has(streamUid) === false;
   }
 
   /** Number of the newest batch, 0 before the first. */
@@ -138,8 +157,9 @@ export class PutWindow {
     const { batch, call, sinceMs } = entry;
     const copy = pool.take(batch.byteLength);
     new Uint8Array(copy).set(new Uint8Array(batch.buffer, 0, batch.byteLength));
-    const ageMs = clock.monotonicMs() - sinceMs;
-    const order = { settledBefore: this.settledBefore, ageMs };
+    const nowMs = clock.monotonicMs();
+    const order = { settledBefore: this.settledBefore, ageMs: nowMs - sinceMs };
+    if (entry.channel !== channel) entry.channelSinceMs = nowMs;
     entry.channel = channel;
     entry.sent = true;
     const late = new IndeterminateError(
@@ -172,7 +192,8 @@ export class PutWindow {
     if (!this.#settles(entry, channel) || error instanceof LinkLostError) return;
     const { clock, putMs } = this.#parts;
     const nowMs = clock.monotonicMs();
-    if (error instanceof BatchGapError && nowMs - entry.sinceMs < putMs) {
+    // The time in which there was no worker, or the page was put aside, does not count.
+    if (error instanceof BatchGapError && nowMs - entry.channelSinceMs < putMs) {
       // Those before it are under way, or come here as well. Each goes again by itself until it fits.
       clock.after(GAP_PAUSE_MS * entry.gaps++, () => {
         if (this.#settles(entry, channel)) this.#send(entry);

@@ -113,8 +113,10 @@ export function attachServer(scope: ServerScope, parts: ServerParts): Server {
       engine = open(hello);
       // Held until the thread dies; without locks its death is not noticed so soon.
       const { life } = hello;
-      if (life !== undefined) await parts.platform.locks.acquire(life).catch(() => undefined);
-      await engine;
+      const held =
+        life === undefined ? undefined : parts.platform.locks.acquire(life).catch(() => undefined);
+      // Together: an engine that does not open is told at once, whatever becomes of the lock.
+      await Promise.all([engine, held]);
       say("ready");
     } catch (error) {
       scope.postMessage({ millrace: "failed", error: serializeError(error) });

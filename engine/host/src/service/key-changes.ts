@@ -109,14 +109,17 @@ export async function rotateMasterKey(keys: EngineKeys, keyText: string): Promis
 
 /**
  * Gives up all data keys of a stream, and with them what they encrypted. Whoever calls must erase them from
- * the vault next, and see to it that nothing of it stays in memory. @throws ResourceNotFoundError; InvalidArgumentError when it has no key.
+ * the vault next, and see to it that nothing of it stays in memory. `again`: it may be done already.
+ * @throws ResourceNotFoundError; InvalidArgumentError when it has no key.
  */
-export async function shredStream(keys: EngineKeys, name: string): Promise<void> {
+export async function shredStream(keys: EngineKeys, name: string, again: boolean): Promise<void> {
   const { ofStreams, parts } = keys;
   await parts.catalogue.change(() => {
     const stream = parts.catalogue.get(name);
     const dataKeys = ofStreams.ofStream(stream.uid);
-    if (dataKeys.length === 0 && encryptionOf(parts.log.control, stream.uid) === undefined) {
+    const encryption = encryptionOf(parts.log.control, stream.uid);
+    const isOver = again && ofStreams.list().some((key) => key.streamUid === stream.uid);
+    if (dataKeys.length === 0 && encryption === undefined && !isOver) {
       throw new InvalidArgumentError(
         `stream ${name} has no key that could be destroyed: it is not encrypted; delete it instead`,
         { argument: "name", value: name },

@@ -56,9 +56,9 @@ export function keyHandlers(lives: Lives): KeyHandlers {
     keysRotate: ({ keyId }) =>
       lives.attempt(({ context: { keys } }) => rotateMasterKey(keys, keyId)),
     keysDestroy: ({ keyId }, again) => destroy(lives, keyId, again),
-    shredStream: async ({ name }) => {
+    shredStream: async ({ name }, again) => {
       checkName("name", name);
-      await lives.attempt(({ context }) => shredStream(context.keys, name));
+      await lives.attempt(({ context }, anew) => shredStream(context.keys, name, again || anew));
       await forget(lives);
       return null;
     },

@@ -35,6 +35,8 @@ export class Lives {
   readonly #parts: LivesParts;
   #life: Promise<EngineLife>;
   #closing = false;
+  /** Why lives were ended on purpose: no fault of the core, so that no call is given up for them. */
+  readonly #intended = new WeakSet<Error>();
 
   constructor(parts: LivesParts, first: EngineLife) {
     this.#parts = parts;
@@ -53,15 +55,18 @@ export class Lives {
   async attempt<Result>(call: LifeCall<Result>, last = false): Promise<Result> {
     let faults = 0;
     let failure: MillraceError | undefined;
-    for (let lives = 0; lives < LIVES_PER_CALL_MAX && faults < FAULTS_PER_CALL_MAX; lives++) {
-      const life = await this.#open(lives > 0, last);
+    let again = false;
+    for (let lives = 0; lives < LIVES_PER_CALL_MAX && faults < FAULTS_PER_CALL_MAX; ) {
+      const life = await this.#open(again, last);
       try {
-        return await call(life, lives > 0);
+        return await call(life, again);
       } catch (error) {
         const trap = error instanceof CoreTrapError;
         if (!trap && !(error instanceof CoreFailedError)) throw error;
         this.#renew(life, error);
         failure = error;
+        again = true;
+        if (!this.#intended.has(error)) lives++;
         if (trap || error.ownBatch) faults++;
       }
     }
@@ -78,7 +83,9 @@ export class Lives {
   async renew(reason: MillraceError): Promise<void> {
     if (!this.#parts.recoverable) return;
     const life = await this.#life;
-    this.#renew(life, new CoreFailedError(reason));
+    const error = new CoreFailedError(reason);
+    this.#intended.add(error);
+    this.#renew(life, error);
     await this.#life;
   }
 

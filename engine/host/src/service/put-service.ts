@@ -21,9 +21,9 @@ import {
 } from "../errors/index.ts";
 import { padTo8, readUint64, viewOf } from "../log/bytes.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
-import type { AppendedPut } from "../log/pending-put.ts";
 import { CoreFailedError } from "../log/group-commit.ts";
 import type { Log } from "../log/log.ts";
+import type { AppendedPut } from "../log/pending-put.ts";
 import { type BatchResult, BatchResultBuilder, idOfBytes } from "../log/producer-table.ts";
 import type { ShardPut } from "../metrics/metrics-registry.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";

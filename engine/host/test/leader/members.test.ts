@@ -81,6 +81,14 @@ describe("a leader that falls silent", () => {
     expect((await first.status()).role).toBe("leader");
     expect((await second.status()).role).toBe("follower");
   });
+
+  it("is robbed of its lock while it opens for ever", async () => {
+    const tabs = new Tabs();
+    const never = new Promise<never>(() => undefined);
+    void tabs.begin({ wrap: () => () => never }).catch(() => undefined);
+    const second = await tabs.open();
+    expect((await second.status()).role).toBe("leader");
+  });
 });
 
 describe("reads, calls and events", () => {
@@ -201,7 +209,8 @@ describe("builds of unlike age", () => {
     expect((await third.status()).role).toBe("leader");
     third.context.kill();
     const lost = await failureOf(tabs.until(old.put(stream, "c")));
-    expect(lost).toMatchObject({ code: "UnsupportedFormatException" });
+    // It was sent to the third one, which died with it.
+    expect(lost).toMatchObject({ code: "IndeterminateException", cause: tooOld });
   });
 
   it("one that is too old and alone does not open", async () => {
@@ -228,7 +237,9 @@ describe("an engine that does not open", () => {
     const second = await tabs.open({ wrap: failing(errors) });
     first.context.kill();
     const failed = await failureOf(tabs.until(second.put(stream, "a")));
-    expect(failed).toMatchObject({ code: "StoreFailedException" });
+    const cause = { code: "StoreFailedException" };
+    expect(failed).toMatchObject({ code: "IndeterminateException", cause });
+    expect(await failureOf(tabs.until(second.put(stream, "a")))).toMatchObject(cause);
     await tabs.pass(5000);
     await tabs.until(second.put(stream, "b"));
     expect(await tabs.readAll(second, stream)).toEqual(["b"]);

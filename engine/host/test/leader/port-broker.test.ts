@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { FromBroker, ToBroker } from "../../src/leader/broker-protocol.ts";
 import { PortBroker } from "../../src/leader/port-broker.ts";
 import type { Port } from "../../src/platform/platform.ts";
+import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { VirtualNetwork } from "../../src/platform/virtual-channels.ts";
 import { batchOf, Tabs } from "../support/members.ts";
 
@@ -25,9 +26,9 @@ class Client {
   }
 }
 
-function startBroker(): VirtualNetwork {
+function startBroker(clock = new VirtualClock(0)): VirtualNetwork {
   const network = new VirtualNetwork();
-  const broker = new PortBroker();
+  const broker = new PortBroker(clock);
   network.startBroker((port) => broker.connect(port));
   return network;
 }
@@ -95,9 +96,10 @@ describe("the port broker", () => {
   });
 
   it("keeps batches until a leader settled them", async () => {
-    const network = startBroker();
+    const clock = new VirtualClock(0);
+    const network = startBroker(clock);
     const tab = new Client(network, "tab");
-    const batches = [{ bytes: Uint8Array.of(1), settledBefore: 1 }];
+    const batches = [{ bytes: Uint8Array.of(1), settledBefore: 1, ageMs: 7 }];
     tab.say({ kind: "keep", engine: "e", batches });
     for (const [epoch, settles] of [
       [1, false],
@@ -105,9 +107,13 @@ describe("the port broker", () => {
       [3, false],
     ] as const) {
       const leader = new Client(network, `leader-${epoch}`);
+      await settle();
+      await clock.advance(1000);
       leader.say({ kind: "lead", engine: "e", epoch });
       await settle();
-      const expected = { broker: 1, kind: "kept", engine: "e", id: 1, batches };
+      // They grow old while they lie there.
+      const aged = batches.map((batch) => ({ ...batch, ageMs: 7 + 1000 * epoch }));
+      const expected = { broker: 1, kind: "kept", engine: "e", id: 1, batches: aged };
       expect(leader.heard).toEqual(epoch === 3 ? [] : [expected]);
       if (settles) leader.say({ kind: "kept-settled", engine: "e", id: 1 });
       await settle();

@@ -6,6 +6,7 @@ import {
   InvalidArgumentError,
 } from "../../src/errors/index.ts";
 import { checkArchive } from "../../src/log/archive-check.ts";
+import { ArchiveWriter, encodeHeader } from "../../src/log/archive-format.ts";
 import { writerLockName } from "../../src/platform/locks.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { EngineService } from "../../src/service/engine-service.ts";
@@ -226,6 +227,25 @@ describe("an import", () => {
     await copy.service.close();
     const lock = await platform.locks.tryAcquire(writerLockName("copy"));
     expect(lock).toBeDefined();
+  });
+
+  it("takes no frame whose number its header does not cover", async () => {
+    const core = await newCore();
+    const hash = (bytes: Uint8Array): bigint => core.xxh64(bytes);
+    const header = { incarnation: "0".repeat(32), timeMs: 0, epoch: 1, throughFrame: 2 };
+    for (const frameNumber of [0, 1.5, 3, -1]) {
+      const writer = new ArchiveWriter(hash);
+      const bytes = new Uint8Array(64);
+      const file = Buffer.concat([
+        encodeHeader(header, hash),
+        writer.entry({ kind: "frame", frameNumber, bytes }),
+        bytes,
+        writer.trailer(0),
+      ]);
+      const platform = virtualPlatform();
+      await expect(importAll(platform, file)).rejects.toBeInstanceOf(InvalidArgumentError);
+      expect(platform.stores.disk("copy").frameNumbers()).toEqual([]);
+    }
   });
 
   it("that died on the way leaves nothing, wherever it died", async () => {

@@ -176,6 +176,24 @@ describe("a power cut", () => {
     await next.log.close();
   });
 
+  it("gives no index back either where a namesake set the creation into the future", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    for (let i = 0; i < 3; i++) {
+      const { uid } = await log.createStream("relaxed", 1, { durability: "relaxed" });
+      if (i < 2) await log.log.change([{ kind: "stream-deleted", streamUid: uid }]);
+    }
+    const [shard] = log.stream("relaxed").shards;
+    expect((shard?.createdSeconds ?? 0) * 1000).toBeGreaterThan(platform.clock.nowMs());
+    const [lost] = await log.put(someRecords(5), "relaxed");
+    expect(platform.stores.disk("test").powerCut()).toBe(1);
+    platform.clock.advanceBy(100);
+    const next = await TestLog.open(platform.restart());
+    const [row] = await next.put(someRecords(1, 100, 50), "relaxed");
+    expect(row?.index).toBeGreaterThan((lost?.index ?? Number.MAX_SAFE_INTEGER) + 5);
+    await next.log.close();
+  });
+
   it("that leaves a hole among the frames is reported, and costs strict streams nothing", async () => {
     const platform = virtualPlatform();
     const log = await twoStreams(platform);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { StreamKeys } from "../../src/keys/stream-keys.ts";
 import { encryptionOf } from "../../src/log/data-keys.ts";
 import { type DecodedFrame, decodeFrame, encodeFrame } from "../../src/log/wal-frame.ts";
+import type { KeyVault } from "../../src/platform/platform.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { MemoryLogStore } from "../../src/storage/memory-store.ts";
 import { newCore } from "../support/engines.ts";
@@ -45,6 +46,17 @@ async function shred(log: TestLog, name = "clicks"): Promise<void> {
 async function numbers(log: TestLog, name = "clicks"): Promise<number[]> {
   const { records } = await log.readAll(name);
   return records.map(numberOf).sort((a, b) => a - b);
+}
+
+/** The calls of a vault, to be replaced one by one. */
+function bound(vault: KeyVault): KeyVault {
+  return {
+    createKey: (dataKeyId) => vault.createKey(dataKeyId),
+    keyIds: () => vault.keyIds(),
+    cipher: (dataKeyId, salt, purpose) => vault.cipher(dataKeyId, salt, purpose),
+    destroyKey: (dataKeyId) => vault.destroyKey(dataKeyId),
+    close: () => vault.close(),
+  };
 }
 
 /** Opens the log as the next leader would, checks what it reads, and that it takes records. */
@@ -138,9 +150,9 @@ describe("encrypted records", () => {
     expect(await found()).toEqual([true, false, true]);
     const again = await reopened(platform);
     expect(await numbers(again)).toEqual([0, 1, 2]);
-    // The segment that holds a record which was encrypted is encrypted as a whole.
+    // What was in memory when the encryption began is sealed under its key; what came after it is not.
     await again.log.checkpoint();
-    expect(await found()).toEqual([false, false, false]);
+    expect(await found()).toEqual([false, false, true]);
     const last = await reopened(platform);
     expect(await numbers(last)).toEqual([0, 1, 2]);
     expect(last.log.losses).toEqual([]);
@@ -161,6 +173,70 @@ describe("encrypted records", () => {
     expect(await numbers(again)).toEqual(range(0, 40));
     expect(encryptionOf(again.log.control, again.stream().uid)?.dataKeyId).toBe(second);
     await again.log.close();
+  });
+
+  it("never share a segment with records of another key or of none", async () => {
+    for (const restarts of [false, true]) {
+      const platform = virtualPlatform();
+      let log = await TestLog.open(platform);
+      const goOn = async (): Promise<void> => {
+        if (restarts) log = await TestLog.open(log.platform.restart());
+      };
+      await log.createStream("clicks", 1);
+      const first = await encrypt(log);
+      await log.put(someRecords(10));
+      await encrypt(log);
+      await goOn();
+      await log.put(someRecords(10, 100, 10));
+      await stopEncrypting(log);
+      await goOn();
+      await log.put(someRecords(10, 100, 20));
+      await log.log.checkpoint();
+      expect(await numbers(log)).toEqual(range(0, 30));
+      const keys = await keysOf(log);
+      await log.log.change(keys.destroying(keys.list().filter((key) => key.dataKeyId === first)));
+      await keys.erase();
+      log = await TestLog.open(log.platform.restart());
+      expect(await numbers(log)).toEqual(range(10, 30));
+      await shred(log);
+      log = await TestLog.open(log.platform.restart());
+      // What was never under a key is not shredded.
+      expect(await numbers(log)).toEqual(range(20, 30));
+      expect(log.log.losses).toEqual([]);
+      await log.log.close();
+    }
+  });
+
+  it("keep to the key of their frame when the change to another one fails", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 1);
+    await encrypt(log);
+    await log.put(someRecords(10));
+    platform.stores.faults.add({ kind: "abort", nth: 1, operations: ["appendFrame"] });
+    const put = log.put(someRecords(10, 100, 10)).catch(() => undefined);
+    await expect(encrypt(log)).rejects.toThrow();
+    await put;
+    await log.put(someRecords(10, 100, 20));
+    await encrypt(log);
+    await log.put(someRecords(10, 100, 30));
+    await log.log.checkpoint();
+    const again = await reopened(platform);
+    expect(await numbers(again)).toEqual(expect.arrayContaining(range(20, 40)));
+    expect(again.log.losses).toEqual([]);
+    await again.log.close();
+  });
+
+  it("are forgotten with their stream", async () => {
+    const log = await TestLog.open(virtualPlatform());
+    const { uid } = await log.createStream("clicks", 1);
+    const dataKeyId = await encrypt(log);
+    await log.put(someRecords(10));
+    const { uid: shardUid } = log.shard(0);
+    expect(log.log.cipher.keyOfSegment(shardUid, 1)).toBe(dataKeyId);
+    await log.log.change([{ kind: "stream-deleted", streamUid: uid }]);
+    expect(log.log.cipher.keyOfSegment(shardUid, 1)).toBeUndefined();
+    await log.log.close();
   });
 
   it("make no key while there are none", async () => {
@@ -402,10 +478,39 @@ describe("retired keys", () => {
     await log.put(someRecords(20, 100, 40));
     await log.log.checkpoint();
     await sweep();
-    await sweep();
     expect(states()).toEqual(["destroyed", "active"]);
+    expect([...platform.vaults.keys("test").keys()]).toEqual([first, second]);
+    // The vault does not have it any more, and nothing was encrypted with it that is left.
+    await sweep();
     expect([...platform.vaults.keys("test").keys()]).toEqual([second]);
+    expect(states()).toEqual([undefined, "active"]);
     expect(await numbers(log)).toEqual(range(40, 60));
+    await log.log.close();
+  });
+
+  it("that were destroyed are asked of the vault once, and remembered while what they encrypted is there", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 1);
+    const first = await encrypt(log);
+    await log.put(someRecords(20));
+    const vault = await platform.vaults.open("test");
+    const asked: number[] = [];
+    const destroyKey = async (dataKeyId: number): Promise<void> => {
+      asked.push(dataKeyId);
+      await vault.destroyKey(dataKeyId);
+    };
+    const keys = new StreamKeys(log.log, { ...bound(vault), destroyKey });
+    await log.log.change(keys.destroying(keys.ofStream(log.stream().uid)));
+    for (let i = 0; i < 3; i++) {
+      const erased = await keys.erase();
+      await log.log.change(keys.sweeping(erased));
+    }
+    expect(asked).toEqual([first]);
+    // The next life looks whether they are there, and deletes nothing that is not.
+    await new StreamKeys(log.log, { ...bound(vault), destroyKey }).erase();
+    expect(asked).toEqual([first]);
+    expect(keys.list()).toMatchObject([{ dataKeyId: first, state: "destroyed" }]);
     await log.log.close();
   });
 });

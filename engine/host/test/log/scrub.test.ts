@@ -1,5 +1,6 @@
 /** The scrub: finds every damage in a store, and none where there is none, while puts go on. */
 import { describe, expect, it } from "vitest";
+import { EngineFailedError } from "../../src/errors/index.ts";
 import { scrubStore } from "../../src/log/scrub.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { MemoryLogStore } from "../../src/storage/memory-store.ts";
@@ -89,6 +90,40 @@ describe("a scrub of an open log", () => {
     expect((await scrubbing).damage).toEqual([]);
     expect((await log.readAll()).records.map(numberOf)).toHaveLength(310);
     await log.log.close();
+  });
+
+  it("takes nothing for damage that was trimmed and is held for an export", async () => {
+    const before = virtualPlatform();
+    await (await written(before)).log.close();
+    const platform = before.restart();
+    const log = await TestLog.open(platform);
+    const disk = platform.stores.disk("test");
+    const exporting = await log.log.export();
+    const segments = disk.segmentKeys().length;
+    platform.clock.advanceBy(25 * 3_600_000);
+    await log.log.sweep();
+    expect(log.log.status().segments).toBeLessThan(segments);
+    expect(disk.segmentKeys()).toHaveLength(segments);
+    expect((await log.log.scrub()).damage).toEqual([]);
+    await log.log.change([{ kind: "stream-deleted", streamUid: log.stream("clicks").uid }]);
+    expect((await log.log.scrub()).damage).toEqual([]);
+    exporting.close();
+    await log.log.close();
+  });
+
+  it("misses nothing that an export of the life before had held", async () => {
+    const platform = virtualPlatform();
+    const log = await written(platform);
+    const exporting = await log.log.export();
+    await log.put(someRecords(10, 20_000, 210));
+    await log.log.checkpoint();
+    log.log.fail(new EngineFailedError("the life is over"));
+    const next = await TestLog.open(platform);
+    exporting.close();
+    await platform.clock.advance(10);
+    expect((await next.log.scrub()).damage).toEqual([]);
+    expect((await next.readAll()).records).toHaveLength(220);
+    await next.log.close();
   });
 });
 

@@ -309,6 +309,31 @@ describe("a store that is full", () => {
     await log.log.close();
   });
 
+  it("stays full while it takes frames and no segments", async () => {
+    const { platform, log, events } = await open();
+    const disk = platform.stores.disk("test");
+    const addSegments = disk.addSegments.bind(disk);
+    let largest = 200_000;
+    disk.addSegments = (segments) => {
+      const byteLength = segments.reduce((sum, { image }) => sum + image.byteLength, 0);
+      if (byteLength > largest) throw new StoreFullError("no room for a segment");
+      addSegments(segments);
+    };
+    await log.createStream();
+    const { acknowledged, refused } = await fill(log, 70);
+    expect(refused.length).toBeGreaterThan(5);
+    expect(log.log.status().full).toBe(true);
+    await platform.clock.advance(120_000);
+    expect(fullEvents(events)).toEqual([true]);
+    largest = Number.POSITIVE_INFINITY;
+    await platform.clock.advance(61_000);
+    expect(log.log.status().full).toBe(false);
+    const more = await fill(log, 4, 100);
+    expect(await numbers(log)).toEqual([...acknowledged, ...more.acknowledged]);
+    expect(more.refused).toEqual([]);
+    await log.log.close();
+  });
+
   it("does not write on and on in vain, and closes", async () => {
     const { platform, log } = await open();
     await log.createStream();

@@ -134,6 +134,11 @@ describe("what pages left behind", () => {
   it.each([
     ["of a later version", '{"version":2,"batches":[]}\n'],
     ["that is garbled", "no header"],
+    ["without anything", "null\n"],
+    ["without batches", '{"version":1}\n'],
+    ["with batches that are cut off", '{"version":1,"atMs":0,"batches":[{"byteLength":64}]}\nx'],
+    ["with batches beyond all bounds", '{"version":1,"atMs":0,"batches":[{"byteLength":1e12}]}\n'],
+    ["with batches that are none", '{"version":1,"atMs":0,"batches":[{"byteLength":1}]}\nx'],
   ])("of a page %s is left alone", async (_what, text) => {
     const desk = newDesk();
     desk.storage.setItem("millrace:shop:left:1", text);

@@ -1,6 +1,6 @@
 /** Pages that end, or are put aside and come back, with puts under way. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { EngineClosedError } from "../../src/errors/index.ts";
+import { BatchGapError, EngineClosedError, StoreFullError } from "../../src/errors/index.ts";
 import type { KeptBatch } from "../../src/rpc/hand-off.ts";
 import { batchOf, never, numberOf, outcome, type ThreadPlan, turns } from "./double.ts";
 import { newOrigin, type Origin, openPage, type Page } from "./pages.ts";
@@ -80,6 +80,15 @@ describe("a page that ends", () => {
     void outcome(page.client.put(batchOf(80)));
     expect(page.kept.map(numbersOf)).toEqual([[1], [2]]);
     expect(Object.keys(page.storage)).toHaveLength(2);
+  });
+
+  it("hands over what would have waited for room or its turn, too, when it was told to end", async () => {
+    const page = await open([silent], newOrigin(), { outboxBytesMax: 100 });
+    void outcome(page.client.put(batchOf(64)));
+    page.hide();
+    void outcome(page.client.put(batchOf(80)));
+    void outcome(page.client.put(batchOf(96), { after: never }));
+    expect(page.kept.map(numbersOf)).toEqual([[1], [2], [3]]);
   });
 
   it("hands over nothing when all is acknowledged, or the client is closed", async () => {
@@ -165,6 +174,26 @@ describe("the copy in localStorage", () => {
     ]);
   });
 
+  it("takes no more than 1 MiB of a page, however often that ends", async () => {
+    const page = await open([silent, "never opens"]);
+    for (const kib of [600, 400]) void outcome(page.client.put(batchOf(kib * 1024)));
+    for (let i = 0; i < 3; i++) {
+      page.hide();
+      page.show();
+      await turns();
+    }
+    page.hide();
+    void outcome(page.client.put(batchOf(20 * 1024)));
+    void outcome(page.client.put(batchOf(10 * 1024)));
+    const heads = Object.values(page.storage).map((text: string) =>
+      JSON.parse(text.split("\n")[0] ?? ""),
+    );
+    const sizes = heads.flatMap(({ batches }) =>
+      batches.map(({ byteLength }: { byteLength: number }) => byteLength / 1024),
+    );
+    expect(sizes.sort((one, other) => other - one)).toEqual([600, 400, 20]);
+  });
+
   it("never holds a batch of an encrypted stream, as descriptions or results tell", async () => {
     const page = await open([
       {
@@ -187,6 +216,29 @@ describe("the copy in localStorage", () => {
     const [text = ""] = Object.values(page.storage);
     expect(text).toContain("w".repeat(16));
     expect(text).not.toMatch(/U{16}|f{16}/);
+  });
+
+  it("holds none of a stream that may be encrypted since this page began an encryption", async () => {
+    const page = await open([
+      {
+        call: async (operation) =>
+          (operation === "describeStream" ? { uid: 5, encryption: null } : undefined) as never,
+      },
+    ]);
+    await page.client.call("describeStream", { name: "clicks" });
+    await page.client.call("invoke", {
+      operation: "StartStreamEncryption",
+      input: { StreamName: "clicks", EncryptionType: "KMS", KeyId: "alias/aws/kinesis" },
+      caller: { principal: "arn:aws:iam::000000000000:root" },
+    });
+    void outcome(page.client.put(batchFor(5, 64, 0x55)));
+    page.hide();
+    expect(numbersOf(page.kept[0])).toEqual([1]);
+    expect(Object.keys(page.storage)).toEqual([]);
+    page.show();
+    await page.client.call("describeStream", { name: "clicks" });
+    page.hide();
+    expect(Object.values(page.storage).join()).toContain("U".repeat(16));
   });
 
   it("is not there when localStorage refuses, and the broker has the batches all the same", async () => {
@@ -218,6 +270,43 @@ describe("a page that was put aside", () => {
     expect(page.puts.filter(({ thread }) => thread === 1).map(({ number }) => number)).toContain(1);
     expect(page.client.closed).toBe(false);
     await vi.waitFor(() => expect(Object.keys(page.storage)).toEqual([]));
+  });
+
+  it("leaves nothing to others of what it sends itself, whatever comes of it", async () => {
+    const full = new StoreFullError("full", { retryable: true });
+    const page = await open([silent, { put: () => Promise.reject(full) }]);
+    const put = outcome(page.client.put(batchOf(64)));
+    page.hide();
+    expect(Object.keys(page.storage)).toHaveLength(1);
+    page.show();
+    expect(await put).toBeInstanceOf(StoreFullError);
+    await turns();
+    expect(Object.keys(page.storage)).toEqual([]);
+  });
+
+  it("sends again what came too early, however long it was away", async () => {
+    let early = true;
+    const page = await open([
+      silent,
+      {
+        put: async (batch) => {
+          const gap = early;
+          early = false;
+          if (gap) throw new BatchGapError("wait", { argument: "batchNumber", value: 1 });
+          return new ArrayBuffer(32 + numberOf(batch));
+        },
+      },
+    ]);
+    const put = outcome(page.client.put(batchOf(64)));
+    await turns();
+    page.hide();
+    await page.clock.advance(3_600_000);
+    page.show();
+    for (let i = 0; i < 5; i++) {
+      await turns();
+      await page.clock.advance(100);
+    }
+    expect(await put).toBe("resolved");
   });
 
   it("may be put aside again and again, also while it starts", async () => {

@@ -430,6 +430,39 @@ describe("shredding", () => {
     await engine.service.close();
   });
 
+  it("that is made again under the next leader is over already", async () => {
+    const { engine, stream } = await encrypted();
+    await engine.put(stream, someRecords(3));
+    await stop(engine);
+    await engine.service.call("shredStream", { name: "clicks" });
+    await engine.service.call("shredStream", { name: "clicks" }, true);
+    await expect(engine.service.call("shredStream", { name: "clicks" })).rejects.toBeInstanceOf(
+      InvalidArgumentError,
+    );
+    await engine.createStream("plain");
+    await expect(
+      engine.service.call("shredStream", { name: "plain" }, true),
+    ).rejects.toBeInstanceOf(InvalidArgumentError);
+    await engine.service.close();
+  });
+
+  it("of many streams, one after the other, ends no read of another one", async () => {
+    const { engine } = await encrypted();
+    const names = range(0, 10).map((i) => `shredded-${i}`);
+    for (const name of names) {
+      await engine.createStream(name);
+      await start(engine, "alias/shop", name);
+    }
+    const orders = await engine.createStream("orders");
+    const cursors = [{ shardIndex: 0, nextIndex: 0 }];
+    const request = { streamUid: orders.uid, cursors, recordsMax: 10, bytesMax: 1_000_000 };
+    const waiting = engine.service.read({ ...request, waitMs: 60_000 }, never);
+    for (const name of names) await engine.service.call("shredStream", { name });
+    await engine.put(orders, someRecords(3));
+    expect((await waiting).byteLength).toBeGreaterThan(300);
+    await engine.service.close();
+  });
+
   it("hides what an engine in memory holds, too", async () => {
     const platform = virtualPlatform({ recoverable: false });
     const { engine, stream } = await encrypted(platform, { storage: "memory" });

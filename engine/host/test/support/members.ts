@@ -79,7 +79,7 @@ export class Tabs {
 
   /** Starts a broker; pages that are opened from now on know it. */
   startBroker(): PortBroker {
-    const broker = new PortBroker();
+    const broker = new PortBroker(this.platform.clock);
     this.platform.network.startBroker((port) => broker.connect(port));
     return broker;
   }
