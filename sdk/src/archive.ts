@@ -43,6 +43,9 @@ export async function importInto(
   try {
     const stream = source instanceof Blob ? source.stream() : source;
     const reader = stream.getReader();
+    // A source that gives nothing must not keep an import that is called off.
+    const cancel = (): void => stopReading(reader, signal?.reason);
+    signal?.addEventListener("abort", cancel, { once: true });
     try {
       for (;;) {
         signal?.throwIfAborted();
@@ -50,15 +53,22 @@ export async function importInto(
         if (done) break;
         await send(client, value);
       }
+      signal?.throwIfAborted();
     } catch (error) {
       // Whoever makes the bytes need not go on.
-      await reader.cancel(error).catch(() => undefined);
+      stopReading(reader, error);
       throw error;
+    } finally {
+      signal?.removeEventListener("abort", cancel);
     }
     return await client.call("finishImport", {}, PIECE_MS_MAX);
   } finally {
     await client.close();
   }
+}
+
+function stopReading(reader: ReadableStreamDefaultReader<unknown>, reason: unknown): void {
+  reader.cancel(reason).catch(() => undefined);
 }
 
 async function send(client: EngineClient, value: unknown): Promise<void> {

@@ -100,6 +100,17 @@ describe("export and import", () => {
     await millrace.close();
   });
 
+  it("is called off although its source gives nothing, and leaves nothing", async () => {
+    const controller = new AbortController();
+    const silent = new ReadableStream<Uint8Array>({ cancel: () => new Promise(() => undefined) });
+    const importing = importLog("silent", silent, { ...fileStore(), signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("enough")), 50);
+    await expect(importing).rejects.toThrow("enough");
+    const again = await open({ name: "silent", ...fileStore() });
+    expect(await again.dataLoss()).toEqual([]);
+    await again.close();
+  }, 5000);
+
   it("of an engine in memory fails with a reason", async () => {
     const millrace = await open({ name: "memory", storage: "memory" });
     await expect(bytesOf(millrace.export())).rejects.toMatchObject({ argument: "storage" });

@@ -39,7 +39,10 @@ export class MemberFleet implements Fleet {
     this.#module = module;
     this.#thief = machine.outside("thief");
     if (!brokered) return;
-    const broker = new PortBroker();
+    const broker = new PortBroker({
+      nowMs: () => machine.wallMs,
+      monotonicMs: () => machine.scheduler.nowMs,
+    });
     machine.network.startBroker((port) => broker.connect(port));
   }
 

@@ -1,8 +1,9 @@
 /** The shared worker that brokers ports between the tabs of an origin. */
 import { PortBroker } from "./leader/port-broker.ts";
 import { portOf } from "./platform/browser-channels.ts";
+import { systemClock } from "./platform/system-clock.ts";
 
-const broker = new PortBroker();
+const broker = new PortBroker(systemClock);
 
 globalThis.addEventListener("connect", (event) => {
   const [port] = (event as MessageEvent).ports;

@@ -9,8 +9,8 @@ import type { AccessKey } from "./signature.ts";
 export const USAGE = `Usage: millrace serve [options]
        millrace check PATH
 
-check verifies an exported log, or the logs in a directory, and changes nothing; it ends with 1 when
-something is damaged.
+check verifies an exported log, or the logs in a directory that nobody has open, and changes nothing; it
+ends with 1 when something is damaged.
 
 serve:
 

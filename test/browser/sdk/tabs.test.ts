@@ -22,7 +22,7 @@ function addressOf(engine: string, more = ""): { url: string; opened: Promise<vo
 
 function tabOf({ contentWindow }: HTMLIFrameElement): Tab {
   assert.isNotNull(contentWindow);
-  return (contentWindow as unknown as { tab: Tab }).tab;
+  return Reflect.get(contentWindow, "tab") as Tab;
 }
 
 interface Opened extends Tab {

@@ -122,8 +122,7 @@ export class StreamKeys {
    */
   async erase(): Promise<ReadonlySet<number>> {
     const due = this.list().filter(
-      (key) =>
-        !this.#erased.has(key.dataKeyId) && (key.state === "destroyed" || this.#isGone(key)),
+      (key) => !this.#erased.has(key.dataKeyId) && (key.state === "destroyed" || this.#isGone(key)),
     );
     if (due.length === 0) return this.#erased;
     const vault = this.#requireVault();

@@ -27,7 +27,7 @@ export interface ConnectionListeners {
   unsupported(code: CodeVersion): void;
   /** Nothing will come of it, or nothing more. */
   over(connection: Connection): void;
-  /** Anything came in. */
+  /** Anything came in that shows that a leader lives. */
   heard(): void;
 }
 
@@ -65,7 +65,8 @@ export class Connection {
   }
 
   #take(message: FromLeader): void {
-    this.#listeners.heard();
+    // Whoever answers that it does not lead is not the leader whose silence counts.
+    if (message.kind !== "not-leading") this.#listeners.heard();
     switch (message.kind) {
       case undefined:
         this.engine.take(message);

@@ -3,7 +3,6 @@
  * behind until a leader has taken it. It trusts nothing that it is sent, for it serves pages of every build.
  */
 import type { Clock, Port } from "../platform/platform.ts";
-import { systemClock } from "../platform/system-clock.ts";
 import type { FromBroker, KeptBatch, ToBroker } from "./broker-protocol.ts";
 import { isObject, isPort } from "./messages.ts";
 
@@ -38,11 +37,11 @@ function isMessage(message: unknown): message is ToBroker {
 
 /** Brokers ports between contexts; one per origin and name of the shared worker. */
 export class PortBroker {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, "nowMs" | "monotonicMs">;
   readonly #engines = new Map<string, Brokered>();
   #lastId = 0;
 
-  constructor(clock: Clock = systemClock) {
+  constructor(clock: Pick<Clock, "nowMs" | "monotonicMs">) {
     this.#clock = clock;
   }
 

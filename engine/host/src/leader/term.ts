@@ -12,13 +12,13 @@ import type { Target } from "./targets.ts";
 export type TermEnd = "resigned" | "deposed" | "failed";
 
 /**
- * How long the engine of a term may take to close before the locks are let go, in ms. In order, everybody
- * waits for it, and what it does not finish in time the next leader fences off; afterwards nobody does.
+ * How long the engine of a term may take to close before the locks are let go, in ms. Everybody waits for
+ * it, and what it does not finish in time the next leader fences off; of one that was deposed nobody does.
  */
 const CLOSE_MS_MAX: Readonly<Record<TermEnd, number>> = {
   resigned: 700,
   deposed: 5000,
-  failed: 5000,
+  failed: 700,
 };
 
 /** Closes the engine of a term that ends, or never began; one that does not close in time is left to itself. */

@@ -118,14 +118,15 @@ function witnessOf(
 /** Notes declared segments that are not in the store, and segments of shards that nobody knows. */
 export function reportMissing(found: DirectoryScan, scan: WalScan): void {
   const { control, losses } = scan;
-  for (const { shardUid, ordinal } of found.missing) {
+  for (const { shardUid, ordinal, facts } of found.missing) {
     const manifest = scan.manifest(shardUid, ordinal);
+    const [byteLength = manifest?.byteLength, recordCount = manifest?.recordCount] = facts ?? [];
     losses.add({
       kind: "segment",
       where: `shard uid ${shardUid}, segment ${ordinal}`,
       reason: "it is declared but not in the store",
-      recordCount: manifest?.recordCount,
-      ...(manifest === undefined ? {} : { byteLength: manifest.byteLength }),
+      recordCount,
+      ...(byteLength === undefined ? {} : { byteLength }),
     });
   }
   const orphans = new Set(found.unknown.map(([shardUid]) => shardUid));

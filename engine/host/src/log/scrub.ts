@@ -193,7 +193,10 @@ export async function scrubLog(context: LogContext): Promise<ScrubReport> {
   return scrub.report((uid) => control.shard(uid)?.sealedThrough);
 }
 
-/** Whether a segment was trimmed, or its shard deleted: it is on its way out, or held for an export. */
+/**
+ * Whether a segment was trimmed, or its shard deleted: it is on its way out, held for an export, or was
+ * brought back by a power cut.
+ */
 function isDropped(control: ControlState, [shardUid, ordinal]: SegmentKey): boolean {
   const shard = control.shard(shardUid);
   return shard === undefined ? control.wasDeleted(shardUid) : ordinal <= shard.trimmedThrough;
@@ -222,7 +225,7 @@ export async function scrubFrames(core: ShardLogCore, store: LogStore, scrub = n
   const found = SegmentDirectory.scan(keys, scan.control.shards());
   reportMissing(found, scan);
   for (const loss of scan.losses.list()) scrub.damage.add(loss);
-  for (const key of found.garbage) noteUndeclared(scrub, key);
+  for (const key of found.garbage) if (!isDropped(scan.control, key)) noteUndeclared(scrub, key);
   const numbers = await store.frameNumbers();
   const reader = new FrameReader(store, guard);
   for (const [at, frameNumber] of numbers.entries()) {

@@ -40,7 +40,15 @@ export interface DirectoryScan {
   /** Keys of shards that the control state does not know. */
   readonly unknown: readonly SegmentKey[];
   /** Declared ordinals that no key stands for. */
-  readonly missing: readonly { readonly shardUid: number; readonly ordinal: number }[];
+  readonly missing: readonly MissingSegment[];
+}
+
+/** A declared segment that the store does not hold. */
+export interface MissingSegment {
+  readonly shardUid: number;
+  readonly ordinal: number;
+  /** What its manifest told, when it is known. */
+  readonly facts: SegmentFacts | undefined;
 }
 
 /** Declared segments by shard, in the order of their ordinals. */
@@ -84,14 +92,15 @@ export class SegmentDirectory {
       if (rival === undefined || rival[5] < epoch) ordinals.set(ordinal, key);
     }
     const directory = new SegmentDirectory();
-    const missing: { shardUid: number; ordinal: number }[] = [];
+    const missing: MissingSegment[] = [];
     for (const { uid, sealedThrough, trimmedThrough, segments = [] } of byUid.values()) {
       const ordinals = declared.get(uid);
       const unknownThrough = sealedThrough - segments.length;
       for (let ordinal = trimmedThrough + 1; ordinal <= sealedThrough; ordinal++) {
         const key = ordinals?.get(ordinal);
-        if (key === undefined) missing.push({ shardUid: uid, ordinal });
-        else directory.add(key, segments[ordinal - unknownThrough - 1]);
+        const facts = segments[ordinal - unknownThrough - 1];
+        if (key === undefined) missing.push({ shardUid: uid, ordinal, facts });
+        else directory.add(key, facts);
       }
     }
     return { directory, garbage, unknown, missing };

@@ -8,6 +8,7 @@ import { releaseBuffer } from "../core/release-buffer.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
 import { isDestroyed } from "./data-keys.ts";
 import type { LogContext } from "./log-context.ts";
+import type { DataLoss } from "./loss-reports.ts";
 import { patientRead } from "./patient-read.ts";
 import { NOTHING_SALVAGED, type SalvagedSegment } from "./salvage.ts";
 import { decryptSegment, keyOfImage } from "./segment-cipher.ts";
@@ -123,11 +124,21 @@ export class SegmentLoader {
     if (this.#reported.has(name)) return;
     this.#reported.add(name);
     this.#context.losses.add({
-      kind: "segment",
-      where: `shard uid ${key[0]}, segment ${key[1]}`,
-      reason,
-      recordCount: undefined,
+      ...{ kind: "segment", where: `shard uid ${key[0]}, segment ${key[1]}`, reason },
+      ...this.#lostOf(key, rest),
     });
+  }
+
+  /** How much of a segment is gone, as far as its manifest told what it held. */
+  #lostOf(
+    key: SegmentKey,
+    { ranges }: SalvagedSegment,
+  ): Pick<DataLoss, "recordCount" | "byteLength"> {
+    const facts = this.#context.directory.factsOf(key);
+    if (facts === undefined) return { recordCount: undefined };
+    const records = ranges.reduce((left, range) => left - range.recordCount, facts[1]);
+    const bytes = ranges.reduce((left, range) => left - range.byteLength, facts[0]);
+    return { recordCount: Math.max(0, records), byteLength: Math.max(0, bytes) };
   }
 
   #keep(key: SegmentKey, rest: SalvagedSegment): void {

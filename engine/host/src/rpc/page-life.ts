@@ -107,7 +107,11 @@ export class PageLife implements ClientLife {
   }
 
   #removeOwnCopies(): void {
-    for (const { key } of this.#copies.splice(0)) this.#parts.storage?.removeItem(key);
+    try {
+      for (const { key } of this.#copies.splice(0)) this.#parts.storage?.removeItem(key);
+    } catch {
+      // Not allowed any more: whoever can read it will take it.
+    }
   }
 
   end(): void {

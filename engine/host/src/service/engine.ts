@@ -60,11 +60,12 @@ export async function openEngine(
   const platform = options.time === "virtual" ? withVirtualTime(surroundings) : surroundings;
   const lock = await takeLock(platform, options);
   let store: LogStore | undefined;
+  let vault: KeyVault | undefined;
   try {
     const opened = await platform.stores.open(options.name, options.storage);
     store = opened;
     const lasting = lastingParts(platform, options);
-    const vault = await platform.vaults?.open(options.name, options.storage);
+    vault = await platform.vaults?.open(options.name, options.storage);
     const parts = { platform, makeCore, options, store: opened, lasting, vault };
     const begin = (): Promise<EngineLife> => EngineLife.open(parts);
     const first = await begin();
@@ -72,9 +73,29 @@ export async function openEngine(
     const lives = new Lives({ name, recoverable: opened.recoverable, begin }, first);
     return new Engine(platform, options, { store: opened, lock, vault, lasting, lives, first });
   } catch (error) {
-    await store?.close();
-    lock?.release();
+    await letGo({ store, vault, lock });
     throw error;
+  }
+}
+
+/** Closes what an engine holds. Whatever does not close, the lock is released: another context may lead. */
+async function letGo({
+  store,
+  vault,
+  lock,
+}: {
+  readonly store: LogStore | undefined;
+  readonly vault: KeyVault | undefined;
+  readonly lock: HeldLock | undefined;
+}): Promise<void> {
+  try {
+    await store?.close();
+  } finally {
+    try {
+      await vault?.close();
+    } finally {
+      lock?.release();
+    }
   }
 }
 
@@ -167,9 +188,7 @@ class Engine implements EngineService {
     try {
       await this.#lives.close(() => this.#trail.drain());
     } finally {
-      await this.#store.close();
-      await this.#vault?.close();
-      this.#lock?.release();
+      await letGo({ store: this.#store, vault: this.#vault, lock: this.#lock });
     }
   }
 }

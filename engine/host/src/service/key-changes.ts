@@ -154,14 +154,16 @@ export async function destroyMasterKey(keys: EngineKeys, keyText: string): Promi
   return streams;
 }
 
+/** Whether a stream has a data key under a master key, and one that is neither destroyed nor lost. */
 function isEncryptedWith(
   { parts }: EngineKeys,
   { uid }: StreamDefinition,
   { keyId }: MasterKey,
 ): boolean {
-  const { control } = parts.log;
+  const { control, cipher } = parts.log;
   const encryption = encryptionOf(control, uid);
-  return encryption?.masterKeyId === keyId && !isDestroyed(control, encryption.dataKeyId);
+  if (encryption?.masterKeyId !== keyId) return false;
+  return !isDestroyed(control, encryption.dataKeyId) && cipher.isReady(encryption.dataKeyId);
 }
 
 /** Streams that are encrypted under a master key at present, and are not shredded. */

@@ -1,6 +1,6 @@
 /** The control operations about keys: what KMS's console would offer. They are the application's own. */
-import { EngineFailedError } from "../errors/index.ts";
-import { keyArn } from "../keys/key-references.ts";
+import { EngineFailedError, KmsNotFoundError } from "../errors/index.ts";
+import { keyArn, parseKeyReference } from "../keys/key-references.ts";
 import { MANAGED_KEY, type MasterKey, type MasterKeyChange } from "../keys/master-keys.ts";
 import type { EngineKeys } from "./engine-keys.ts";
 import type { ControlOperations, MasterKeyDescription } from "./engine-service.ts";
@@ -85,11 +85,21 @@ function ownKey({ masters }: EngineKeys, alias: string): MasterKey | undefined {
 /** Made again, a key that is destroyed already is the call's own work. */
 async function destroy(lives: Lives, keyId: string, again: boolean): Promise<{ streams: number }> {
   const streams = await lives.attempt(async ({ context: { keys } }, anew) => {
-    const isOver = keys.masters.byId(keyId)?.state === "Destroyed";
-    return (again || anew) && isOver ? 0 : await destroyMasterKey(keys, keyId);
+    const isOver = (again || anew) && isDestroyed(keys, keyId);
+    return isOver ? 0 : await destroyMasterKey(keys, keyId);
   });
   await forget(lives);
   return { streams };
+}
+
+/** Whether a key is destroyed, however it is named; its alias went with it. @throws InvalidArgumentError. */
+function isDestroyed({ masters }: EngineKeys, keyText: string): boolean {
+  try {
+    return masters.find("keyId", keyText).state === "Destroyed";
+  } catch (error) {
+    if (!(error instanceof KmsNotFoundError)) throw error;
+    return parseKeyReference(keyText)?.kind === "alias";
+  }
 }
 
 /** Erases the keys that were given up, and all that memory holds of what they encrypted. */

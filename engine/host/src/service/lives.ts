@@ -66,7 +66,8 @@ export class Lives {
         this.#renew(life, error);
         failure = error;
         again = true;
-        if (!this.#intended.has(error)) lives++;
+        // While the engine closes no next life follows.
+        if (this.#closing || !this.#intended.has(error)) lives++;
         if (trap || error.ownBatch) faults++;
       }
     }

@@ -2,6 +2,7 @@
 
 import type { FaultVerdict, RecordRefusals } from "../faults/fault-injector.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
+import { CoreFailedError } from "../log/group-commit.ts";
 import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
 import { hexHashKey } from "../streams/hash-ranges.ts";
 import { openShardsOf } from "../streams/lineage.ts";
@@ -120,10 +121,24 @@ export class WatchedCalls {
     const underWay = this.#puts.get(name);
     if (underWay !== undefined) return (await underWay).slice(0);
     const earlier = life.puts.arrive(header, batch, order);
-    if (earlier !== undefined) return await earlier;
+    if (earlier !== undefined) return await this.#join(earlier, batch, call);
     const put = this.#makePut(life, header, batch, call).finally(() => this.#puts.delete(name));
     this.#puts.set(name, put);
     return await put;
+  }
+
+  /** What comes of a batch that was under way when it came again; in the next life when this one ends. */
+  async #join(
+    earlier: Promise<ArrayBuffer>,
+    batch: ArrayBuffer,
+    call: CallContext,
+  ): Promise<ArrayBuffer> {
+    try {
+      return await earlier;
+    } catch (error) {
+      if (!(error instanceof CoreFailedError)) throw error;
+      return await this.#parts.lives.attempt((one) => one.puts.put(batch, call, undefined, true));
+    }
   }
 
   async #makePut(

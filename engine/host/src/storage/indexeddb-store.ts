@@ -38,6 +38,8 @@ export class IndexedDbLogStore implements LogStore {
   #lastWrite: Promise<unknown> = Promise.resolve();
   #connection: IndexedDbConnection | undefined;
   #lossAtOpening: string | undefined;
+  /** Calls of {@link close}. */
+  #closings = 0;
 
   private constructor(databaseName: string) {
     this.#databaseName = databaseName;
@@ -132,9 +134,16 @@ export class IndexedDbLogStore implements LogStore {
   async reopen(): Promise<void> {
     this.#connection?.close();
     this.#connection = undefined;
-    this.#connection = await IndexedDbConnection.open(this.#databaseName, (reason) => {
+    const closings = this.#closings;
+    const connection = await IndexedDbConnection.open(this.#databaseName, (reason) => {
       for (const listener of this.#listeners) listener(reason);
     });
+    if (closings !== this.#closings) {
+      // Nobody would ever close it.
+      connection.close();
+      throw new OutcomeUnknownError("reopen: the store was closed meanwhile");
+    }
+    this.#connection = connection;
   }
 
   async usage(): Promise<StoreUsage> {
@@ -152,6 +161,7 @@ export class IndexedDbLogStore implements LogStore {
   }
 
   async close(): Promise<void> {
+    this.#closings += 1;
     this.#connection?.close();
     this.#connection = undefined;
   }

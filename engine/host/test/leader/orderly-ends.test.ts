@@ -1,6 +1,6 @@
 /** Contexts that end, fail or lose their lock while they take the lead: nothing is held, nothing hangs. */
 import { describe, expect, it } from "vitest";
-import { StoreFailedError } from "../../src/errors/index.ts";
+import { EngineFailedError, StoreFailedError } from "../../src/errors/index.ts";
 import { Campaign, type Next } from "../../src/leader/campaign.ts";
 import type { HeldLock, Locks, LockWish, Platform } from "../../src/platform/platform.ts";
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
@@ -64,6 +64,32 @@ describe("a context that takes the lead", () => {
     await expect(tabs.open({ wrap })).rejects.toBe(error);
     expect(closed()).toBe(1);
     expect((await (await tabs.open()).status()).role).toBe("leader");
+  });
+});
+
+describe("a leader whose engine failed and does not close", () => {
+  it("keeps nobody waiting for a second", async () => {
+    const tabs = new Tabs();
+    const first = await tabs.open({
+      wrap: (open) => async (platform) => {
+        const engine = await open(platform);
+        return {
+          call: (...given) => engine.call(...given),
+          read: (...given) => engine.read(...given),
+          put: () => Promise.reject(new EngineFailedError("the store is gone")),
+          close: () => new Promise(() => undefined),
+        };
+      },
+    });
+    const second = await tabs.open();
+    const stream = await tabs.createStream(second);
+    const { clock } = tabs.platform;
+    const startedMs = clock.monotonicMs();
+    const put = second.put(stream, "a");
+    await tabs.until(put);
+    expect(clock.monotonicMs() - startedMs).toBeLessThan(1000);
+    expect((await second.status()).role).toBe("leader");
+    expect((await first.status()).role).toBe("follower");
   });
 });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { FromBroker, ToBroker } from "../../src/leader/broker-protocol.ts";
 import { PortBroker } from "../../src/leader/port-broker.ts";
 import type { Port } from "../../src/platform/platform.ts";
-import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { VirtualNetwork } from "../../src/platform/virtual-channels.ts";
+import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { batchOf, Tabs } from "../support/members.ts";
 
 type Plain<Message> = Message extends unknown ? Omit<Message, "broker"> : never;

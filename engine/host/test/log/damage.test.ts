@@ -317,7 +317,10 @@ describe("damage in segments", () => {
       expect(part?.records).toHaveLength(1);
       expect((part?.records[0]?.index ?? 0) - nextIndex).toBeLessThanOrEqual(1);
     }
-    expect(await engine.service.call("dataLoss", {})).toMatchObject([{ kind: "segment" }]);
+    const [loss] = await engine.service.call("dataLoss", {});
+    expect(loss).toMatchObject({ kind: "segment", recordCount: 1 });
+    expect(loss?.byteLength).toBeGreaterThan(1000);
+    expect(loss?.byteLength).toBeLessThan(image.byteLength / 2);
     await engine.service.close();
   });
 
@@ -382,11 +385,20 @@ describe("damage in segments", () => {
     const store = await sealed(platform);
     const key = (await store.segmentKeys())[1];
     if (key === undefined) throw new Error("no segment");
+    const { byteLength } = (await store.readSegment(key)) ?? new Uint8Array(0);
     await store.deleteSegments([key]);
     const { numbers, losses } = await numbersAfterReopening(platform);
     expect(numbers.length).toBeGreaterThan(300);
     expect(numbers.length).toBeLessThan(400);
     expect(losses).toEqual([`shard uid 1, segment ${key[1]}`]);
+    // Also when a checkpoint has trimmed the frame that declared it.
+    const log = await TestLog.open(platform.restart());
+    await log.log.checkpoint();
+    await log.log.close();
+    const next = await TestLog.open(platform.restart());
+    const recordCount = 400 - numbers.length;
+    expect(next.log.losses).toMatchObject([{ kind: "segment", recordCount, byteLength }]);
+    await next.log.close();
   });
 
   it("does not make segments garbage whose declaration may have been in a damaged frame", async () => {

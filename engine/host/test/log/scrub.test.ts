@@ -144,4 +144,17 @@ describe("a scrub of a store that nobody leads", () => {
     expect(damaged.damage.map(({ kind }) => kind).sort()).toEqual(["segment", "wal-frame"]);
     expect(disk.frameNumbers()).toEqual(before);
   });
+
+  it("takes no segment for damage that was trimmed and that a power cut brought back", async () => {
+    const platform = virtualPlatform();
+    const log = await written(platform);
+    const disk = platform.stores.disk("test");
+    const kept = disk.segmentKeys().map((key) => ({ key, image: disk.readSegment(key) }));
+    platform.clock.advanceBy(25 * 3_600_000);
+    await log.log.sweep();
+    await log.log.close();
+    expect(disk.segmentKeys().length).toBeLessThan(kept.length);
+    for (const { key, image } of kept) disk.overwriteSegment(key, image);
+    expect((await scrubStore(await newCore(), storeOf(platform))).damage).toEqual([]);
+  });
 });

@@ -309,6 +309,25 @@ describe("a page that was put aside", () => {
     expect(await put).toBe("resolved");
   });
 
+  it("ends its worker also when localStorage is not to be had any more", async () => {
+    const origin = newOrigin();
+    const storage = Object.assign(Object.create(origin.storage), {
+      removeItem: () => {
+        throw new Error("SecurityError");
+      },
+    });
+    const page = await open([silent, "never opens"], { ...origin, storage });
+    void outcome(page.client.put(batchOf(64)));
+    for (let i = 0; i < 2; i++) {
+      page.hide();
+      page.show();
+      await turns();
+    }
+    page.hide();
+    expect(page.threads.map(({ terminated }) => terminated)).toEqual([true, true, true]);
+    expect(page.kept.map(numbersOf)).toEqual([[1], [1], [1]]);
+  });
+
   it("may be put aside again and again, also while it starts", async () => {
     const page = await open([silent, "never opens", "never opens", answering]);
     const put = page.client.put(batchOf(64));

@@ -6,6 +6,7 @@ import type { ShardLogCore } from "../../src/core/core-types.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { openEngine } from "../../src/service/engine.ts";
 import type { EngineService } from "../../src/service/engine-service.ts";
+import { buildBatch } from "../support/batches.ts";
 import { coreModule, numberOf, someRecords, TestEngine } from "../support/engines.ts";
 
 type Method = "append" | "cut" | "commit" | "locate";
@@ -70,6 +71,35 @@ describe("a core that traps", () => {
       await service.close();
     });
   }
+
+  it("leaves no repeat of a batch behind that came while calls are watched", async () => {
+    const { engine, service } = await openTrapping("commit", [2]);
+    const { uid } = await engine.createStream();
+    let release = (): void => undefined;
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { faults } = engine.platform.stores;
+    faults.add({ kind: "none", nth: 1, operations: ["appendFrame"], until });
+    const batch = (): ArrayBuffer =>
+      buildBatch({ streamUid: uid, batchNumber: 1, records: someRecords(5), producer: 9 });
+    const first = service.put(batch());
+    await service.call("setFaults", {
+      rules: [
+        {
+          operation: "ListStreams",
+          effect: { kind: "error", code: "InternalFailureException" },
+        },
+      ],
+    });
+    const repeat = service.put(batch());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    release();
+    const [one, other] = await Promise.all([first, repeat]);
+    expect(new Uint8Array(other)).toEqual(new Uint8Array(one));
+    expect((await service.call("storageReport", {})).epoch).toBe(2);
+    await service.close();
+  });
 
   it("keeps the order of batches that were under way", async () => {
     const { engine, service } = await openTrapping("append", [3]);

@@ -36,6 +36,19 @@ logStoreContract("IndexedDB (fake-indexeddb)", async () => {
   };
 });
 
+describe("a store that is closed while it is opened anew", () => {
+  it("stays closed, and keeps no connection", async () => {
+    const store = await IndexedDbLogStore.open("closed-meanwhile");
+    const refused = rejection(store.reopen(), OutcomeUnknownError);
+    await store.close();
+    await refused;
+    await rejection(store.readFrame(1), OutcomeUnknownError);
+    await deleteDB(databaseNameOf("closed-meanwhile"), {
+      blocked: () => assert.fail("a connection is still there"),
+    });
+  });
+});
+
 describe("a database that the browser began anew", () => {
   const lost = { dataLoss: "total", dataLossMessage: "CURRENT is missing" };
 
