@@ -33,6 +33,17 @@ export interface CipherPlace {
   readonly additional: Uint8Array;
 }
 
+/** An encrypted stretch, in the two parts in which it is stored. */
+export interface SealedStretch {
+  readonly salt: Uint8Array;
+  /** In a buffer of its own, which is the caller's. */
+  readonly sealed: Uint8Array;
+}
+
+function nameOf({ dataKeyId, purpose }: Pick<CipherPlace, "dataKeyId" | "purpose">): string {
+  return `${dataKeyId} ${purpose}`;
+}
+
 /** The ciphers of one life of a log. */
 export class RecordCipher {
   readonly #vault: KeyVault | undefined;
@@ -60,7 +71,9 @@ export class RecordCipher {
 
   /** Whether a data key can encrypt at once. */
   isReady(dataKeyId: number): boolean {
-    return this.#writing.has(`${dataKeyId} wal`) && this.#writing.has(`${dataKeyId} segment`);
+    return (["wal", "segment"] as const).every((purpose) =>
+      this.#writing.has(nameOf({ dataKeyId, purpose })),
+    );
   }
 
   /** Makes a data key ready to encrypt. Whether it is; false when the vault does not have it. @throws StoreFailedError. */
@@ -71,16 +84,16 @@ export class RecordCipher {
     return true;
   }
 
-  /** Salt, ciphertext and tag, {@link CIPHER_BYTES} more than `plain`. @throws KeyLostError, StoreFailedError. */
-  async encrypt(place: CipherPlace, plain: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-    const { dataKeyId, purpose, counter, additional } = place;
-    const cipher = await this.#writingCipher(dataKeyId, purpose);
-    if (cipher === undefined) throw keyLost(dataKeyId);
-    const sealed = await cipher.encrypt(counter, additional, plain);
-    const stored = new Uint8Array(SALT_BYTES + sealed.byteLength);
-    stored.set(this.#ownSalt());
-    stored.set(sealed, SALT_BYTES);
-    return stored;
+  /**
+   * Salt, and ciphertext with its tag: {@link CIPHER_BYTES} more than `plain`, which is read before the call
+   * returns. Kept apart, because a copy of a megabyte costs as much as encrypting it.
+   * @throws KeyLostError, StoreFailedError.
+   */
+  encrypt(place: CipherPlace, plain: Uint8Array): Promise<SealedStretch> {
+    const ready = this.#writing.get(nameOf(place));
+    return ready === undefined
+      ? this.#encryptLater(place, plain.slice())
+      : this.#encryptWith(ready, place, plain);
   }
 
   /** What {@link encrypt} was given, or why that cannot be told. @throws StoreFailedError. */
@@ -121,8 +134,24 @@ export class RecordCipher {
     return this.#salt;
   }
 
+  async #encryptLater(place: CipherPlace, plain: Uint8Array): Promise<SealedStretch> {
+    const { dataKeyId, purpose } = place;
+    const cipher = await this.#writingCipher(dataKeyId, purpose);
+    if (cipher === undefined) throw keyLost(dataKeyId);
+    return await this.#encryptWith(cipher, place, plain);
+  }
+
+  async #encryptWith(
+    cipher: Cipher,
+    { counter, additional }: CipherPlace,
+    plain: Uint8Array,
+  ): Promise<SealedStretch> {
+    const sealing = cipher.encrypt(counter, additional, plain);
+    return { salt: this.#ownSalt(), sealed: await sealing };
+  }
+
   async #writingCipher(dataKeyId: number, purpose: CipherPurpose): Promise<Cipher | undefined> {
-    const name = `${dataKeyId} ${purpose}`;
+    const name = nameOf({ dataKeyId, purpose });
     const known = this.#writing.get(name);
     if (known !== undefined) return known;
     const cipher = await this.#vault?.cipher(dataKeyId, this.#ownSalt(), purpose);

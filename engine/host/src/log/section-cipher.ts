@@ -8,6 +8,7 @@
  */
 import { RUN_HEADER_BYTES, SECTION_HEADER_BYTES, SECTION_RECORDS } from "@millrace/core/layout";
 import type { Run } from "../core/core-types.ts";
+import { releaseBuffer } from "../core/release-buffer.ts";
 import { viewOf, writeUint64 } from "./bytes.ts";
 import { encryptionOf } from "./data-keys.ts";
 import type { LogContext } from "./log-context.ts";
@@ -53,8 +54,8 @@ export function dataKeysOfRuns(
 }
 
 /**
- * Records sections of a frame, those of streams with a data key encrypted. All frames are copied out of
- * the core before anything is waited for, because its memory moves on meanwhile.
+ * Records sections of a frame, those of streams with a data key encrypted. All frames are read out
+ * of the core before anything is waited for, because its memory moves on meanwhile.
  *
  * @throws KeyLostError, StoreFailedError: nothing may be written then.
  */
@@ -73,23 +74,42 @@ export async function encryptRecords(
       piece instanceof Uint8Array ? piece : core.view(piece.address, piece.byteLength).slice(),
     ),
   }));
-  const copied = [...runsByStream(runs)].flatMap(([streamUid, ofStream]) => {
-    const keyId = keys.get(streamUid);
-    return keyId === undefined ? [] : [{ streamUid, keyId, ...copyRuns(core, ofStream) }];
-  });
   for (const { shardUid, ordinal, streamUid } of runs) {
     const keyId = keys.get(streamUid);
     if (keyId !== undefined) cipher.noteSegment(shardUid, ordinal, keyId);
   }
-  const encrypted = copied.map(async ({ streamUid, keyId, head, frames }) => {
-    const counter = cipher.nextCounter();
-    const draft = { type: SECTION_RECORDS, critical: true, streamUid, keyId, counter };
-    const payloadLength = head.byteLength + frames.byteLength + CIPHER_BYTES;
-    const additional = additionalData(place, draft, payloadLength, head);
-    const stretch = { dataKeyId: keyId, purpose: "wal", counter, additional } as const;
-    return { ...draft, pieces: [head, await cipher.encrypt(stretch, frames)] };
+  const encrypted = [...runsByStream(runs)].flatMap(([streamUid, ofStream]) => {
+    const keyId = keys.get(streamUid);
+    return keyId === undefined ? [] : [encryptRuns(context, place, streamUid, keyId, ofStream)];
   });
   return [...plain, ...(await Promise.all(encrypted))];
+}
+
+/** Gives the ciphertexts of sections back once they are copied into their frame. */
+export function releaseCiphertexts(sections: readonly SectionDraft[]): void {
+  for (const { keyId = 0, pieces } of sections) {
+    const sealed = keyId === 0 ? undefined : pieces.at(-1);
+    if (sealed instanceof Uint8Array) releaseBuffer(sealed);
+  }
+}
+
+/** One encrypted section. The frames are read before this returns. */
+async function encryptRuns(
+  { core, cipher }: CipherContext,
+  place: FramePlace,
+  streamUid: number,
+  keyId: number,
+  runs: readonly Run[],
+): Promise<SectionDraft> {
+  const head = headOf(runs);
+  const frames = framesOf(core, runs);
+  const counter = cipher.nextCounter();
+  const draft = { type: SECTION_RECORDS, critical: true, streamUid, keyId, counter };
+  const payloadLength = head.byteLength + frames.byteLength + CIPHER_BYTES;
+  const additional = additionalData(place, draft, payloadLength, head);
+  const stretch = { dataKeyId: keyId, purpose: "wal", counter, additional } as const;
+  const { salt, sealed } = await cipher.encrypt(stretch, frames);
+  return { ...draft, pieces: [head, salt, sealed] };
 }
 
 /** The runs of an encrypted records section of a frame, or why they cannot be told. @throws StoreFailedError. */
@@ -113,20 +133,27 @@ export async function decryptRecords(
   });
 }
 
-function copyRuns(
-  core: LogContext["core"],
-  runs: readonly Run[],
-): { readonly head: Uint8Array; readonly frames: Uint8Array } {
+/** Count and headers of runs. */
+function headOf(runs: readonly Run[]): Uint8Array {
   const head = new Uint8Array(RUN_COUNT_BYTES + runs.length * RUN_HEADER_BYTES);
   viewOf(head).setUint32(0, runs.length, true);
-  const frames = new Uint8Array(runs.reduce((sum, run) => sum + run.byteLength, 0));
-  let at = 0;
   for (const [i, run] of runs.entries()) {
     head.set(runHeader(run), RUN_COUNT_BYTES + i * RUN_HEADER_BYTES);
+  }
+  return head;
+}
+
+/** The frames of runs back to back: where they lie in the core when it is one run, else copied together. */
+function framesOf(core: LogContext["core"], runs: readonly Run[]): Uint8Array {
+  const [only, ...others] = runs;
+  if (only !== undefined && others.length === 0) return core.view(only.address, only.byteLength);
+  const frames = new Uint8Array(runs.reduce((sum, run) => sum + run.byteLength, 0));
+  let at = 0;
+  for (const run of runs) {
     frames.set(core.view(run.address, run.byteLength), at);
     at += run.byteLength;
   }
-  return { head, frames };
+  return frames;
 }
 
 function additionalData(

@@ -11,6 +11,7 @@ import {
   SEGMENT_KEY_VERSION,
 } from "@millrace/core/layout";
 import type { SealableSegment, ShardLogCore } from "../core/core-types.ts";
+import { releaseBuffer } from "../core/release-buffer.ts";
 import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import { encryptionOf } from "./data-keys.ts";
 import type { LogContext } from "./log-context.ts";
@@ -35,7 +36,7 @@ export function keyOfImage(image: Uint8Array): number {
   return viewOf(image).getUint32(SEGMENT_KEY_VERSION, true);
 }
 
-/** The image with its body encrypted; a new buffer. @throws KeyLostError, StoreFailedError. */
+/** The image with its body encrypted, in a new buffer; the one that is given is let go. @throws KeyLostError, StoreFailedError. */
 export async function encryptSegment(
   core: ShardLogCore,
   cipher: RecordCipher,
@@ -52,8 +53,12 @@ export async function encryptSegment(
   writeUint64(view, SEGMENT_IV_COUNTER, counter);
   const additional = stored.slice(0, SEGMENT_HASH);
   const stretch = { dataKeyId, purpose: "segment", counter, additional } as const;
-  stored.set(await cipher.encrypt(stretch, body), SEGMENT_HEADER_BYTES);
+  const { salt, sealed } = await cipher.encrypt(stretch, body);
+  stored.set(salt, SEGMENT_HEADER_BYTES);
+  stored.set(sealed, SEGMENT_HEADER_BYTES + salt.byteLength);
+  releaseBuffer(sealed);
   view.setBigUint64(SEGMENT_HASH, segmentHash(core, stored), true);
+  releaseBuffer(image);
   return stored;
 }
 

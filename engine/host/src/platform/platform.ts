@@ -87,7 +87,10 @@ export interface Witnesses {
 
 /** Encrypts and decrypts with one working key, which is derived from a data key and a salt. AES-256-GCM. */
 export interface Cipher {
-  /** Ciphertext with its tag of 16 bytes. The counter must never repeat for one salt and purpose. */
+  /**
+   * Ciphertext with its tag of 16 bytes, in a new buffer. The counter must never repeat for one salt and
+   * purpose. All arguments are read before the call returns; `plain` may be memory that changes then.
+   */
   encrypt(counter: number, additional: Uint8Array, plain: Uint8Array): Promise<Uint8Array>;
   /** Undefined when the tag does not fit: damaged, or of another place. */
   decrypt(

@@ -65,6 +65,17 @@ export function vaultContract(kind: string, open: () => Promise<OpenedVault>): v
       }
     });
 
+    it("has read what it is given when the call returns", async () => {
+      const { vault } = await open();
+      await vault.createKey(1);
+      const cipher = await required(vault, 1);
+      const plain = plainText(300_000);
+      const given = plain.slice();
+      const sealing = cipher.encrypt(1, ADDITIONAL, given);
+      given.fill(0);
+      expect(await cipher.decrypt(1, ADDITIONAL, await sealing)).toEqual(plain);
+    });
+
     it("decrypts nothing with another key, salt, purpose, counter or additional data", async () => {
       const { vault } = await open();
       await vault.createKey(1);
