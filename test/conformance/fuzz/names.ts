@@ -77,6 +77,8 @@ function fixed(): Record<string, unknown[]> {
     Tags: [{ a: "1" }, { b: "2", c: "" }],
     NewStartingHashKey: ["1", "170141183460469231731687303715884105728", "0"],
     ExplicitHashKey: ["0", "340282366920938463463374607431768211455"],
+    EncryptionType: ["KMS", "KMS", "NONE"],
+    KeyId: ["alias/aws/kinesis", "alias/aws/kinesis", "alias/no-such-key"],
   };
 }
 
