@@ -70,6 +70,19 @@ export class MasterKeys {
 
   /** The key that a caller names, whatever its state. @throws InvalidArgumentError, KmsNotFoundError. */
   find(argument: string, text: string): MasterKey {
+    const found = this.lookUp(argument, text);
+    if (found !== undefined) return found;
+    const reference = parseKeyReference(text);
+    throw new KmsNotFoundError(
+      reference?.kind === "alias"
+        ? `Alias ${aliasArn(reference.alias)} is not found.`
+        : `Key '${keyArn(reference?.keyId ?? text)}' does not exist`,
+      { argument, value: text },
+    );
+  }
+
+  /** The same; undefined when there is no such key. @throws InvalidArgumentError when the text names none. */
+  lookUp(argument: string, text: string): MasterKey | undefined {
     const reference = parseKeyReference(text);
     if (reference === undefined) {
       throw new InvalidArgumentError(
@@ -77,17 +90,9 @@ export class MasterKeys {
         { argument, value: text.slice(0, 80) },
       );
     }
-    const found =
-      reference.kind === "id"
-        ? this.byId(reference.keyId)
-        : this.list().find(({ alias }) => alias === reference.alias);
-    if (found !== undefined) return found;
-    throw new KmsNotFoundError(
-      reference.kind === "id"
-        ? `Key '${keyArn(reference.keyId)}' does not exist`
-        : `Alias ${aliasArn(reference.alias)} is not found.`,
-      { argument, value: text },
-    );
+    return reference.kind === "id"
+      ? this.byId(reference.keyId)
+      : this.list().find(({ alias }) => alias === reference.alias);
   }
 
   /**

@@ -68,14 +68,21 @@ export async function startEncryption(keys: EngineKeys, change: EncryptionChange
 
 /**
  * Ends a stream's encryption from the next section on; one that has none stays as it is.
- * @throws KmsNotFoundError; InvalidArgumentError for another key than the stream's; what `locate` throws.
+ * @throws InvalidArgumentError for another key than the stream's, or one that there is not; what `locate` throws.
  */
 export async function stopEncryption(keys: EngineKeys, change: EncryptionChange): Promise<void> {
   const { masters, ofStreams, parts } = keys;
   await parts.catalogue.change(() => {
     const stream = change.locate();
-    const key = masters.find("KeyId", change.keyText);
+    const key = masters.lookUp("KeyId", change.keyText);
     const encryption = encryptionOf(parts.log.control, stream.uid);
+    if (key === undefined) {
+      // The operation has none of KMS's errors.
+      throw new InvalidArgumentError(`There is no key ${change.keyText}.`, {
+        argument: "KeyId",
+        value: change.keyText,
+      });
+    }
     if (encryption === undefined) return [];
     if (encryption.masterKeyId !== key.keyId) {
       throw new InvalidArgumentError(
