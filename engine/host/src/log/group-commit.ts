@@ -32,7 +32,7 @@ import type { LogContext } from "./log-context.ts";
 import type { WaitingPut } from "./pending-put.ts";
 import { encodeResults } from "./producer-table.ts";
 import { type Lane, PutQueue, type QueuedPut } from "./put-queue.ts";
-import { dataKeysOfRuns, encryptRecords } from "./section-cipher.ts";
+import { dataKeysOfRuns, encryptRecords, releaseCiphertexts } from "./section-cipher.ts";
 import { controlSection, producerSection, recordSections } from "./sections.ts";
 import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
 import type { HeldSegment } from "./wal-ledger.ts";
@@ -316,6 +316,7 @@ export class GroupCommit {
           : await encryptRecords(this.#context, header, runs, keys);
       if (this.#failure !== undefined) return;
       const frame = encodeFrame(core, header, [...records, ...others]);
+      releaseCiphertexts(records);
       const { byteLength } = frame.bytes;
       const relaxed = !group.strict && byteLength <= SMALL_FRAME_BYTES;
       const startedMs = clock.monotonicMs();

@@ -7,29 +7,13 @@
  */
 import { KeyLostError } from "../errors/index.ts";
 import type { Cipher, KeyVault, Random } from "../platform/platform.ts";
-import { viewOf } from "./bytes.ts";
 
 /** Length of the salt in front of a ciphertext. */
 export const SALT_BYTES = 16;
 /** Length of the tag behind it. */
 export const TAG_BYTES = 16;
-/**
- * Bytes of a stretch that are encrypted together, with a tag of their own. Pieces of this size are encrypted
- * nearly twice as fast as whole megabytes, beside each other, and in memory that was used before.
- */
-const PIECE_BYTES = 262_144;
-
-/** Length of the number and the count of a piece, which are part of its additional data. */
-const PIECE_PLACE_BYTES = 8;
-
-function piecesOf(plainBytes: number): number {
-  return Math.max(1, Math.ceil(plainBytes / PIECE_BYTES));
-}
-
-/** Bytes that encrypting adds to a stretch: the salt, and a tag per piece. */
-export function cipherBytes(plainBytes: number): number {
-  return SALT_BYTES + piecesOf(plainBytes) * TAG_BYTES;
-}
+/** Bytes that encrypting adds to a stretch. */
+export const CIPHER_BYTES = SALT_BYTES + TAG_BYTES;
 
 /** Ciphers of earlier lives that are kept for the next reading. */
 const READING_MAX = 64;
@@ -44,7 +28,6 @@ export type Undecipherable = "no-key" | "damaged";
 export interface CipherPlace {
   readonly dataKeyId: number;
   readonly purpose: CipherPurpose;
-  /** Of the first piece; the others have the next ones. */
   readonly counter: number;
   /** Bytes beside the stretch that must be as they were when it is decrypted. */
   readonly additional: Uint8Array;
@@ -53,18 +36,8 @@ export interface CipherPlace {
 /** An encrypted stretch, in the two parts in which it is stored. */
 export interface SealedStretch {
   readonly salt: Uint8Array;
-  /** Piece after piece, each in a buffer of its own, which is the caller's. */
-  readonly sealed: readonly Uint8Array[];
-}
-
-/** Additional data of a piece: no piece fits another place of its stretch, and no stretch can be cut short. */
-function additionalOf(additional: Uint8Array, piece: number, count: number): Uint8Array {
-  const all = new Uint8Array(additional.byteLength + PIECE_PLACE_BYTES);
-  all.set(additional);
-  const view = viewOf(all);
-  view.setUint32(additional.byteLength, piece, true);
-  view.setUint32(additional.byteLength + 4, count, true);
-  return all;
+  /** In a buffer of its own, which is the caller's. */
+  readonly sealed: Uint8Array;
 }
 
 function nameOf({ dataKeyId, purpose }: Pick<CipherPlace, "dataKeyId" | "purpose">): string {
@@ -90,11 +63,10 @@ export class RecordCipher {
     this.#random = random;
   }
 
-  /** The first of as many counters as a stretch needs, which this life has not used yet. */
-  nextCounter(plainBytes: number): number {
-    const first = this.#counter + 1;
-    this.#counter += piecesOf(plainBytes);
-    return first;
+  /** A counter that this life has not used yet. */
+  nextCounter(): number {
+    this.#counter++;
+    return this.#counter;
   }
 
   /** Whether a data key can encrypt at once. */
@@ -113,8 +85,8 @@ export class RecordCipher {
   }
 
   /**
-   * Salt and ciphertexts: {@link cipherBytes} more than `plain`, which is read before the call returns. Kept
-   * apart, because a copy of a megabyte costs as much as encrypting it.
+   * Salt, and ciphertext with its tag: {@link CIPHER_BYTES} more than `plain`, which is read before the call
+   * returns. Kept apart, because a copy of a megabyte costs as much as encrypting it.
    * @throws KeyLostError, StoreFailedError.
    */
   encrypt(place: CipherPlace, plain: Uint8Array): Promise<SealedStretch> {
@@ -127,22 +99,11 @@ export class RecordCipher {
   /** What {@link encrypt} was given, or why that cannot be told. @throws StoreFailedError. */
   async decrypt(place: CipherPlace, stored: Uint8Array): Promise<Uint8Array | Undecipherable> {
     const { dataKeyId, purpose, counter, additional } = place;
-    if (stored.byteLength < cipherBytes(0)) return "damaged";
+    if (stored.byteLength < CIPHER_BYTES) return "damaged";
     const salt = stored.slice(0, SALT_BYTES);
     const cipher = await this.#readingCipher(dataKeyId, salt, purpose);
     if (cipher === undefined) return "no-key";
-    const step = PIECE_BYTES + TAG_BYTES;
-    const sealed = stored.subarray(SALT_BYTES);
-    const count = Math.ceil(sealed.byteLength / step);
-    const plain = new Uint8Array(Math.max(0, sealed.byteLength - count * TAG_BYTES));
-    // One after the other: whoever reads has time, and each piece is let go before the next.
-    for (let i = 0; i < count; i++) {
-      const piece = sealed.subarray(i * step, (i + 1) * step);
-      const found = await cipher.decrypt(counter + i, additionalOf(additional, i, count), piece);
-      if (found === undefined) return "damaged";
-      plain.set(found, i * PIECE_BYTES);
-    }
-    return plain;
+    return (await cipher.decrypt(counter, additional, stored.subarray(SALT_BYTES))) ?? "damaged";
   }
 
   /** Notes that records of a segment which is not stored yet are encrypted. */
@@ -185,15 +146,8 @@ export class RecordCipher {
     { counter, additional }: CipherPlace,
     plain: Uint8Array,
   ): Promise<SealedStretch> {
-    const count = piecesOf(plain.byteLength);
-    const sealing = Array.from({ length: count }, (_, i) =>
-      cipher.encrypt(
-        counter + i,
-        additionalOf(additional, i, count),
-        plain.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES),
-      ),
-    );
-    return { salt: this.#ownSalt(), sealed: await Promise.all(sealing) };
+    const sealing = cipher.encrypt(counter, additional, plain);
+    return { salt: this.#ownSalt(), sealed: await sealing };
   }
 
   async #writingCipher(dataKeyId: number, purpose: CipherPurpose): Promise<Cipher | undefined> {

@@ -8,10 +8,11 @@
  */
 import { RUN_HEADER_BYTES, SECTION_HEADER_BYTES, SECTION_RECORDS } from "@millrace/core/layout";
 import type { Run } from "../core/core-types.ts";
+import { releaseBuffer } from "../core/release-buffer.ts";
 import { viewOf, writeUint64 } from "./bytes.ts";
 import { encryptionOf } from "./data-keys.ts";
 import type { LogContext } from "./log-context.ts";
-import { cipherBytes, type RecordCipher, type Undecipherable } from "./record-cipher.ts";
+import { CIPHER_BYTES, type RecordCipher, type Undecipherable } from "./record-cipher.ts";
 import {
   encryptedRunsEnd,
   RUN_COUNT_BYTES,
@@ -84,6 +85,14 @@ export async function encryptRecords(
   return [...plain, ...(await Promise.all(encrypted))];
 }
 
+/** Gives the ciphertexts of sections back once they are copied into their frame. */
+export function releaseCiphertexts(sections: readonly SectionDraft[]): void {
+  for (const { keyId = 0, pieces } of sections) {
+    const sealed = keyId === 0 ? undefined : pieces.at(-1);
+    if (sealed instanceof Uint8Array) releaseBuffer(sealed);
+  }
+}
+
 /** One encrypted section. The frames are read before this returns. */
 async function encryptRuns(
   { core, cipher }: CipherContext,
@@ -94,13 +103,13 @@ async function encryptRuns(
 ): Promise<SectionDraft> {
   const head = headOf(runs);
   const frames = framesOf(core, runs);
-  const counter = cipher.nextCounter(frames.byteLength);
+  const counter = cipher.nextCounter();
   const draft = { type: SECTION_RECORDS, critical: true, streamUid, keyId, counter };
-  const payloadLength = head.byteLength + frames.byteLength + cipherBytes(frames.byteLength);
+  const payloadLength = head.byteLength + frames.byteLength + CIPHER_BYTES;
   const additional = additionalData(place, draft, payloadLength, head);
   const stretch = { dataKeyId: keyId, purpose: "wal", counter, additional } as const;
   const { salt, sealed } = await cipher.encrypt(stretch, frames);
-  return { ...draft, pieces: [head, salt, ...sealed] };
+  return { ...draft, pieces: [head, salt, sealed] };
 }
 
 /** The runs of an encrypted records section of a frame, or why they cannot be told. @throws StoreFailedError. */

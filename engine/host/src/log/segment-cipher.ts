@@ -15,7 +15,7 @@ import { releaseBuffer } from "../core/release-buffer.ts";
 import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import { encryptionOf } from "./data-keys.ts";
 import type { LogContext } from "./log-context.ts";
-import { cipherBytes, type RecordCipher, type Undecipherable } from "./record-cipher.ts";
+import { CIPHER_BYTES, type RecordCipher, type Undecipherable } from "./record-cipher.ts";
 import { segmentHash } from "./segment-image.ts";
 
 /**
@@ -44,22 +44,19 @@ export async function encryptSegment(
   image: Uint8Array,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const body = image.subarray(SEGMENT_HEADER_BYTES);
-  const added = cipherBytes(body.byteLength);
-  const stored = new Uint8Array(image.byteLength + added);
+  const stored = new Uint8Array(image.byteLength + CIPHER_BYTES);
   stored.set(image.subarray(0, SEGMENT_HEADER_BYTES));
   const view = viewOf(stored);
-  const counter = cipher.nextCounter(body.byteLength);
+  const counter = cipher.nextCounter();
   view.setUint32(SEGMENT_KEY_VERSION, dataKeyId, true);
-  writeUint64(view, SEGMENT_BODY_LENGTH, body.byteLength + added);
+  writeUint64(view, SEGMENT_BODY_LENGTH, body.byteLength + CIPHER_BYTES);
   writeUint64(view, SEGMENT_IV_COUNTER, counter);
   const additional = stored.slice(0, SEGMENT_HASH);
   const stretch = { dataKeyId, purpose: "segment", counter, additional } as const;
   const { salt, sealed } = await cipher.encrypt(stretch, body);
-  let at = SEGMENT_HEADER_BYTES;
-  for (const part of [salt, ...sealed]) {
-    stored.set(part, at);
-    at += part.byteLength;
-  }
+  stored.set(salt, SEGMENT_HEADER_BYTES);
+  stored.set(sealed, SEGMENT_HEADER_BYTES + salt.byteLength);
+  releaseBuffer(sealed);
   view.setBigUint64(SEGMENT_HASH, segmentHash(core, stored), true);
   releaseBuffer(image);
   return stored;
