@@ -170,6 +170,8 @@ export interface IntactRange {
 /** Fields that the host adds to a sealed segment's header. */
 export interface SealFields {
   readonly epoch: number;
+  /** Zeros behind the copy, for what encrypting it in place adds, in bytes; none when absent. */
+  readonly spareBytes?: number;
 }
 
 /** The facade's contract; `Core` in `core.ts` implements it over the Wasm exports. */

@@ -300,7 +300,10 @@ export class Core implements ShardLogCore {
     if (core.exports.segmentIsDurable(segment) === 0) throw wrongState(segment, "sealable");
     core.exports.seal(segment, fields.epoch);
     const address = core.field(0);
-    return core.bytes.slice(address, address + core.field(1)).buffer;
+    const byteLength = core.field(1);
+    const image = new Uint8Array(byteLength + (fields.spareBytes ?? 0));
+    image.set(core.bytes.subarray(address, address + byteLength));
+    return image.buffer;
   }
 
   /** {@inheritDoc ShardLogCore.declare} @throws InvalidArgumentError when it is not sealed. */

@@ -14,6 +14,7 @@ import type { SegmentKey } from "../storage/log-store.ts";
 import type { SegmentManifest } from "./control-records.ts";
 import { CoreFailedError, type GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
+import { CIPHER_BYTES } from "./record-cipher.ts";
 import { encryptSegment, keyForSegment } from "./segment-cipher.ts";
 import { segmentIntact } from "./segment-image.ts";
 
@@ -30,7 +31,7 @@ interface Sealed {
   readonly segment: SealableSegment;
   readonly key: SegmentKey;
   readonly image: ArrayBuffer;
-  /** Data key that it is to be encrypted with, 0 for none or when it is done. */
+  /** Data key that it is stored under, 0 for none. */
   readonly dataKeyId: number;
 }
 
@@ -116,7 +117,7 @@ export class Sealer {
       this.#batch = this.#take();
       if (this.#batch.length === 0) return false;
       if (this.#batch.some(({ dataKeyId }) => dataKeyId !== 0)) {
-        this.#batch = await this.#encrypt(this.#batch);
+        await this.#encrypt(this.#batch);
       }
       await this.#store(this.#batch);
       this.#batch = [];
@@ -163,27 +164,23 @@ export class Sealer {
     for (const segment of core.sealable(limit)) {
       if (byteLength >= TRANSACTION_SOFT_BYTES) break;
       byteLength += segment.byteLength;
-      const image = core.seal(segment.segment, { epoch });
-      const { shardUid, ordinal, firstIndex, firstMs, lastMs } = segment;
-      const key: SegmentKey = [shardUid, ordinal, firstIndex, firstMs, lastMs, epoch];
       // What ends with the process needs no key.
       const dataKeyId = store.recoverable ? keyForSegment(this.#context, segment) : 0;
+      const spareBytes = dataKeyId === 0 ? 0 : CIPHER_BYTES;
+      const image = core.seal(segment.segment, { epoch, spareBytes });
+      const { shardUid, ordinal, firstIndex, firstMs, lastMs } = segment;
+      const key: SegmentKey = [shardUid, ordinal, firstIndex, firstMs, lastMs, epoch];
       batch.push({ segment, key, image, dataKeyId });
     }
     return batch;
   }
 
-  /** One after the other: each gains nothing from waiting beside others, and holds an image more. */
-  async #encrypt(batch: readonly Sealed[]): Promise<Sealed[]> {
+  /** Encrypts images in place, one after the other: none gains from waiting beside others. */
+  async #encrypt(batch: readonly Sealed[]): Promise<void> {
     const { core, cipher } = this.#context;
-    const encrypted: Sealed[] = [];
-    for (const sealed of batch) {
-      const { dataKeyId } = sealed;
-      const plain = new Uint8Array(sealed.image);
-      const stored = dataKeyId === 0 ? plain : await encryptSegment(core, cipher, dataKeyId, plain);
-      encrypted.push({ ...sealed, image: stored.buffer, dataKeyId: 0 });
+    for (const { dataKeyId, image } of batch) {
+      if (dataKeyId !== 0) await encryptSegment(core, cipher, dataKeyId, new Uint8Array(image));
     }
-    return encrypted;
   }
 
   async #store(batch: readonly Sealed[]): Promise<void> {
