@@ -1,16 +1,21 @@
 /**
- * Faults that need a whole browser or process: `node test/faults/run.mjs [crash] [damage] [memory]
- * [file]`. The last line is `N passed, N failed`.
+ * Faults that need a whole browser or process:
+ * `node test/faults/run.mjs [--long] [--table FILE] [crash] [damage] [memory] [file]`.
+ * Without `--long` each fault befalls the engine fewer times. A table says what was lost and how long it
+ * took; the last line is `N passed, N failed`.
  */
+import { parseArgs } from "node:util";
 import { bundle } from "../harness/bundle.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 import { crashTests } from "./crash.mjs";
 import { damageTests } from "./damage.mjs";
+import { FaultTable } from "./fault-table.mjs";
 import { fileTests } from "./file.mjs";
 import { memoryTests } from "./memory.mjs";
 
 const WORKER = "engine/host/src/worker.ts";
+/** `tests(suite, folders, { long, table })` adds its tests to the suite and its rows to the table. */
 const SUITES = {
   crash: { tests: crashTests, entries: { page: "test/faults/crash-page.ts", worker: WORKER } },
   damage: { tests: damageTests, entries: { page: "test/faults/damage-page.ts", worker: WORKER } },
@@ -22,16 +27,25 @@ const SUITES = {
   },
 };
 
-const wanted = process.argv.slice(2);
+const { values: options, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: { long: { type: "boolean", default: false }, table: { type: "string" } },
+});
+const unknown = wanted.filter((name) => !(name in SUITES));
+if (unknown.length > 0) throw new Error(`there is no fault ${unknown.join(", ")}`);
+
 const suite = new Suite();
+const table = new FaultTable();
 for (const [name, { tests, entries, platform }] of Object.entries(SUITES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   try {
-    await tests(suite, [await bundle(`faults-${name}`, entries, { platform })]);
+    const folders = [await bundle(`faults-${name}`, entries, { platform })];
+    await tests(suite, folders, { long: options.long, table });
   } catch (error) {
     suite.failed += 1;
     process.stdout.write(`FAILED ${name} could not be run\n  ${error.stack ?? error}\n`);
   }
 }
+table.close(options.table);
 process.stdout.write(`${closingLine(suite)}\n`);
 process.exitCode = suite.failed === 0 ? 0 : 1;

@@ -5,6 +5,15 @@ import { join } from "node:path";
 import puppeteer from "puppeteer-core";
 import { CHROMIUM_FLAGS, requireChromium } from "../tools/chromium.mjs";
 
+/**
+ * What Chromium can keep IndexedDB in, with the flags that choose it. New stores on disk are about to move
+ * to SQLite; no fault may come out differently.
+ */
+export const BACKENDS = [
+  { name: "LevelDB", flags: [] },
+  { name: "SQLite", flags: ["--enable-features=IdbSqliteBackingStore"] },
+];
+
 /** A folder for a profile, and how to be rid of it. */
 export function temporaryProfile(name) {
   const path = mkdtempSync(join(tmpdir(), `millrace-${name}-`));
@@ -27,13 +36,14 @@ export function processesOf(profile) {
     .map(Number);
 }
 
-/** Starts Chromium on a profile. */
-export async function startChromium(profile, moreFlags = []) {
+/** Starts Chromium on a profile, with flags and variables of the environment beside the usual ones. */
+export async function startChromium(profile, moreFlags = [], environment = {}) {
   return await puppeteer.launch({
     executablePath: requireChromium(),
     headless: true,
     userDataDir: profile,
     args: [...CHROMIUM_FLAGS, ...moreFlags],
+    env: { ...process.env, ...environment },
     protocolTimeout: 600_000,
   });
 }

@@ -9,6 +9,7 @@ import {
   KmsNotFoundError,
   ResourceInUseError,
 } from "../errors/index.ts";
+import { uuidOfBytes } from "../log/bytes.ts";
 import type { ControlRecord } from "../log/control-records.ts";
 import type { ControlState } from "../log/control-state.ts";
 import type { Random } from "../platform/platform.ts";
@@ -168,6 +169,5 @@ export function newKeyId(random: Random): string {
   const bytes = random.fill(new Uint8Array(16));
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return uuidOfBytes(bytes);
 }

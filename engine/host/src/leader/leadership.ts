@@ -164,11 +164,9 @@ export class Leadership {
     if (reign === undefined) return this.#stopped ? "never" : "soon";
     this.#openingsFailed = 0;
     this.#hindrance = undefined;
-    // Whoever stopped it before there was a reign could not end it.
-    if (this.#stopped) end("resigned");
     this.#begin(reign);
     // Whoever closed this context while its locks were on the way found no reign to end.
-    if (this.#stopped) reign.end("resigned");
+    if (this.#stopped) end("resigned");
     const how = await over;
     await this.#end(reign, how);
     if (this.#stopped) return "never";

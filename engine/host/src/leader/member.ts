@@ -10,6 +10,7 @@ import {
   type MillraceError,
   toMillraceError,
 } from "../errors/index.ts";
+import { hexOfBytes } from "../log/bytes.ts";
 import type { HeldLock } from "../platform/platform.ts";
 import { pause } from "../rpc/deadline.ts";
 import type {
@@ -35,8 +36,6 @@ const REQUEST_MS_MAX = 120_000;
 const LEADERS_AT_ONCE = 3;
 /** …and then with one that grows up to this, in ms. */
 const BREATH_MS = { min: 20, max: 500 } as const;
-/** Base of the digits of ids. */
-const HEX = 16;
 
 /** One request under way. */
 interface Request<Result> {
@@ -58,7 +57,7 @@ export class Member implements EngineService {
   private constructor(parts: MemberParts) {
     this.#parts = parts;
     const id = parts.platform.random.fill(new Uint8Array(16));
-    this.#memberId = Array.from(id, (byte) => byte.toString(HEX).padStart(2, "0")).join("");
+    this.#memberId = hexOfBytes(id);
     this.#leadership = new Leadership(parts, this.#memberId);
     this.#orders = new PutOrders(parts.platform.clock);
   }

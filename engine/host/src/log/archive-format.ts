@@ -10,7 +10,7 @@
  * payloads, values that could not be read, 0, 0]`, and its second hash covers the hashes of all payloads.
  */
 import type { SegmentKey } from "../storage/log-store.ts";
-import { padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
+import { bytesOfHex, hexOfBytes, padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 
 /** XXH64 of bytes. */
 export type Hash = (bytes: Uint8Array) => bigint;
@@ -68,9 +68,7 @@ export function encodeHeader(header: ArchiveHeader, hash: Hash): Uint8Array<Arra
   view.setUint32(0, MAGIC, true);
   view.setUint16(4, FORMAT, true);
   view.setUint16(6, ARCHIVE_HEADER_BYTES, true);
-  for (let i = 0; i < 16; i++) {
-    bytes[16 + i] = Number.parseInt(header.incarnation.slice(i * 2, i * 2 + 2), 16);
-  }
+  bytes.set(bytesOfHex(header.incarnation), 16);
   view.setFloat64(32, header.timeMs, true);
   writeUint64(view, 40, header.epoch);
   writeUint64(view, 48, header.throughFrame);
@@ -90,9 +88,8 @@ export function decodeHeader(bytes: Uint8Array, hash: Hash): ArchiveHeader | Arc
   if (view.getBigUint64(56, true) !== hash(bytes.subarray(0, 56))) {
     return new ArchiveDamage("the XXH64 of its header does not match");
   }
-  const incarnation = [...bytes.subarray(16, 32)];
   return {
-    incarnation: incarnation.map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+    incarnation: hexOfBytes(bytes.subarray(16, 32)),
     timeMs: view.getFloat64(32, true),
     epoch: readUint64(view, 40),
     throughFrame: readUint64(view, 48),

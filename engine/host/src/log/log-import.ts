@@ -13,8 +13,7 @@ import {
 import type { Clock, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore, SegmentWrite } from "../storage/log-store.ts";
 import { ArchiveDamage, type ArchiveEntry, ArchiveReader } from "./archive-format.ts";
-import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
-import { idOfBytes } from "./producer-table.ts";
+import { hexOfBytes, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import { fenceSection } from "./sections.ts";
 import { decodeFrame, encodeFrame } from "./wal-frame.ts";
 import { encodeTestimony } from "./witness.ts";
@@ -84,7 +83,7 @@ export class LogImport {
     }
     await this.#flush();
     const { core, store, clock, random } = this.#settings;
-    const incarnation = idOfBytes(random.fill(new Uint8Array(16)));
+    const incarnation = hexOfBytes(random.fill(new Uint8Array(16)));
     const frameNumber = header.throughFrame + 1;
     const epoch = Math.max(header.epoch, this.#newestEpoch) + 1;
     const fence = { leaderId: incarnation, incarnation, formerly: header.incarnation };

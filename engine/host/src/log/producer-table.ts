@@ -15,7 +15,7 @@
  *            bitmap: bit i of byte i / 8 is set when record i was accepted; padded to a multiple of 8
  */
 import { STATUS_OK } from "@millrace/core/layout";
-import { padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
+import { bytesOfHex, hexOfBytes, padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 
 const ENTRY_HEADER_BYTES = 40;
 const ENTRY_SHARD_BYTES = 16;
@@ -344,7 +344,7 @@ export function encodeResults(results: readonly BatchResult[]): Uint8Array {
   const view = viewOf(bytes);
   let at = 0;
   for (const result of results) {
-    bytes.set(bytesOfId(result.producerId), at);
+    bytes.set(bytesOfHex(result.producerId), at);
     writeUint64(view, at + 16, result.batchNumber);
     view.setFloat64(at + 24, result.timeMs, true);
     view.setUint32(at + 32, result.recordCount, true);
@@ -381,7 +381,7 @@ export function decodeResults(payload: Uint8Array): BatchResult[] {
       shardAt += ENTRY_SHARD_BYTES;
     }
     const result: BatchResult = {
-      producerId: idOfBytes(payload.subarray(at, at + 16)),
+      producerId: hexOfBytes(payload.subarray(at, at + 16)),
       batchNumber: readUint64(view, at + 16),
       timeMs: view.getFloat64(at + 24, true),
       recordCount,
@@ -393,13 +393,4 @@ export function decodeResults(payload: Uint8Array): BatchResult[] {
     at += entryLength(result);
   }
   return results;
-}
-
-/** 16 bytes as 32 hexadecimal digits. */
-export function idOfBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function bytesOfId(id: string): Uint8Array {
-  return Uint8Array.from({ length: 16 }, (_, i) => Number.parseInt(id.slice(i * 2, i * 2 + 2), 16));
 }

@@ -6,13 +6,13 @@
 import type { ShardLogCore } from "../core/core-types.ts";
 import type { Clock, KeyVault, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import { hexOfBytes } from "./bytes.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import type { ControlState } from "./control-state.ts";
 import { encryptionOf, isDestroyed } from "./data-keys.ts";
 import { EncryptedReplay } from "./encrypted-replay.ts";
 import type { LogContext, LogLimits } from "./log-context.ts";
 import type { LossReports } from "./loss-reports.ts";
-import { idOfBytes } from "./producer-table.ts";
 import { RecordCipher } from "./record-cipher.ts";
 import { type DirectoryScan, SegmentDirectory } from "./segment-directory.ts";
 import { ShardSlots, type SlottedShard } from "./shard-slots.ts";
@@ -91,7 +91,7 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
 async function becomeLeader(settings: RecoverySettings, scan: WalScan): Promise<Lead> {
   const { store, witnesses, name, clock, random } = settings;
   if (!store.recoverable) {
-    const incarnation = idOfBytes(random.fill(new Uint8Array(16)));
+    const incarnation = hexOfBytes(random.fill(new Uint8Array(16)));
     return { epoch: 1, incarnation, passedMs: clock.nowMs(), witnessedMs: 0 };
   }
   const witness = decodeTestimony(await witnesses?.read(name));

@@ -8,9 +8,9 @@ import type { ShardLogCore } from "../core/core-types.ts";
 import { DeposedError, FrameExistsError } from "../errors/index.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
+import { hexOfBytes } from "./bytes.ts";
 import { settleImport } from "./log-import.ts";
 import { type LossVerdict, passedMs, verdictOn } from "./lost-log.ts";
-import { idOfBytes } from "./producer-table.ts";
 import { type FenceRecord, fenceSection } from "./sections.ts";
 import { decodeFrame, type EncodedFrame, encodeFrame } from "./wal-frame.ts";
 import type { WalScan } from "./wal-scan.ts";
@@ -59,7 +59,7 @@ export async function takeLead(
 ): Promise<Lead> {
   const { store, random } = settings;
   await settleImport(store);
-  const leaderId = idOfBytes(random.fill(new Uint8Array(16)));
+  const leaderId = hexOfBytes(random.fill(new Uint8Array(16)));
   const sealedEpoch = (await store.segmentKeys()).reduce((most, key) => Math.max(most, key[5]), 0);
   let plan: FencePlan | undefined;
   for (let attempt = 0; attempt < FENCE_ATTEMPTS_MAX; attempt++) {

@@ -9,7 +9,7 @@
  */
 import { fnv1a } from "../model/token-bytes.ts";
 import type { Clock, Witnesses } from "../platform/platform.ts";
-import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
+import { bytesOfHex, hexOfBytes, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import type { ControlState } from "./control-state.ts";
 import type { WalLedger } from "./wal-ledger.ts";
 
@@ -53,9 +53,7 @@ export function encodeTestimony(testimony: Testimony): Uint8Array<ArrayBuffer> {
   view.setUint16(6, Math.min(U16_MAX, testimony.relaxedFrames), true);
   view.setUint32(8, testimony.nextStreamUid, true);
   view.setUint32(12, testimony.nextShardUid, true);
-  for (let i = 0; i < INCARNATION_BYTES; i++) {
-    bytes[INCARNATION_AT + i] = Number.parseInt(testimony.incarnation.slice(i * 2, i * 2 + 2), 16);
-  }
+  bytes.set(bytesOfHex(testimony.incarnation), INCARNATION_AT);
   writeUint64(view, 32, testimony.frameNumber);
   view.setBigUint64(40, testimony.hash, true);
   view.setFloat64(48, testimony.timeMs, true);
@@ -72,7 +70,7 @@ export function decodeTestimony(bytes: Uint8Array | undefined): Testimony | unde
   if (view.getUint32(CHECKSUM_AT, true) !== fnv1a(bytes.subarray(0, CHECKSUM_AT))) return undefined;
   const incarnation = bytes.subarray(INCARNATION_AT, INCARNATION_AT + INCARNATION_BYTES);
   return {
-    incarnation: [...incarnation].map((byte) => byte.toString(16).padStart(2, "0")).join(""),
+    incarnation: hexOfBytes(incarnation),
     epoch: view.getUint32(56, true),
     frameNumber: readUint64(view, 32),
     hash: view.getBigUint64(40, true),

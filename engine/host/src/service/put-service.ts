@@ -19,12 +19,12 @@ import {
   RequestTooLargeError,
   ResourceNotFoundError,
 } from "../errors/index.ts";
-import { padTo8, readUint64, viewOf } from "../log/bytes.ts";
+import { hexOfBytes, padTo8, readUint64, viewOf } from "../log/bytes.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
 import { CoreFailedError } from "../log/group-commit.ts";
 import type { Log } from "../log/log.ts";
 import type { AppendedPut } from "../log/pending-put.ts";
-import { type BatchResult, BatchResultBuilder, idOfBytes } from "../log/producer-table.ts";
+import { type BatchResult, BatchResultBuilder } from "../log/producer-table.ts";
 import type { ShardPut } from "../metrics/metrics-registry.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
 import { streamArn } from "../streams/arns.ts";
@@ -87,7 +87,7 @@ export function readBatchHeader(bytes: Uint8Array): BatchHeader {
   return {
     recordCount,
     byteLength,
-    producerId: idOfBytes(bytes.subarray(16, 32)),
+    producerId: hexOfBytes(bytes.subarray(16, 32)),
     batchNumber: readUint64(view, 32),
     streamUid: view.getUint32(40, true),
   };

@@ -18,7 +18,7 @@ import {
   STATUS_ORDER,
 } from "@millrace/core/layout";
 import { IndeterminateError, ResourceNotFoundError } from "../errors/index.ts";
-import { padTo8, viewOf, writeUint64 } from "../log/bytes.ts";
+import { hexOfBytes, padTo8, viewOf, writeUint64 } from "../log/bytes.ts";
 import type { ShardDefinition, StreamDefinition } from "../log/control-records.ts";
 import { type DocumentReader, encryptionOf } from "../log/data-keys.ts";
 import type { Log } from "../log/log.ts";
@@ -46,10 +46,6 @@ function hashKeysOfRows(log: Log, batch: Uint8Array): string[] {
 
 function hex(word: bigint): string {
   return word.toString(16).padStart(16, "0");
-}
-
-function hexOfBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function takes(shard: ShardDefinition, hashKey: string): boolean {

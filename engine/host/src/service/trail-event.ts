@@ -1,6 +1,7 @@
 /** Events of the call trail: one JSON object per API call, with CloudTrail's member names. */
 import { belongsToAccount, ROOT_PRINCIPAL } from "../access/principals.ts";
 import { ACCOUNT_ID, toMillraceError } from "../errors/index.ts";
+import { uuidOfBytes } from "../log/bytes.ts";
 import type { OperationName } from "../model/shapes.ts";
 import type { Random } from "../platform/platform.ts";
 import { REGION } from "../streams/arns.ts";
@@ -52,9 +53,7 @@ export function identifiersOf(answer: unknown, levels = 2): Facts | null {
 
 /** A random id in the usual form: 8-4-4-4-12 hexadecimal digits. */
 export function randomId(random: Random): string {
-  const bytes = random.fill(new Uint8Array(16));
-  const digits = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return uuidOfBytes(random.fill(new Uint8Array(16)));
 }
 
 /** Members of an event, or how large they are when that is too much. */

@@ -1,6 +1,7 @@
 /** Logs without an engine around them: real core, real log, streams and reshards made by hand. */
 import { PART_AT_END } from "@millrace/core/layout";
 import { Core } from "../../src/core/core.ts";
+import { hexOfBytes } from "../../src/log/bytes.ts";
 import type {
   ControlRecord,
   ShardDefinition,
@@ -9,7 +10,7 @@ import type {
 } from "../../src/log/control-records.ts";
 import { Log } from "../../src/log/log.ts";
 import type { LogEvent } from "../../src/log/log-events.ts";
-import { BatchResultBuilder, idOfBytes } from "../../src/log/producer-table.ts";
+import { BatchResultBuilder } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX, type SlottedShard } from "../../src/log/shard-slots.ts";
 import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
 import {
@@ -271,7 +272,7 @@ export class TestLog {
       const { slot, status, index } = core.appendRow(i);
       builder.add(i, slots.inSlot(slot).uid, status, index);
     }
-    const producerId = idOfBytes(batch.subarray(16, 32));
+    const producerId = hexOfBytes(batch.subarray(16, 32));
     return { result, outcome: builder.build(producerId, batchNumber, nowMs, recordCount) };
   }
 

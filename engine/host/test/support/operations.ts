@@ -2,10 +2,11 @@
 import { AccessControl } from "../../src/access/access-control.ts";
 import { ROOT_PRINCIPAL } from "../../src/access/principals.ts";
 import { Core } from "../../src/core/core.ts";
+import { hexOfBytes } from "../../src/log/bytes.ts";
 import type { StreamDefinition } from "../../src/log/control-records.ts";
 import { Log } from "../../src/log/log.ts";
 import type { AppendedPut } from "../../src/log/pending-put.ts";
-import { BatchResultBuilder, idOfBytes } from "../../src/log/producer-table.ts";
+import { BatchResultBuilder } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../../src/log/shard-slots.ts";
 import { MetricsRegistry } from "../../src/metrics/metrics-registry.ts";
 import type { InputOf, OutputOf } from "../../src/model/shapes.ts";
@@ -73,7 +74,7 @@ export class TestContext {
     const { producer } = this;
     const batch = buildBatch({ streamUid: stream.uid, batchNumber, records, producer });
     const bytes = new Uint8Array(batch);
-    const producerId = idOfBytes(bytes.subarray(16, 32));
+    const producerId = hexOfBytes(bytes.subarray(16, 32));
     return new Promise<ArrayBuffer>((resolve, reject) => {
       const append = (): AppendedPut => {
         const route = log.slots.routeOf(stream.uid);
