@@ -1,6 +1,7 @@
 /**
  * Builds dist/: index.js, local.js and model.js for bundlers, readable and with their shared code in one chunk,
  * and worker.js and broker.js, each minified with everything it needs, for a browser to load as they are.
+ * inline.js holds both as text, with the core inside the worker, for pages that cannot serve them.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -19,14 +20,26 @@ function identifySources() {
   return hash.digest("hex").slice(0, 16);
 }
 
-const common = {
-  cwd: here,
-  platform: "browser",
-  external: [/^node:/],
-  resolve: { conditionNames: ["@millrace/source", "browser", "import"] },
-  transform: { define: { MILLRACE_BUILD_ID: JSON.stringify(identifySources()) } },
-  plugins: [rebaseAssetUrls()],
-};
+const buildId = JSON.stringify(identifySources());
+
+/** What every bundle has; `constants` are expressions by the name that the sources declare. */
+function common(constants = {}) {
+  return {
+    cwd: here,
+    platform: "browser",
+    external: [/^node:/],
+    resolve: { conditionNames: ["@millrace/source", "browser", "import"] },
+    transform: {
+      define: {
+        MILLRACE_BUILD_ID: buildId,
+        MILLRACE_CORE_BASE64: "undefined",
+        MILLRACE_INLINE: "undefined",
+        ...constants,
+      },
+    },
+    plugins: [rebaseAssetUrls()],
+  };
+}
 
 /**
  * A module in a folder of src/ names the worker and the core relative to itself, but its bundle lies
@@ -52,8 +65,8 @@ function rebaseAssetUrls() {
   };
 }
 
-async function build(input, output) {
-  const bundle = await rolldown({ ...common, input });
+async function build(input, output, constants) {
+  const bundle = await rolldown({ ...common(constants), input });
   try {
     await bundle.write({ format: "esm", sourcemap: true, ...output });
   } finally {
@@ -61,15 +74,37 @@ async function build(input, output) {
   }
 }
 
+/** The worker's script with both of the core's builds inside it. */
+async function buildCarryingWorker() {
+  const base64 = (name) => readFileSync(join(here, "wasm", name)).toString("base64");
+  const core = { simd: base64("core.wasm"), scalar: base64("core.scalar.wasm") };
+  const bundle = await rolldown({
+    ...common({ MILLRACE_CORE_BASE64: JSON.stringify(core) }),
+    input: join(source, "worker.ts"),
+  });
+  try {
+    const { output } = await bundle.generate({ format: "esm", minify: true });
+    return output[0].code;
+  } finally {
+    await bundle.close();
+  }
+}
+
 const dist = join(here, "dist");
+for (const name of ["worker", "broker"]) {
+  await build(join(source, `${name}.ts`), { file: join(dist, `${name}.js`), minify: true });
+}
+const broker = readFileSync(join(dist, "broker.js"), "utf8").replace(
+  /\/\/# sourceMappingURL=.*\s*$/,
+  "",
+);
 await build(
   {
     index: join(source, "index.ts"),
+    inline: join(source, "inline.ts"),
     local: join(source, "local.ts"),
     model: join(source, "model.ts"),
   },
   { dir: dist, entryFileNames: "[name].js", chunkFileNames: "shared.js" },
+  { MILLRACE_INLINE: JSON.stringify({ worker: await buildCarryingWorker(), broker }) },
 );
-for (const name of ["worker", "broker"]) {
-  await build(join(source, `${name}.ts`), { file: join(dist, `${name}.js`), minify: true });
-}

@@ -170,8 +170,9 @@ export function appendBatch(
   route: u32,
   nowMs: f64,
   recordBytesMax: u32,
+  overdraws: u32,
 ): u32 {
-  return append.appendBatch(batch, byteLength, route, nowMs, recordBytesMax);
+  return append.appendBatch(batch, byteLength, route, nowMs, recordBytesMax, overdraws != 0);
 }
 
 /** Address of the rows of the last batch. */

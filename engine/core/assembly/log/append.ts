@@ -86,15 +86,21 @@ function listShard(shard: Shard): u32 {
   return shard.listPosition;
 }
 
-/** Appends one record to a shard of the route with these tanks; its status. */
-function appendRecord(shard: Shard, tanks: RouteTanks, row: u32, nowMs: f64): u32 {
+/** Appends one record to a shard of the route with these tanks, whatever they hold when it overdraws; its status. */
+function appendRecord(
+  shard: Shard,
+  tanks: RouteTanks,
+  row: u32,
+  nowMs: f64,
+  overdraws: bool,
+): u32 {
   const keyLength = rowKeyLength(row);
   const dataLength = rowDataLength(row);
   const payload = keyLength + dataLength;
   const ofShard = shardStatus(shard, payload, nowMs);
-  if (ofShard != STATUS_OK) return ofShard;
+  if (ofShard != STATUS_OK && !overdraws) return ofShard;
   const ofRoute = routeStatus(tanks, payload, nowMs);
-  if (ofRoute != STATUS_OK) return ofRoute;
+  if (ofRoute != STATUS_OK && !overdraws) return ofRoute;
   const length = frameBytes(payload);
   const address = segmentWithRoom(shard, length, nowMs);
   if (address == 0) return STATUS_NO_MEMORY;
@@ -138,8 +144,9 @@ function slotOfRow(route: u32, tanks: RouteTanks, row: u32): u32 {
 }
 
 /**
- * Appends a batch; BATCH_OK, or the code of a refusal with nothing appended. Fields: count of records,
- * count of refused ones, bytes of frames, count of shards.
+ * Appends a batch; BATCH_OK, or the code of a refusal with nothing appended. One that overdraws is not
+ * throttled: the tanks go into debt. Fields: count of records, count of refused ones, bytes of frames,
+ * count of shards.
  */
 export function appendBatch(
   batch: usize,
@@ -147,6 +154,7 @@ export function appendBatch(
   route: u32,
   nowMs: f64,
   recordBytesMax: u32,
+  overdraws: bool,
 ): u32 {
   const tanks = routeTanks(route);
   const keyBytesMin: u32 = tanks.spread == 0 ? 1 : 0;
@@ -166,7 +174,7 @@ export function appendBatch(
     let status = STATUS_OK;
     if (ordered && shard.refusedBatch == batchNumber) status = STATUS_ORDER;
     else if (rowHasFault(row)) status = STATUS_FAULT;
-    else status = appendRecord(shard, tanks, row, nowMs);
+    else status = appendRecord(shard, tanks, row, nowMs, overdraws);
     if (status != STATUS_OK) {
       refuseRow(shard, row, position, status);
       refused++;

@@ -39,6 +39,7 @@ interface CoreFunctions {
     route: number,
     nowMs: number,
     recordBytesMax: number,
+    overdraws: number,
   ): number;
   appendRows(): number;
   appendShards(): number;

@@ -49,6 +49,8 @@ export interface AppendSettings {
   readonly nowMs: number;
   /** Data and key of one record together, in bytes. */
   readonly recordBytesMax: number;
+  /** Takes records over the quotas, too: their tanks go into debt. False when absent. */
+  readonly overdraws?: boolean;
 }
 
 /** What came of one append; its rows are in the core until the next append. */

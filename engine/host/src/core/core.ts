@@ -203,7 +203,7 @@ export class Core implements ShardLogCore {
    * @throws CoreMemoryError when a request over 1 MiB finds no room; nothing was appended then.
    */
   append(request: Uint8Array, settings: AppendSettings): AppendOutcome {
-    const { route, nowMs, recordBytesMax } = settings;
+    const { route, nowMs, recordBytesMax, overdraws = false } = settings;
     this.#routed(route);
     checkTime("nowMs", nowMs);
     checkInteger("recordBytesMax", recordBytesMax, 1, RECORD_BYTES_MAX);
@@ -216,7 +216,9 @@ export class Core implements ShardLogCore {
     }
     const { byteLength } = request;
     const address = core.writeInput(request);
-    const code = core.exports.appendBatch(address, byteLength, route, nowMs, recordBytesMax);
+    const code = core.exports.appendBatch(
+      ...([address, byteLength, route, nowMs, recordBytesMax, overdraws ? 1 : 0] as const),
+    );
     core.exports.releaseInput();
     if (code !== BATCH_OK) throw malformedBatch(core, code);
     const [recordCount, refusedCount] = [core.field(0), core.field(1)];

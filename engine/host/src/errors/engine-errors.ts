@@ -57,6 +57,11 @@ export class VersionMismatchError extends MillraceError {
   }
 }
 
+/** The message of a load error with the way to the page that says what to do about it. */
+export function seeLoadingPage(message: string): string {
+  return `${message}. See node_modules/millrace/docs/loading.md`;
+}
+
 /** The engine's worker did not load; the message says from where, why, and what to do. */
 export class WorkerLoadError extends MillraceError {
   constructor(message: string, details: ErrorDetails = {}) {

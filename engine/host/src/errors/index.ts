@@ -11,6 +11,7 @@ export {
   IndeterminateError,
   InternalFailureError,
   KeyLostError,
+  seeLoadingPage,
   ThreadCrashError,
   UnsupportedFormatError,
   VersionMismatchError,
@@ -18,6 +19,7 @@ export {
   WorkerLoadError,
 } from "./engine-errors.ts";
 export { type ErrorDetails, MillraceError } from "./errors.ts";
+export { GroupSessionLostError, LeaseLostError } from "./group-errors.ts";
 export {
   KmsAccessDeniedError,
   KmsDisabledError,

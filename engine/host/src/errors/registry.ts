@@ -21,6 +21,7 @@ import {
   WorkerLoadError,
 } from "./engine-errors.ts";
 import { type ErrorDetails, MillraceError } from "./errors.ts";
+import { GroupSessionLostError, LeaseLostError } from "./group-errors.ts";
 import {
   KmsAccessDeniedError,
   KmsDisabledError,
@@ -106,6 +107,7 @@ const OWN: Readonly<Record<string, MillraceErrorClass>> = {
   ExpiredIteratorError,
   ExpiredNextTokenError,
   FrameExistsError,
+  GroupSessionLostError,
   IndeterminateError,
   InternalFailureError,
   InvalidArgumentError,
@@ -114,6 +116,7 @@ const OWN: Readonly<Record<string, MillraceErrorClass>> = {
   KmsDisabledError,
   KmsInvalidStateError,
   KmsNotFoundError,
+  LeaseLostError,
   LimitExceededError,
   NotSupportedError,
   OutcomeUnknownError,

@@ -2,6 +2,7 @@
  * The leader's side of many tabs: takes connections, serves requests over them, shows that it is not frozen,
  * and forgets the contexts that died.
  */
+import { memberLockName } from "../platform/locks.ts";
 import type { Locks, Port } from "../platform/platform.ts";
 import { DataServer } from "../rpc/data-server.ts";
 import type { DataRequest } from "../rpc/messages.ts";
@@ -13,7 +14,6 @@ import {
   type ConnectionFarewell,
   type ConnectionHello,
   type ConnectionTick,
-  memberLockName,
   TAB_PROTOCOL,
 } from "./tab-protocol.ts";
 

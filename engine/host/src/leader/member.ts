@@ -11,6 +11,7 @@ import {
   toMillraceError,
 } from "../errors/index.ts";
 import { hexOfBytes } from "../log/bytes.ts";
+import { memberLockName } from "../platform/locks.ts";
 import type { HeldLock } from "../platform/platform.ts";
 import { pause } from "../rpc/deadline.ts";
 import type {
@@ -18,6 +19,8 @@ import type {
   CallContext,
   ControlOperations,
   EngineService,
+  EpochAnswer,
+  EpochCommit,
   MemberStatus,
   ReadRequest,
 } from "../service/engine-service.ts";
@@ -25,7 +28,6 @@ import { followEvents } from "./leader-events.ts";
 import { Leadership, type MemberParts } from "./leadership.ts";
 import { meansNoLeader } from "./no-leader.ts";
 import { PutOrders, type PutSlip } from "./put-orders.ts";
-import { memberLockName } from "./tab-protocol.ts";
 import type { Target } from "./targets.ts";
 
 /** How long a context waits for a leader, itself included, before it counts as not opened, in ms. */
@@ -110,6 +112,10 @@ export class Member implements EngineService {
         }),
       (error) => error instanceof BatchGapError,
     );
+  }
+
+  commitEpoch(commit: EpochCommit, outputs: readonly ArrayBuffer[]): Promise<EpochAnswer> {
+    return this.#request({ run: (engine) => engine.commitEpoch(commit, outputs) });
   }
 
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {

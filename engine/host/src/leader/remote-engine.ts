@@ -7,6 +7,8 @@ import type {
   CallContext,
   ControlOperations,
   EngineService,
+  EpochAnswer,
+  EpochCommit,
   ReadRequest,
 } from "../service/engine-service.ts";
 
@@ -50,6 +52,13 @@ export class RemoteEngine implements EngineService {
       buffer,
     ]);
     return required(answer.result);
+  }
+
+  /** Copies are sent: the originals may be needed again. */
+  async commitEpoch(commit: EpochCommit, outputs: readonly ArrayBuffer[]): Promise<EpochAnswer> {
+    const copies = outputs.map((output) => output.slice(0));
+    const message = { id: this.#nextId(), kind: "epoch", commit, outputs: copies } as const;
+    return (await this.#ask(message, copies)).value as EpochAnswer;
   }
 
   async read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {

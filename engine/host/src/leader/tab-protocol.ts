@@ -19,11 +19,6 @@ export function aliveLockName(engineName: string, epoch: number): string {
   return `millrace:${engineName}:alive:${epoch}`;
 }
 
-/** Name of the lock that a context holds for as long as it lives. */
-export function memberLockName(engineName: string, memberId: string): string {
-  return `millrace:${engineName}:member:${memberId}`;
-}
-
 /** What a build says of itself, to be compared with another. */
 export interface CodeVersion {
   readonly protocol: number;

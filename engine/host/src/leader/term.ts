@@ -45,6 +45,7 @@ export interface TermParts {
 export class Term {
   readonly #parts: TermParts;
   #stopTicks: () => void = () => undefined;
+  #asking = false;
 
   constructor(parts: TermParts) {
     this.#parts = parts;
@@ -79,7 +80,17 @@ export class Term {
   #tick(): void {
     this.#stopTicks = this.#parts.clock.after(BEAT_MS, () => {
       this.#parts.desk.tick();
+      void this.#ask();
       this.#tick();
     });
+  }
+
+  /** An engine that fails while nobody asks it for anything is found out all the same. */
+  async #ask(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    // Its own answer is of no interest: whoever watches the engine hears what is wrong with it.
+    await this.#parts.target.service.call("memberStatus", {}).catch(() => undefined);
+    this.#asking = false;
   }
 }

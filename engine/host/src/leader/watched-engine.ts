@@ -12,6 +12,8 @@ import type {
   CallContext,
   ControlOperations,
   EngineService,
+  EpochAnswer,
+  EpochCommit,
   ReadRequest,
 } from "../service/engine-service.ts";
 import { meansNoLeader } from "./no-leader.ts";
@@ -47,6 +49,10 @@ export class WatchedEngine implements EngineService {
 
   put(batch: ArrayBuffer, call?: CallContext, order?: BatchOrder): Promise<ArrayBuffer> {
     return this.#watch(this.#engine.put(batch, call, order));
+  }
+
+  commitEpoch(commit: EpochCommit, outputs: readonly ArrayBuffer[]): Promise<EpochAnswer> {
+    return this.#watch(this.#engine.commitEpoch(commit, outputs));
   }
 
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {

@@ -42,7 +42,8 @@ export function refuseContradictions(control: ControlState, group: FrameGroup): 
   if (refused.size > 0) group.dropChanges(refused);
 }
 
-function checkDocuments(before: number, after: number): void {
+/** Refuses a change of the size of all documents that is too much. @throws LimitExceededError. */
+export function checkDocuments(before: number, after: number): void {
   if (after <= DOCUMENTS_SIZE_MAX || after - before <= SMALL_CHANGE_SIZE) return;
   throw new LimitExceededError(
     `this engine holds at most ${DOCUMENTS_SIZE_MAX} characters of tags, policies and other settings`,

@@ -120,7 +120,7 @@ export class Checkpointer {
   /** Writes the snapshots and deletes the frames that they and the declared segments stand for. */
   async #trim(throughFrame: number): Promise<void> {
     const { wal, store } = this.#context;
-    await this.#writeSnapshots();
+    await this.#writeSnapshots(throughFrame);
     this.#context.wal.noteListed();
     const frameNumbers = this.#trimmable(throughFrame);
     await store.deleteFrames(frameNumbers);
@@ -136,11 +136,21 @@ export class Checkpointer {
     });
   }
 
-  async #writeSnapshots(): Promise<void> {
+  /** Frames up to one that are still needed, but fences. */
+  #kept(throughFrame: number): number[] {
+    const trimmable = new Set(this.#trimmable(throughFrame));
+    return this.#context.wal
+      .frames()
+      .filter(({ fence, frameNumber }) => !fence && frameNumber <= throughFrame)
+      .map(({ frameNumber }) => frameNumber)
+      .filter((frameNumber) => !trimmable.has(frameNumber));
+  }
+
+  async #writeSnapshots(throughFrame: number): Promise<void> {
     let byteLength = 0;
     for (let copy = 0; copy < COPIES; copy++) {
       const frameNumber = await this.#commit.change([], () => {
-        const sections = this.#snapshot();
+        const sections = this.#snapshot(throughFrame);
         byteLength += frameLength(sections);
         return sections;
       });
@@ -173,7 +183,7 @@ export class Checkpointer {
     this.#commitsAtLast = this.#commit.commits;
   }
 
-  #snapshot(): SectionDraft[] {
+  #snapshot(throughFrame: number): SectionDraft[] {
     const { control, producers, core, slots, clock, clockGuard, wal } = this.#context;
     if (clockGuard.distrust() === undefined) producers.expire(clock.nowMs());
     const snapshot = control.snapshot((shardUid) => {
@@ -181,7 +191,7 @@ export class Checkpointer {
       return shard === undefined ? 0 : core.position(shard.slot).nextIndex;
     });
     return [
-      snapshotSection(snapshot),
+      snapshotSection(snapshot, { through: throughFrame, kept: this.#kept(throughFrame) }),
       producerSection(encodeResults(producers.all())),
       fenceListSection(wal.fences()),
     ];

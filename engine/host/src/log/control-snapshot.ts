@@ -32,6 +32,16 @@ export interface ShardState extends ShardDefinition {
   readonly segments: readonly SegmentFacts[];
 }
 
+/**
+ * Frames whose place a snapshot takes: all up to one, but fences and those that are kept. A deletion may be
+ * undone in part, so that they are there again and cannot be read.
+ */
+export interface TrimmedFrames {
+  readonly through: number;
+  /** Numbers of those that hold records of segments that are not declared, ascending. */
+  readonly kept: readonly number[];
+}
+
 /** Snapshot as JSON; `version` guards against older builds. */
 export interface ControlSnapshot {
   readonly version: typeof SNAPSHOT_VERSION;
@@ -72,6 +82,8 @@ export type StoredSnapshot = Omit<
   readonly streams: readonly StoredStream<Omit<StreamDefinition, "shards">>[];
   readonly deletedShards: readonly (UidRange | number)[];
   readonly documents?: Readonly<Record<string, DocumentValue>>;
+  /** Absent in what older builds wrote. */
+  readonly trimmed?: TrimmedFrames;
 };
 
 /** What streams were before they had these settings. */

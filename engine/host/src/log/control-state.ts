@@ -122,6 +122,13 @@ export class ControlState {
     return Math.max(this.#lastCreatedSeconds.get(name) ?? 0, this.#createdAfterSeconds);
   }
 
+  /** The newest second of those in {@link lastCreatedSeconds}; names that came back quickly lie in the future. */
+  get newestCreatedSeconds(): number {
+    let newest = this.#createdAfterSeconds;
+    for (const seconds of this.#lastCreatedSeconds.values()) newest = Math.max(newest, seconds);
+    return newest;
+  }
+
   /** Has all shards be created after a time, in seconds since the Unix epoch; not part of a snapshot. */
   createAfter(seconds: number): void {
     this.#createdAfterSeconds = Math.max(this.#createdAfterSeconds, seconds);

@@ -1,7 +1,13 @@
 /** What one WAL frame is to hold, and who waits for it. */
 import { FRAME_HEADER_BYTES, ROW_HEADER_BYTES } from "@millrace/core/layout";
 import type { ControlRecord } from "./control-records.ts";
-import type { AppendedPut, WaitingPut } from "./pending-put.ts";
+import type {
+  AppendedCompound,
+  AppendedPut,
+  Waiting,
+  WaitingCompound,
+  WaitingPut,
+} from "./pending-put.ts";
 import type { SectionDraft } from "./wal-frame.ts";
 
 /** Control records that wait for their frame. */
@@ -19,19 +25,26 @@ interface TakenPut {
   readonly waiting: WaitingPut;
 }
 
+/** A compound in a group, and as it waited before. */
+interface TakenCompound {
+  readonly appended: AppendedCompound;
+  readonly waiting: WaitingCompound;
+}
+
 /** Bytes that a frame needs at most for a batch besides its records: its row in the producer table. */
 const PUT_OVERHEAD_BYTES = 128;
 /** Bytes that a record takes in a frame more than in a request. */
 const RECORD_OVERHEAD_BYTES = FRAME_HEADER_BYTES - ROW_HEADER_BYTES;
 
-/** Length in bytes that a batch takes in a frame, about; more only when many shards have a part in it. */
-export function framedLength({ byteLength, recordCount }: WaitingPut): number {
+/** Length in bytes that a batch or compound takes in a frame, about; more only when many shards have a part in it. */
+export function framedLength({ byteLength, recordCount }: Waiting): number {
   return byteLength + recordCount * RECORD_OVERHEAD_BYTES + PUT_OVERHEAD_BYTES;
 }
 
 /** The contents of one frame. */
 export class FrameGroup {
   #puts: TakenPut[] = [];
+  readonly #compounds: TakenCompound[] = [];
   #changes: PendingChange[] = [];
   #strict = false;
   /** Bytes of the requests whose records are appended. */
@@ -44,14 +57,19 @@ export class FrameGroup {
     return this.#puts.map(({ appended }) => appended);
   }
 
-  /** The batches as they waited before they were appended. */
-  get waitingPuts(): readonly WaitingPut[] {
-    return this.#puts.map(({ waiting }) => waiting);
+  /** In the order in which they were appended. */
+  get compounds(): readonly AppendedCompound[] {
+    return this.#compounds.map(({ appended }) => appended);
+  }
+
+  /** Batches and compounds as they waited before they were appended. */
+  get waiting(): readonly Waiting[] {
+    return [...this.#compounds, ...this.#puts].map(({ waiting }) => waiting);
   }
 
   /** Whether the frame must wait for the disk. */
   get strict(): boolean {
-    return this.#strict || this.#changes.length > 0;
+    return this.#strict || this.#changes.length > 0 || this.#compounds.length > 0;
   }
 
   /** In the order in which they came. */
@@ -60,12 +78,17 @@ export class FrameGroup {
   }
 
   get empty(): boolean {
-    return this.#puts.length === 0 && this.#changes.length === 0;
+    return this.waitingCount === 0 && this.#changes.length === 0;
+  }
+
+  /** Number of batches and compounds. */
+  get waitingCount(): number {
+    return this.#puts.length + this.#compounds.length;
   }
 
   /** Bytes of the requests that wait. */
   get requestBytes(): number {
-    return this.#puts.reduce((sum, { appended }) => sum + appended.byteLength, 0);
+    return this.waiting.reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
   /** Adds a batch that was appended. */
@@ -73,6 +96,13 @@ export class FrameGroup {
     this.#puts.push({ appended, waiting });
     this.#strict ||= strict;
     this.recordBytes += appended.byteLength;
+    this.framedBytes += framedLength(waiting);
+  }
+
+  /** Adds a compound that was appended. */
+  addCompound(appended: AppendedCompound, waiting: WaitingCompound): void {
+    this.#compounds.push({ appended, waiting });
+    this.recordBytes += waiting.byteLength;
     this.framedBytes += framedLength(waiting);
   }
 
@@ -88,7 +118,13 @@ export class FrameGroup {
   /** Rejects everyone who waits. */
   reject(error: Error): void {
     for (const { appended } of this.#puts) appended.reject(error);
+    for (const { waiting } of this.#compounds) waiting.reject(error);
     for (const change of this.#changes) change.reject(error);
+  }
+
+  /** Whether a compound put records into a stream. */
+  touches(streamUid: number): boolean {
+    return this.#compounds.some(({ appended }) => appended.streamUids.has(streamUid));
   }
 
   /** Takes the puts of a stream out and returns them. */

@@ -15,23 +15,14 @@ import {
   MillraceError,
   OutcomeUnknownError,
 } from "../errors/index.ts";
-import type { Clock } from "../platform/platform.ts";
 import type { Durability, LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
+import { pause, REOPEN_DELAYS_MS } from "./store-guard.ts";
 import type { EncodedFrame } from "./wal-frame.ts";
 
 /** Where a frame goes. */
 export type FrameTarget = Pick<LogContext, "store" | "guard" | "clock">;
-
-/** Pauses before the store is opened anew, in ms. */
-const REOPEN_DELAYS_MS = [0, 50, 200, 1000] as const;
-
-function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(delayMs, resolve);
-  });
-}
 
 /** Opens the store anew, a few times over, and reads a frame. */
 async function frameAfterReopen(
@@ -89,10 +80,12 @@ export async function writeFrame(
   frame: EncodedFrame,
   durability: Durability = "strict",
 ): Promise<void> {
-  const { store, guard } = target;
+  const { store, guard, clock } = target;
   let problem: MillraceError;
   try {
-    if (guard.verifying !== undefined) await guard.verifying;
+    // Whoever opens it anew may give up at the first refusal.
+    if (guard.verifying !== undefined)
+      await guard.verifying.catch(() => guard.reopenPatiently(clock));
     await store.appendFrame(frameNumber, frame.bytes, durability);
     return;
   } catch (error) {

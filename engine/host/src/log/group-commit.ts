@@ -14,22 +14,26 @@ import { CoreTrapError } from "../core/core-errors.ts";
 import type { Run } from "../core/core-types.ts";
 import { releaseBuffer } from "../core/release-buffer.ts";
 import {
-  BackpressureError,
   DeposedError,
-  EngineClosedError,
-  EngineFailedError,
-  MillraceError,
+  type MillraceError,
   ResourceNotFoundError,
   StoreFullError,
 } from "../errors/index.ts";
 import { refuseContradictions } from "./change-check.ts";
+import {
+  asMillraceError,
+  CoreFailedError,
+  endedBy,
+  ownFault,
+  tooManyWait,
+} from "./commit-errors.ts";
 import { CommitPace, SMALL_FRAME_BYTES } from "./commit-pace.ts";
 import type { ControlRecord } from "./control-records.ts";
 import { encryptionChanges } from "./data-keys.ts";
 import { FrameGroup, framedLength, type PendingChange } from "./frame-group.ts";
 import { writeFrame } from "./frame-writer.ts";
 import type { LogContext } from "./log-context.ts";
-import type { WaitingPut } from "./pending-put.ts";
+import { HalfAppendedError, type Waiting } from "./pending-put.ts";
 import { encodeResults } from "./producer-table.ts";
 import { type Lane, PutQueue, type QueuedPut } from "./put-queue.ts";
 import { dataKeysOfRuns, encryptRecords, releaseCiphertexts } from "./section-cipher.ts";
@@ -69,23 +73,6 @@ export interface GroupCommitListener {
   failed(): void;
 }
 
-/**
- * The core trapped: its memory can no longer be trusted, only the store can. What was under way may or
- * may not be in the store.
- */
-export class CoreFailedError extends EngineFailedError {
-  /** Whether it was this very call's own batch that the core trapped at. */
-  readonly ownBatch: boolean;
-
-  constructor(cause: MillraceError, ownBatch = false) {
-    super(`the core failed (${cause.message}); what is in the store is safe`, {
-      indeterminate: true,
-      cause,
-    });
-    this.ownBatch = ownBatch;
-  }
-}
-
 /** The one writer of the WAL. */
 export class GroupCommit {
   readonly #context: LogContext;
@@ -97,8 +84,10 @@ export class GroupCommit {
   #failure: MillraceError | undefined;
   #idle: (() => void)[] = [];
   #commits = 0;
-  /** The batch that the core trapped at. */
-  #trapped: WaitingPut | undefined;
+  /** The batch or compound that the core trapped at. */
+  #trapped: Waiting | undefined;
+  /** Whether the growing frame holds part of a compound that cannot be committed, and must grow anew. */
+  #spoilt = false;
 
   constructor(context: LogContext, listener: GroupCommitListener) {
     this.#context = context;
@@ -127,14 +116,14 @@ export class GroupCommit {
     return this.#inFlight !== undefined || !this.#growing.empty || !this.#waiting.empty;
   }
 
-  /** Takes a batch; its own promise tells the rest. */
-  put(put: WaitingPut): void {
+  /** Takes a batch or a compound; its own promise tells the rest. */
+  put(put: Waiting): void {
     if (this.#failure !== undefined) {
       put.reject(this.#failure);
       return;
     }
     if (!this.#waiting.empty && this.#waiting.byteLength + put.byteLength > WAITING_BYTES_MAX) {
-      put.reject(tooManyWait(this.#waiting.byteLength + put.byteLength));
+      put.reject(tooManyWait(this.#waiting.byteLength + put.byteLength, WAITING_BYTES_MAX));
       return;
     }
     this.#waiting.add(put, this.#laneOf(put));
@@ -209,7 +198,7 @@ export class GroupCommit {
 
   #fill(): void {
     for (;;) {
-      const next = this.#next();
+      const next = this.#spoilt ? undefined : this.#next();
       if (next === undefined) return;
       const { put, lane } = next;
       const verdict = this.#admit(put);
@@ -245,25 +234,31 @@ export class GroupCommit {
   }
 
   /** Whether the growing frame is better sent off small than with one more batch. */
-  #cutsBefore(next: WaitingPut): boolean {
+  #cutsBefore(next: Waiting): boolean {
     const { framedBytes } = this.#growing;
     if (framedBytes > SMALL_FRAME_BYTES) return false;
     if (framedBytes + framedLength(next) <= SMALL_FRAME_BYTES) return false;
     return this.#pace.cutsSmall(framedBytes + this.#waiting.byteLength);
   }
 
-  #laneOf({ streamUid }: WaitingPut): Lane {
+  #laneOf({ streamUid }: Waiting): Lane {
+    if (streamUid === undefined) return "strict";
     return this.#context.control.stream(streamUid)?.durability ?? "strict";
   }
 
-  #admit(next: WaitingPut): "now" | "later" | MillraceError {
+  #admit(next: Waiting): "now" | "later" | MillraceError {
     if (!this.#hasRoomFor(next.byteLength)) return this.#listener.pressed() ?? "later";
     const unwritten = this.#growing.framedBytes + (this.#inFlight?.framedBytes ?? 0);
     return this.#listener.admit(framedLength(next) + FRAME_OVERHEAD_BYTES, unwritten);
   }
 
-  #append(next: WaitingPut): void {
+  #append(next: Waiting): void {
     try {
+      if (next.streamUid === undefined) {
+        const compound = next.append();
+        if (compound !== undefined) this.#growing.addCompound(compound, next);
+        return;
+      }
       const put = next.append();
       if (put === undefined) return;
       // As the stream is now: it may have changed while the batch waited.
@@ -276,8 +271,34 @@ export class GroupCommit {
         this.fail(new CoreFailedError(error));
         return;
       }
-      next.reject(error instanceof Error ? error : new Error(String(error)));
+      const half = error instanceof HalfAppendedError;
+      const reason = half ? error.reason : error;
+      next.reject(reason instanceof Error ? reason : new Error(String(reason)));
+      if (half) this.#spoil();
     }
+  }
+
+  /** The growing frame cannot be written as it is. While another one is in flight, nothing is taken back. */
+  #spoil(): void {
+    this.#spoilt = true;
+    if (this.#inFlight === undefined) this.#growAnew();
+  }
+
+  /** Takes back what the growing frame has gained, and lets all of it wait again. */
+  #growAnew(): void {
+    const { core } = this.#context;
+    try {
+      core.rewind();
+    } catch (trap) {
+      this.fail(new CoreFailedError(asMillraceError(trap)));
+      return;
+    }
+    const before = this.#growing;
+    this.#growing = new FrameGroup();
+    this.#spoilt = false;
+    this.#waiting.putBack(before.waiting, (put) => this.#laneOf(put));
+    for (const change of before.changes) this.#growing.addChange(change);
+    this.#listener.rewound();
   }
 
   #hasRoomFor(byteLength: number): boolean {
@@ -349,7 +370,8 @@ export class GroupCommit {
 
   #groupSections(group: FrameGroup): SectionDraft[] {
     const sections = group.changes.flatMap((change) => [...change.sections()]);
-    const records = group.changes.flatMap((change) => change.records);
+    const decided = [...group.compounds, ...group.changes];
+    const records = decided.flatMap((change) => change.records);
     if (records.length > 0) sections.push(controlSection(records));
     if (group.puts.length > 0) {
       sections.push(producerSection(encodeResults(group.puts.map((put) => put.outcome))));
@@ -360,19 +382,18 @@ export class GroupCommit {
   #settle(group: FrameGroup, runs: readonly Run[], frameNumber: number): void {
     this.#commits++;
     for (const put of group.puts) this.#context.producers.add(put.outcome);
+    for (const compound of group.compounds) this.#applyAll(compound.records);
     for (const change of group.changes) this.#apply(change, frameNumber);
+    if (this.#spoilt) this.#growAnew();
     for (const put of group.puts) put.resolve(put.result);
+    for (const compound of group.compounds) compound.resolve();
     this.#listener.committed(runs);
     this.#tellIdle();
   }
 
   #apply(change: PendingChange, frameNumber: number): void {
     try {
-      for (const record of change.records) {
-        this.#context.control.apply(record);
-        if (record.kind === "stream-deleted") this.#withdraw(record.streamUid);
-        this.#listener.applied(record);
-      }
+      this.#applyAll(change.records);
     } catch (error) {
       change.reject(error instanceof Error ? error : new Error(String(error)));
       return;
@@ -380,11 +401,21 @@ export class GroupCommit {
     change.resolve(frameNumber);
   }
 
+  #applyAll(records: readonly ControlRecord[]): void {
+    for (const record of records) {
+      this.#context.control.apply(record);
+      if (record.kind === "stream-deleted") this.#withdraw(record.streamUid);
+      this.#listener.applied(record);
+    }
+  }
+
   /** Records that are appended to a stream but not committed when it is deleted go with it. */
   #withdraw(streamUid: number): void {
     for (const put of this.#growing.withdraw(streamUid)) {
       put.reject(ResourceNotFoundError.stream(put.streamName));
     }
+    // What a compound put elsewhere must not stay without it.
+    this.#spoilt ||= this.#growing.touches(streamUid);
   }
 
   #takeBack(group: FrameGroup, error: unknown): void {
@@ -395,7 +426,9 @@ export class GroupCommit {
     }
     const reason = asMillraceError(error);
     if (reason instanceof DeposedError || reason.indeterminate) {
-      this.#failWith(group, reason);
+      // Nobody can tell these what became of them; all that was not written yet goes on in the next life.
+      group.reject(reason);
+      this.fail(endedBy(reason, this.#context.witness));
       return;
     }
     try {
@@ -406,6 +439,7 @@ export class GroupCommit {
     }
     const growing = this.#growing;
     this.#growing = new FrameGroup();
+    this.#spoilt = false;
     if (reason instanceof StoreFullError) {
       this.#waitForRoom(group, growing, reason);
     } else {
@@ -421,9 +455,9 @@ export class GroupCommit {
    * room. Its changes go alone next, for room may depend on them; those that were alone are refused.
    */
   #waitForRoom(group: FrameGroup, growing: FrameGroup, reason: StoreFullError): void {
-    const puts = [...group.waitingPuts, ...growing.waitingPuts];
+    const puts = [...group.waiting, ...growing.waiting];
     this.#waiting.putBack(puts, (put) => this.#laneOf(put));
-    const alone = group.waitingPuts.length === 0;
+    const alone = group.waitingCount === 0;
     if (alone) group.reject(reason);
     for (const change of [...(alone ? [] : group.changes), ...growing.changes]) {
       this.#growing.addChange(change);
@@ -448,30 +482,6 @@ function older(a: QueuedPut | undefined, b: QueuedPut | undefined): QueuedPut | 
   return a.place < b.place ? a : b;
 }
 
-function tooManyWait(byteLength: number): BackpressureError {
-  return new BackpressureError(
-    `requests of ${byteLength} bytes wait for the store, and at most ${WAITING_BYTES_MAX} may`,
-    { argument: "batch", value: byteLength, limit: WAITING_BYTES_MAX },
-  );
-}
-
 function heldBy({ shardUid, ordinal }: Run): HeldSegment {
   return { shardUid, ordinal };
-}
-
-function asMillraceError(error: unknown): MillraceError {
-  if (error instanceof MillraceError) return error;
-  return new MillraceError("InternalFailureException", `a commit failed: ${String(error)}`, {
-    retryable: true,
-    cause: error,
-  });
-}
-
-function ownFault(error: CoreFailedError): CoreFailedError {
-  return new CoreFailedError(asMillraceError(error.cause), true);
-}
-
-/** The error for calls after the log was closed. */
-export function closedError(name: string): EngineClosedError {
-  return new EngineClosedError(`the engine "${name}" is closed`, { argument: "name", value: name });
 }

@@ -11,23 +11,22 @@ import {
   type MillraceError,
   StoreFullError,
 } from "../errors/index.ts";
-import type { Clock, KeyVault, Random, Witnesses } from "../platform/platform.ts";
-import type { LogStore } from "../storage/log-store.ts";
 import { Checkpointer } from "./checkpoint.ts";
+import { closedError, endedBy } from "./commit-errors.ts";
 import { CommitWaiters } from "./commit-waiters.ts";
 import type { ControlRecord, StreamDefinition } from "./control-records.ts";
 import type { ControlState } from "./control-state.ts";
-import { closedError, GroupCommit } from "./group-commit.ts";
+import { GroupCommit } from "./group-commit.ts";
 import { HeldStore } from "./held-store.ts";
 import type { LogContext, LogLimits } from "./log-context.ts";
 import type { LogEvent } from "./log-events.ts";
 import { LogExport } from "./log-export.ts";
 import type { DataLoss, LossReports } from "./loss-reports.ts";
-import type { WaitingPut } from "./pending-put.ts";
+import type { Waiting } from "./pending-put.ts";
 import type { ProducerTable } from "./producer-table.ts";
 import { Reader, type ReadLimits, type ReadOutcome, type ReadPosition } from "./reader.ts";
 import type { RecordCipher } from "./record-cipher.ts";
-import { recover, requireShard } from "./recovery.ts";
+import { type RecoverySettings, recover, requireShard } from "./recovery.ts";
 import { RetentionSweep, SWEEP_INTERVAL_MS } from "./retention.ts";
 import { RoomKeeper } from "./room-keeper.ts";
 import { type ScrubReport, scrubLog } from "./scrub.ts";
@@ -47,21 +46,9 @@ const WAL_PART = 1 / 8;
 const SEAL_AGE_MS = 3_600_000;
 
 /** What a log is opened over. */
-export interface LogSettings {
-  /** Name of the engine, for messages. */
-  readonly name: string;
-  readonly core: ShardLogCore;
-  readonly store: LogStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Where the witness is; absent where nothing outlives the store. */
-  readonly witnesses?: Witnesses | undefined;
-  /** Where the data keys are; absent where there is no cryptography. */
-  readonly vault?: KeyVault | undefined;
+export interface LogSettings extends Omit<RecoverySettings, "limits"> {
   /** Size of the core's arena in bytes. */
   readonly arenaBytesMax: number;
-  /** Whether the write quotas of shards are enforced. */
-  readonly writeQuotas: boolean;
   /** Called with every run of records that becomes durable from now on. */
   readonly onCommitted: (runs: readonly Run[]) => void;
   /** Bytes that the log may keep in the store; as much as the store gives when absent. */
@@ -134,6 +121,7 @@ export class Log {
   readonly #retention: RetentionSweep;
   readonly #reader: Reader;
   readonly #room: RoomKeeper;
+  readonly #followers = new Set<(record: ControlRecord) => void>();
   #cancelSweep: () => void;
   #closed = false;
 
@@ -144,7 +132,10 @@ export class Log {
     this.#context = context;
     this.#commit = new GroupCommit(context, {
       committed: (runs) => this.#committed(runs),
-      applied: (record) => this.#applied(record),
+      applied: (record) => {
+        this.#applied(record);
+        for (const tell of this.#followers) tell(record);
+      },
       pressed: () => this.#pressed(),
       admit: (byteLength, unwrittenBytes) => this.#room.admit(byteLength, unwrittenBytes),
       refused: (error, byteLength) => this.#room.refused(error, byteLength),
@@ -160,7 +151,7 @@ export class Log {
       budgetBytes: settings.storageBudgetBytes,
       onEvent: settings.onEvent ?? (() => undefined),
     });
-    context.guard.onOlder = (error) => this.fail(error);
+    context.guard.onOlder = (error) => this.#older(error);
     context.store.onLost((reason) => this.#lost(reason));
     this.#cancelSweep = context.clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
   }
@@ -225,8 +216,8 @@ export class Log {
     return wal.frames().some(({ holds }) => holds.some(isOne));
   }
 
-  /** Takes a batch; appends it when its turn has come. */
-  put(put: WaitingPut): void {
+  /** Takes a batch or a compound; appends it when its turn has come. */
+  put(put: Waiting): void {
     this.#commit.put(put);
   }
 
@@ -262,6 +253,12 @@ export class Log {
   /** Calls `wake` once, at the next commit with records of one of the slots, or at close. Returns the cancellation. */
   onCommit(slots: readonly number[], wake: () => void): () => void {
     return this.#waiters.wait(slots, wake);
+  }
+
+  /** Calls `listener` with every control record that was applied, from now on. Returns how to end that. */
+  onApplied(listener: (record: ControlRecord) => void): () => void {
+    this.#followers.add(listener);
+    return () => this.#followers.delete(listener);
   }
 
   /** Seals everything, writes a snapshot and trims the WAL. */
@@ -332,14 +329,19 @@ export class Log {
   /** The platform closed the store by itself: data was cleared, or another context wants it. */
   #lost(reason: string): void {
     if (this.#closed || this.failure !== undefined) return;
-    this.#context.guard.reopen().catch((cause: unknown) => {
-      this.fail(
-        new EngineFailedError(`the store was taken away (${reason}) and does not open again`, {
-          indeterminate: true,
-          cause,
-        }),
-      );
+    const { guard, clock } = this.#context;
+    guard.reopenPatiently(clock).catch((cause: unknown) => {
+      const text = `the store was taken away (${reason}) and does not open again`;
+      const error = new EngineFailedError(text, { indeterminate: true, cause });
+      this.fail(endedBy(error, this.#context.witness));
     });
+  }
+
+  /** The store came back older, or as another one. */
+  #older(error: MillraceError): MillraceError {
+    const reason = endedBy(error, this.#context.witness);
+    this.fail(reason);
+    return reason;
   }
 
   #failed(): void {

@@ -3,16 +3,16 @@
  * so that neither has to wait for a backlog of the other.
  *
  * Batches of one stream never overtake each other: while some wait, later ones join their lane even when
- * the stream's durability has changed.
+ * the stream's durability has changed. Compounds keep no order with them.
  */
-import type { WaitingPut } from "./pending-put.ts";
+import type { Waiting } from "./pending-put.ts";
 
 /** Which frames a batch may go into: "relaxed" ones do not wait for the disk. */
 export type Lane = "strict" | "relaxed";
 
-/** A batch with its place in the order of arrival. */
+/** A batch or compound with its place in the order of arrival. */
 export interface QueuedPut {
-  readonly put: WaitingPut;
+  readonly put: Waiting;
   readonly lane: Lane;
   readonly place: number;
 }
@@ -42,13 +42,13 @@ export class PutQueue {
   }
 
   /** Adds a batch behind all others of its lane. */
-  add(put: WaitingPut, wanted: Lane): void {
+  add(put: Waiting, wanted: Lane): void {
     const lane = this.#join(put, wanted);
     this.#lanes[lane].push({ put, lane, place: this.#nextPlace++ });
   }
 
   /** Puts batches that were taken before all others, in their order. */
-  putBack(puts: readonly WaitingPut[], laneOf: (put: WaitingPut) => Lane): void {
+  putBack(puts: readonly Waiting[], laneOf: (put: Waiting) => Lane): void {
     for (const put of puts.toReversed()) {
       const lane = this.#join(put, laneOf(put));
       this.#lanes[lane].unshift({ put, lane, place: this.#placeBefore-- });
@@ -66,6 +66,7 @@ export class PutQueue {
     if (taken === undefined) return;
     const { put } = taken;
     this.#byteLength -= put.byteLength;
+    if (put.streamUid === undefined) return;
     const line = this.#lines.get(put.streamUid);
     if (line === undefined) return;
     line.waiting -= 1;
@@ -73,7 +74,7 @@ export class PutQueue {
   }
 
   /** Takes all batches out, in the order in which they came. */
-  drain(): WaitingPut[] {
+  drain(): Waiting[] {
     const { strict, relaxed } = this.#lanes;
     const all = [...strict.splice(0), ...relaxed.splice(0)];
     this.#lines.clear();
@@ -81,8 +82,9 @@ export class PutQueue {
     return all.sort((a, b) => a.place - b.place).map(({ put }) => put);
   }
 
-  #join(put: WaitingPut, wanted: Lane): Lane {
+  #join(put: Waiting, wanted: Lane): Lane {
     this.#byteLength += put.byteLength;
+    if (put.streamUid === undefined) return wanted;
     const line = this.#lines.get(put.streamUid);
     if (line === undefined) {
       this.#lines.set(put.streamUid, { lane: wanted, waiting: 1 });

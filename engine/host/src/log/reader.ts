@@ -336,7 +336,7 @@ class ShardWalk {
         this.absent = covering;
         return "stop";
       }
-      this.flags |= PART_HOLE;
+      if (!salvaged.whole) this.flags |= PART_HOLE;
       const frames = readSalvaged(salvaged, this.nextIndex, records, Math.max(1, bytes));
       if (frames !== undefined) return frames;
     }

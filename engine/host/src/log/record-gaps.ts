@@ -32,12 +32,15 @@ export class RecordGaps {
     this.#ends.set(shardUid, { epoch, nextIndex: firstIndex + recordCount });
   }
 
-  /** Takes the losses. For frames that are missing before a number a snapshot stands, in whose place they were trimmed. */
-  take(behind: number): DataLoss[] {
+  /**
+   * Takes the losses. For frames that are missing before a number a snapshot stands, in whose place they were
+   * trimmed; and for those that `isTrimmed` names, if what is left of them cannot be read.
+   */
+  take(behind: number, isTrimmed: (frameNumber: number) => boolean): DataLoss[] {
     const lost = this.#lost;
     this.#lost = [];
     return lost
-      .filter(({ last, reason }) => reason !== MISSING || last > behind)
+      .filter(({ last, reason }) => (reason === MISSING ? last > behind : !isTrimmed(last)))
       .map(({ first, last, reason, recordCount }) => ({
         kind: "wal-frame",
         where: first === last ? `WAL frame ${first}` : `WAL frames ${first} to ${last}`,

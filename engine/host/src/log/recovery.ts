@@ -20,7 +20,7 @@ import { StoreGuard } from "./store-guard.ts";
 import { type Lead, takeLead } from "./takeover.ts";
 import { WalLedger } from "./wal-ledger.ts";
 import { WalScan } from "./wal-scan.ts";
-import { decodeTestimony, WitnessKeeper } from "./witness.ts";
+import { decodeTestimony, type Testimony, WitnessKeeper } from "./witness.ts";
 
 /** Sequence indexes that a shard may use up per millisecond of its life: a takeover jumps past them. */
 const INDEXES_PER_MS = 4096;
@@ -31,6 +31,8 @@ export interface RecoverySettings {
   readonly name: string;
   /** Where its witness is; without one, a log that comes back empty or older is not recognised. */
   readonly witnesses?: Witnesses | undefined;
+  /** What the life before knew of the log, when its store was replaced; it then counts instead of the witness. */
+  readonly testimony?: Testimony | undefined;
   readonly core: ShardLogCore;
   readonly store: LogStore;
   readonly clock: Clock;
@@ -38,6 +40,7 @@ export interface RecoverySettings {
   /** Where the data keys are; without one, what is encrypted cannot be read. */
   readonly vault?: KeyVault | undefined;
   readonly limits: LogLimits;
+  /** Whether the write quotas of shards are enforced. */
   readonly writeQuotas: boolean;
 }
 
@@ -94,11 +97,12 @@ async function becomeLeader(settings: RecoverySettings, scan: WalScan): Promise<
     const incarnation = hexOfBytes(random.fill(new Uint8Array(16)));
     return { epoch: 1, incarnation, passedMs: clock.nowMs(), witnessedMs: 0 };
   }
-  const witness = decodeTestimony(await witnesses?.read(name));
+  const witness = settings.testimony ?? decodeTestimony(await witnesses?.read(name));
   const lead = await takeLead(settings, scan, witness);
   // Where the clock is behind, or a loss took what it would be held against.
   if (lead.anew || clock.nowMs() < lead.passedMs) {
-    scan.control.createAfter(Math.floor(lead.passedMs / 1000));
+    const seconds = Math.floor(lead.passedMs / 1000);
+    scan.control.createAfter(Math.max(seconds, witness?.createdSeconds ?? 0));
   }
   return lead;
 }

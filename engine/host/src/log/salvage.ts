@@ -7,10 +7,16 @@ import { readUint64, viewOf } from "./bytes.ts";
 export interface SalvagedSegment {
   readonly image: Uint8Array;
   readonly ranges: readonly IntactRange[];
+  /** Whether no record of it is missing, because the WAL still held those that were damaged. */
+  readonly whole: boolean;
 }
 
 /** What is left of a segment of which nothing can be read. */
-export const NOTHING_SALVAGED: SalvagedSegment = { image: new Uint8Array(0), ranges: [] };
+export const NOTHING_SALVAGED: SalvagedSegment = {
+  image: new Uint8Array(0),
+  ranges: [],
+  whole: false,
+};
 
 /** Frames that a read takes from a damaged segment. */
 export interface SalvagedFrames {

@@ -32,6 +32,9 @@ import { WalScan } from "./wal-scan.ts";
 /** Readings of a segment before it counts as damaged. */
 const READ_ATTEMPTS = 2;
 
+/** Reason of declared segments that are not there. */
+const NOT_STORED = "it is declared but not in the store";
+
 /** What a scrub found. */
 export interface ScrubReport {
   readonly walFrames: number;
@@ -85,6 +88,12 @@ export class Scrub {
     this.damage.add({ kind: "segment", where: segmentPlace(key), reason, recordCount: undefined });
   }
 
+  /** A declared segment of which the store lacks even the key. */
+  missingSegment(shardUid: number, ordinal: number): void {
+    const where = `shard uid ${shardUid}, segment ${ordinal}`;
+    this.damage.add({ kind: "segment", where, reason: NOT_STORED, recordCount: undefined });
+  }
+
   /** What all of it comes to. `sealedThrough` is the last declared ordinal of a shard. */
   report(sealedThrough: (shardUid: number) => number | undefined): ScrubReport {
     const open = [...this.#inFrames.values()].filter(({ uid, ordinal }) => {
@@ -136,7 +145,7 @@ export class Scrub {
   }
 
   #segmentProblem(key: SegmentKey, reading: FrameReading): string | undefined {
-    if (reading === undefined) return "it is declared but not in the store";
+    if (reading === undefined) return NOT_STORED;
     if ("unreadable" in reading) return reading.unreadable;
     this.#segments++;
     this.#segmentBytes += reading.byteLength;
@@ -177,6 +186,12 @@ export async function scrubLog(context: LogContext): Promise<ScrubReport> {
     const trimmed = (): boolean => !wal.frames().some((one) => one.frameNumber === frameNumber);
     if (reading === undefined && trimmed()) continue;
     scrub.frame(frameNumber, reading);
+  }
+  for (const shard of control.shards()) {
+    const ordinals = new Set(directory.of(shard.uid).map(([, ordinal]) => ordinal));
+    for (let ordinal = shard.trimmedThrough + 1; ordinal <= shard.sealedThrough; ordinal++) {
+      if (!ordinals.has(ordinal)) scrub.missingSegment(shard.uid, ordinal);
+    }
   }
   const declared = [...control.shards()].flatMap(({ uid }) => directory.of(uid));
   for (const key of declared) {

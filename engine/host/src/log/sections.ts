@@ -15,7 +15,7 @@ import {
 import type { Run } from "../core/core-types.ts";
 import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import type { ControlRecord } from "./control-records.ts";
-import type { ControlSnapshot, StoredSnapshot } from "./control-snapshot.ts";
+import type { ControlSnapshot, StoredSnapshot, TrimmedFrames } from "./control-snapshot.ts";
 import type { Piece, Section, SectionDraft } from "./wal-frame.ts";
 
 /** Every section type that this build can read. */
@@ -171,8 +171,8 @@ export function readControl(section: Section): ControlRecord[] {
 }
 
 /** A critical section with the whole control state. */
-export function snapshotSection(snapshot: ControlSnapshot): SectionDraft {
-  return jsonSection(SECTION_SNAPSHOT, true, snapshot);
+export function snapshotSection(snapshot: ControlSnapshot, trimmed: TrimmedFrames): SectionDraft {
+  return jsonSection(SECTION_SNAPSHOT, true, { ...snapshot, trimmed });
 }
 
 /** The snapshot of a section, as whatever version wrote it. */

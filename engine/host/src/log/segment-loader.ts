@@ -1,7 +1,8 @@
 /**
  * Brings stored segments back into the core's cache, and keeps what is left of damaged ones.
  *
- * A damaged segment is reported once; the frames in it that verify are served all the same.
+ * A damaged segment is reported once; the frames in it that verify are served all the same, and so are
+ * those that the WAL still holds.
  */
 import { DamagedSegmentError } from "../core/core-errors.ts";
 import { releaseBuffer } from "../core/release-buffer.ts";
@@ -13,6 +14,7 @@ import { patientRead } from "./patient-read.ts";
 import { NOTHING_SALVAGED, type SalvagedSegment } from "./salvage.ts";
 import { decryptSegment, keyOfImage } from "./segment-cipher.ts";
 import { factsOfImage } from "./segment-directory.ts";
+import { withWalCopies } from "./wal-copies.ts";
 
 /** Damaged segments whose rest is kept in memory; others are read again. */
 const SALVAGED_MAX = 8;
@@ -52,11 +54,11 @@ export class SegmentLoader {
     if (!this.#isHeld(slot, key)) return;
     if (image === undefined || "unreadable" in image) {
       const reason = image?.unreadable ?? "the store no longer has it";
-      this.#noteDamage(key, reason, NOTHING_SALVAGED);
+      await this.#noteDamage(slot, key, reason, NOTHING_SALVAGED);
       return;
     }
     const dataKeyId = keyOfImage(image);
-    if (dataKeyId === 0) this.#take(slot, key, image, image.byteLength);
+    if (dataKeyId === 0) await this.#take(slot, key, image, image.byteLength);
     else await this.#decrypt(slot, key, image, dataKeyId);
   }
 
@@ -73,12 +75,12 @@ export class SegmentLoader {
     if (!this.#isHeld(slot, key)) return;
     if (image === "damaged") {
       const reason = "its ciphertext does not verify with its key and header";
-      this.#noteDamage(key, reason, NOTHING_SALVAGED);
+      await this.#noteDamage(slot, key, reason, NOTHING_SALVAGED);
     } else if (image === "no-key") {
       this.#keep(key, NOTHING_SALVAGED);
       if (!destroyed) this.#reportKey(dataKeyId);
     } else {
-      this.#take(slot, key, image, stored.byteLength);
+      await this.#take(slot, key, image, stored.byteLength);
     }
     releaseBuffer(stored);
   }
@@ -102,7 +104,12 @@ export class SegmentLoader {
   }
 
   /** `storedBytes` is the length that the segment has in the store. */
-  #take(slot: number, key: SegmentKey, image: Uint8Array, storedBytes: number): void {
+  async #take(
+    slot: number,
+    key: SegmentKey,
+    image: Uint8Array,
+    storedBytes: number,
+  ): Promise<void> {
     const { core } = this.#context;
     try {
       core.load(slot, image);
@@ -114,26 +121,37 @@ export class SegmentLoader {
       releaseBuffer(image);
     } catch (error) {
       if (!(error instanceof DamagedSegmentError)) throw error;
-      this.#noteDamage(key, error.message, { image, ranges: core.intactFrames(image) });
+      const rest = { image, ranges: core.intactFrames(image), whole: false };
+      await this.#noteDamage(slot, key, error.message, rest);
     }
   }
 
-  #noteDamage(key: SegmentKey, reason: string, rest: SalvagedSegment): void {
+  /** Keeps what is left of a segment and what the WAL still holds of it, and reports the rest. */
+  async #noteDamage(
+    slot: number,
+    key: SegmentKey,
+    reason: string,
+    rest: SalvagedSegment,
+  ): Promise<void> {
+    const found = await withWalCopies(this.#context, key, rest);
+    if (!this.#isHeld(slot, key)) return;
     const name = key.join();
-    this.#keep(key, rest);
+    this.#keep(key, found);
     if (this.#reported.has(name)) return;
     this.#reported.add(name);
+    const told = found.whole ? `${reason}; the WAL still has all of it` : reason;
     this.#context.losses.add({
-      ...{ kind: "segment", where: `shard uid ${key[0]}, segment ${key[1]}`, reason },
-      ...this.#lostOf(key, rest),
+      ...{ kind: "segment", where: `shard uid ${key[0]}, segment ${key[1]}`, reason: told },
+      ...this.#lostOf(key, found),
     });
   }
 
   /** How much of a segment is gone, as far as its manifest told what it held. */
   #lostOf(
     key: SegmentKey,
-    { ranges }: SalvagedSegment,
+    { ranges, whole }: SalvagedSegment,
   ): Pick<DataLoss, "recordCount" | "byteLength"> {
+    if (whole) return { recordCount: 0, byteLength: 0 };
     const facts = this.#context.directory.factsOf(key);
     if (facts === undefined) return { recordCount: undefined };
     const records = ranges.reduce((left, range) => left - range.recordCount, facts[1]);

@@ -3,10 +3,30 @@
  * empty, must not be written on as if nothing had happened.
  */
 import { WAL_HASH, WAL_HEADER_BYTES } from "@millrace/core/layout";
-import { DeposedError, EngineClosedError, EngineFailedError } from "../errors/index.ts";
+import {
+  DeposedError,
+  EngineClosedError,
+  EngineFailedError,
+  type MillraceError,
+  UnsupportedFormatError,
+} from "../errors/index.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
 import type { WalLedger } from "./wal-ledger.ts";
+
+/** Pauses before a store is opened anew, in ms: a browser that clears its data refuses for a moment. */
+export const REOPEN_DELAYS_MS = [0, 50, 200, 1000] as const;
+
+/** After these, another attempt ends no otherwise. */
+const FINAL = [DeposedError, EngineClosedError, EngineFailedError, UnsupportedFormatError] as const;
+
+/** Waits so many ms. */
+export function pause(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, resolve);
+  });
+}
 
 /** The one way to open a log's store anew. */
 export class StoreGuard {
@@ -14,8 +34,11 @@ export class StoreGuard {
   readonly #wal: WalLedger;
   #reopening: Promise<void> | undefined;
   #stopped = false;
-  /** Told when the store came back older, or as another one; the log must end then. Set by whoever leads. */
-  onOlder: ((error: EngineFailedError | DeposedError) => void) | undefined;
+  /**
+   * Told when the store came back older, or as another one; the log must end then. Returns what it ended with.
+   * Set by whoever leads.
+   */
+  onOlder: ((error: EngineFailedError | DeposedError) => MillraceError) | undefined;
 
   constructor(store: LogStore, wal: WalLedger) {
     this.#store = store;
@@ -50,6 +73,22 @@ export class StoreGuard {
     return this.#reopening;
   }
 
+  /** As {@link reopen}, a few times over. @throws what the last attempt throws. */
+  async reopenPatiently(clock: Clock): Promise<void> {
+    let failure: unknown;
+    for (const delayMs of REOPEN_DELAYS_MS) {
+      if (delayMs > 0) await pause(clock, delayMs);
+      try {
+        await this.reopen();
+        return;
+      } catch (error) {
+        if (FINAL.some((kind) => error instanceof kind)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
   async #reopen(): Promise<void> {
     await this.#store.reopen();
     if (!this.#store.recoverable) return;
@@ -81,9 +120,8 @@ export class StoreGuard {
     }
   }
 
-  #end<Reason extends EngineFailedError | DeposedError>(error: Reason): Reason {
-    this.onOlder?.(error);
-    return error;
+  #end(error: EngineFailedError | DeposedError): MillraceError {
+    return this.onOlder?.(error) ?? error;
   }
 }
 

@@ -22,6 +22,7 @@ import {
 } from "../errors/index.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { ControlRecord, SegmentManifest } from "./control-records.ts";
+import type { StoredSnapshot } from "./control-snapshot.ts";
 import { ControlState } from "./control-state.ts";
 import type { EncryptedReplay } from "./encrypted-replay.ts";
 import { type ListedFence, readFenceList } from "./fence-list.ts";
@@ -75,6 +76,8 @@ export class WalScan {
   #firstFrame = 0;
   #readThrough = 0;
   #snapshotFrame = 0;
+  /** Whether the newest snapshot was written in the place of a frame. */
+  #isTrimmed: (frameNumber: number) => boolean = () => false;
   #newestEpoch = 0;
   #newestTimeMs = 0;
   #damagedAtEnd = 0;
@@ -147,7 +150,7 @@ export class WalScan {
     }
     this.#refuseUnreadableBase(this.#gaps.lastMissing(this.#snapshotFrame));
     // Gaps before the newest snapshot are what its checkpoint trimmed.
-    for (const loss of this.#gaps.take(this.#snapshotFrame)) this.losses.add(loss);
+    for (const loss of this.#gaps.take(this.#snapshotFrame, this.#isTrimmed)) this.losses.add(loss);
     for (const { where, reason } of this.#contradictions.splice(0)) this.#noteLoss(where, reason);
   }
 
@@ -334,10 +337,11 @@ export class WalScan {
     this.#fence = fence;
   }
 
-  #applySection(section: Section, { frameNumber, epoch }: DecodedFrame): void {
+  #applySection(section: Section, frame: DecodedFrame): void {
+    const { frameNumber, epoch } = frame;
     switch (section.type) {
       case SECTION_SNAPSHOT:
-        this.control.restore(readSnapshot(section));
+        this.#restore(readSnapshot(section), frame);
         this.producers.clear(this.#newestTimeMs);
         this.#snapshotFrame = frameNumber;
         // What the records before it build on may have been trimmed; the snapshot stands for them.
@@ -360,6 +364,15 @@ export class WalScan {
       default:
         return;
     }
+  }
+
+  #restore(snapshot: StoredSnapshot, { sections }: DecodedFrame): void {
+    this.control.restore(snapshot);
+    const { through = 0, kept = [] } = snapshot.trimmed ?? {};
+    const fences = sections.find(({ type }) => type === SECTION_FENCE_LIST);
+    const listed = fences === undefined ? [] : readFenceList(fences);
+    const needed = new Set([...kept, ...listed.map(({ frameNumber }) => frameNumber)]);
+    this.#isTrimmed = (frameNumber) => frameNumber <= through && !needed.has(frameNumber);
   }
 
   /** A record may build on one that a damaged frame held; what it cannot change is a loss, too. */

@@ -28,6 +28,8 @@ export interface Testimony {
   readonly timeMs: number;
   readonly nextStreamUid: number;
   readonly nextShardUid: number;
+  /** Newest second in which a shard was created; known within the process only, a witness does not hold it. */
+  readonly createdSeconds?: number;
 }
 
 /** Size of a witness. */
@@ -43,6 +45,10 @@ const U16_MAX = 0xffff;
 const COMMITS_MAX = 64;
 /** Time in ms after which a commit is witnessed at the latest, unless writing fails. */
 const DELAY_MS = 1000;
+/** The same for a commit that a power cut may take back: only what was witnessed can be missed afterwards. */
+const RELAXED_DELAY_MS = 100;
+/** Part of the time that may go into witnessing such commits, for each writing waits for the disk. */
+const RELAXED_TIME_PART = 0.05;
 
 /** A testimony as bytes. */
 export function encodeTestimony(testimony: Testimony): Uint8Array<ArrayBuffer> {
@@ -99,6 +105,10 @@ export class WitnessKeeper {
   readonly #settings: WitnessSettings;
   #commits = 0;
   #cancelTimer: (() => void) | undefined;
+  /** When the timer fires, by the monotonic clock. */
+  #dueMs = 0;
+  /** How long the last writing took, in ms. */
+  #writingMs = 0;
   #writing: Promise<void> | undefined;
   #kept = false;
   #closed = false;
@@ -121,7 +131,23 @@ export class WitnessKeeper {
     if (this.#closed || this.#settings.witnesses === undefined) return;
     this.#commits++;
     if (this.#commits >= COMMITS_MAX) this.write();
-    else this.#cancelTimer ??= this.#settings.clock.after(DELAY_MS, () => this.write());
+    else this.#writeWithin(this.#delayMs());
+  }
+
+  #delayMs(): number {
+    const { wal } = this.#settings;
+    if (wal.end.frameNumber === wal.durableEnd.frameNumber) return DELAY_MS;
+    return Math.min(DELAY_MS, Math.max(RELAXED_DELAY_MS, this.#writingMs / RELAXED_TIME_PART));
+  }
+
+  /** Has it written in so many ms, unless it is to be written earlier. */
+  #writeWithin(delayMs: number): void {
+    const { clock } = this.#settings;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#cancelTimer !== undefined && this.#dueMs <= dueMs) return;
+    this.#cancelTimer?.();
+    this.#dueMs = dueMs;
+    this.#cancelTimer = clock.after(delayMs, () => this.write());
   }
 
   /** Writes it now, unless it is being written: then again soon. */
@@ -130,7 +156,7 @@ export class WitnessKeeper {
     this.#cancelTimer = undefined;
     if (this.#closed || this.#settings.witnesses === undefined) return;
     if (this.#writing !== undefined) {
-      this.#cancelTimer = this.#settings.clock.after(DELAY_MS, () => this.write());
+      this.#writeWithin(this.#delayMs());
       return;
     }
     this.#commits = 0;
@@ -155,17 +181,20 @@ export class WitnessKeeper {
   }
 
   async #write(): Promise<void> {
-    const { witnesses, engineName } = this.#settings;
+    const { witnesses, engineName, clock } = this.#settings;
+    const startMs = clock.monotonicMs();
     try {
-      await witnesses?.write(engineName, encodeTestimony(this.#testify()));
+      await witnesses?.write(engineName, encodeTestimony(this.testify()));
       this.#kept = true;
     } catch {
       // A log without a witness is as good as before; the next commit tries again.
       this.#kept = false;
     }
+    this.#writingMs = clock.monotonicMs() - startMs;
   }
 
-  #testify(): Testimony {
+  /** What this leader knows of its log at present. */
+  testify(): Testimony {
     const { wal, control, incarnation, epoch, clock, notBeforeMs } = this.#settings;
     const { frameNumber, hash } = wal.durableEnd;
     return {
@@ -174,6 +203,7 @@ export class WitnessKeeper {
       timeMs: Math.max(clock.nowMs(), notBeforeMs),
       nextStreamUid: control.nextStreamUid,
       nextShardUid: control.nextShardUid,
+      createdSeconds: control.newestCreatedSeconds,
     };
   }
 }

@@ -7,12 +7,15 @@
  * exclusive, and open for one writing only: a leader that died must not keep the next one out.
  */
 import { fnv1a } from "../model/token-bytes.ts";
-import type { Witnesses } from "./platform.ts";
+import type { Clock, Witnesses } from "./platform.ts";
+import { systemClock } from "./system-clock.ts";
 
 const DIRECTORY = "millrace";
 const SLOT_BYTES = 128;
 const SLOT_HEADER_BYTES = 12;
 const CHECKSUM_AT = 8;
+/** How long a file may take to open, in ms: browsers leave it open for ever when the site's data goes meanwhile. */
+const OPENING_MS_MAX = 2000;
 
 /** What the witness needs of a handle to a file. */
 export interface WitnessHandle {
@@ -63,9 +66,14 @@ function newestSlot(handle: WitnessHandle): Slot | undefined {
 /** {@link Witnesses} over files that `open` opens, one handle at a time. */
 export class FileHandleWitnesses implements Witnesses {
   readonly #open: (engineName: string) => Promise<WitnessHandle>;
+  readonly #clock: Pick<Clock, "after">;
 
-  constructor(open: (engineName: string) => Promise<WitnessHandle>) {
+  constructor(
+    open: (engineName: string) => Promise<WitnessHandle>,
+    clock: Pick<Clock, "after"> = systemClock,
+  ) {
     this.#open = open;
+    this.#clock = clock;
   }
 
   async read(engineName: string): Promise<Uint8Array | undefined> {
@@ -84,14 +92,38 @@ export class FileHandleWitnesses implements Witnesses {
     });
   }
 
+  async #openInTime(engineName: string): Promise<WitnessHandle> {
+    const opening = this.#open(engineName);
+    let cancel = (): void => undefined;
+    const late = new Promise<undefined>((resolve) => {
+      cancel = this.#clock.after(OPENING_MS_MAX, () => resolve(undefined));
+    });
+    try {
+      const handle = await Promise.race([opening, late]);
+      if (handle !== undefined) return handle;
+      closeLate(opening);
+      throw new Error(`the witness did not open within ${OPENING_MS_MAX} ms`);
+    } finally {
+      cancel();
+    }
+  }
+
   async #with<Result>(engineName: string, use: (handle: WitnessHandle) => Result): Promise<Result> {
-    const handle = await this.#open(engineName);
+    const handle = await this.#openInTime(engineName);
     try {
       return use(handle);
     } finally {
       handle.close();
     }
   }
+}
+
+/** Ends the handle of an opening that nobody waits for any more. */
+function closeLate(opening: Promise<WitnessHandle>): void {
+  opening.then(
+    (handle) => handle.close(),
+    () => undefined,
+  );
 }
 
 async function openHandle(engineName: string): Promise<WitnessHandle> {

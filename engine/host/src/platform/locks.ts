@@ -7,6 +7,11 @@ export function writerLockName(engineName: string): string {
   return `millrace:${engineName}:writer`;
 }
 
+/** Name of the lock that a context holds for as long as it lives. */
+export function memberLockName(engineName: string, memberId: string): string {
+  return `millrace:${engineName}:member:${memberId}`;
+}
+
 function lockManager(name: string): LockManager {
   const manager: LockManager | undefined = globalThis.navigator?.locks;
   if (manager !== undefined) return manager;

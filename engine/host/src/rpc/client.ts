@@ -4,8 +4,9 @@ import { REQUEST_BYTES_MAX } from "@millrace/core/layout";
 import {
   DeadlineError,
   EngineClosedError,
+  IndeterminateError,
   InternalFailureError,
-  type MillraceError,
+  MillraceError,
   RequestTooLargeError,
   ThreadCrashError,
 } from "../errors/index.ts";
@@ -14,6 +15,8 @@ import type {
   BatchOrder,
   CallContext,
   ControlOperations,
+  EpochAnswer,
+  EpochCommit,
   ReadRequest,
 } from "../service/engine-service.ts";
 import type { PackedBatch } from "./batch-encoder.ts";
@@ -78,6 +81,13 @@ export interface EngineClient {
    * @throws ThreadCrashError when the worker dies and no other one can go on; indeterminate when the batch was sent.
    */
   put(batch: PackedBatch, settings?: PutSettings): Promise<ArrayBuffer | undefined>;
+  /**
+   * Commits an epoch; see `EngineService.commitEpoch`. Takes the buffers of the outputs. It is sent again when
+   * the worker dies under it, and counts once.
+   *
+   * @throws IndeterminateError when no answer comes in time, and what the engine throws.
+   */
+  commitEpoch(commit: EpochCommit, outputs: readonly PackedBatch[]): Promise<EpochAnswer>;
   /** Resolves with a packed slice, owned by the caller. The signal cancels at once. */
   read(request: ReadRequest, signal?: AbortSignal): Promise<ArrayBuffer>;
   /**
@@ -210,6 +220,17 @@ export class Client implements EngineClient {
     }
   }
 
+  async commitEpoch(commit: EpochCommit, outputs: readonly PackedBatch[]): Promise<EpochAnswer> {
+    const answer = this.#commitEpoch(commit, outputs);
+    this.#puts.add(answer);
+    try {
+      return await answer;
+    } finally {
+      this.#puts.delete(answer);
+      for (const { buffer } of outputs) this.pool.give(buffer);
+    }
+  }
+
   async read(request: ReadRequest, signal?: AbortSignal): Promise<ArrayBuffer> {
     const deadlineMs = request.waitMs + this.#limits.readMs;
     const late = (): Error =>
@@ -285,6 +306,29 @@ export class Client implements EngineClient {
     // Its turn came after the page was told to end: nobody asks for it later.
     if (this.#away) this.#handOver(this.#window.lastNumber - 1);
     return await result;
+  }
+
+  /** An answer that leaves the outcome open has it asked once more: a commit that comes twice counts once. */
+  async #commitEpoch(commit: EpochCommit, outputs: readonly PackedBatch[]): Promise<EpochAnswer> {
+    const { putMs } = this.#limits;
+    const late = new IndeterminateError(
+      `an epoch got no answer within ${putMs} ms; it may be committed or not`,
+      { argument: "commit", limit: putMs },
+    );
+    let doubt: unknown;
+    for (;;) {
+      try {
+        const { value } = await this.#overLinks(({ data }) => {
+          const copies = outputs.map(({ buffer, byteLength }) => buffer.slice(0, byteLength));
+          return data.commitEpoch(commit, copies, putMs, () => late);
+        }, undefined);
+        return value as EpochAnswer;
+      } catch (error) {
+        const unsure = error instanceof MillraceError && error.indeterminate && error !== late;
+        if (!unsure || doubt !== undefined) throw doubt ?? error;
+        doubt = error;
+      }
+    }
   }
 
   /** Asks over the present link or the next one, and over later ones when links are lost meanwhile. */

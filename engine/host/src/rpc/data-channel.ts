@@ -1,18 +1,26 @@
 /** The page's end of the data port: requests with buffers, answers by id, cancellation, deadlines. */
 import { reviveError, ThreadCrashError } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
-import type { BatchOrder, CallContext, ReadRequest } from "../service/engine-service.ts";
+import type {
+  BatchOrder,
+  CallContext,
+  EpochCommit,
+  ReadRequest,
+} from "../service/engine-service.ts";
 import type { DataAnswer, DataRequest } from "./messages.ts";
 
+/** What a request asks for. */
+export type RequestKind = Exclude<DataRequest["kind"], "cancel">;
+
 interface Pending {
-  readonly kind: "put" | "read" | "call";
+  readonly kind: RequestKind;
   readonly resolve: (answer: DataAnswer) => void;
   readonly reject: (reason: unknown) => void;
   readonly stopTimer: () => void;
 }
 
 /** Makes the error of a request that is given up; puts must be told apart, for they may have worked. */
-export type FailureOf = (kind: "put" | "read" | "call") => Error;
+export type FailureOf = (kind: RequestKind) => Error;
 
 /** Requests under way over one data port. */
 export class DataChannel {
@@ -45,6 +53,17 @@ export class DataChannel {
     return this.#ask(message, [buffer], deadlineMs, late);
   }
 
+  /** Sends an epoch, the outputs of which are transferred; the answer's value tells what came of it. */
+  commitEpoch(
+    commit: EpochCommit,
+    outputs: readonly ArrayBuffer[],
+    deadlineMs: number,
+    late: () => Error,
+  ): Promise<DataAnswer> {
+    const message = { id: this.#nextId(), kind: "epoch", commit, outputs } as const;
+    return this.#ask(message, [...outputs], deadlineMs, late);
+  }
+
   /** Asks for a slice. The signal cancels the read in the engine and rejects with its reason at once. */
   async read(
     request: ReadRequest,
@@ -64,7 +83,7 @@ export class DataChannel {
   }
 
   /** Rejects all requests of a kind, or all. */
-  rejectAll(failureOf: FailureOf, kind?: "put" | "read" | "call"): void {
+  rejectAll(failureOf: FailureOf, kind?: RequestKind): void {
     for (const [id, pending] of this.#pending) {
       if (kind === undefined || pending.kind === kind)
         this.#settle(id)?.reject(failureOf(pending.kind));

@@ -24,6 +24,7 @@ export class DataServer {
     if (message.kind === "put") void this.#put(message);
     else if (message.kind === "read") void this.#read(message);
     else if (message.kind === "call") void this.#control(message);
+    else if (message.kind === "epoch") void this.#epoch(message);
     else if (message.kind === "cancel") this.#reads.get(message.id)?.abort();
   }
 
@@ -43,6 +44,15 @@ export class DataServer {
       const result = await this.#engine.put(buffer, call, order);
       if (this.#recycles) this.#answer({ id, result, recycled: buffer }, [result, buffer]);
       else this.#answer({ id, result }, [result]);
+    } catch (error) {
+      this.#answer({ id, error: serializeError(error) });
+    }
+  }
+
+  async #epoch(message: Extract<DataRequest, { kind: "epoch" }>): Promise<void> {
+    const { id, commit, outputs } = message;
+    try {
+      this.#answer({ id, value: await this.#engine.commitEpoch(commit, outputs) });
     } catch (error) {
       this.#answer({ id, error: serializeError(error) });
     }

@@ -1,14 +1,9 @@
 /** The page's half of the handshake: from a started thread to one that serves an open engine. */
-import {
-  DeadlineError,
-  type MillraceError,
-  reviveError,
-  WorkerLoadError,
-} from "../errors/index.ts";
+import { DeadlineError, reviveError, seeLoadingPage, WorkerLoadError } from "../errors/index.ts";
 import type { Clock } from "../platform/platform.ts";
 import { Moment, withDeadline, withSignal } from "./deadline.ts";
 import { type Hello, type HelloAnswer, isHelloAnswer } from "./messages.ts";
-import type { EngineThread } from "./thread.ts";
+import type { Diagnosis, EngineThread } from "./thread.ts";
 import { checkCounterpart } from "./version.ts";
 
 /** How long each half of the handshake may take. */
@@ -42,28 +37,30 @@ class Conversation {
   }
 }
 
-const WHAT_TO_DO =
-  "Check that this URL answers with the script under a JavaScript type and that the page's CSP " +
-  "allows it (worker-src), or pass `worker`: the URL of the engine's worker.js where you serve it";
+/** For how long it may be looked into why a thread did not load, in ms. */
+const DIAGNOSIS_MS = 6000;
 
-function notLoaded(url: string, why: string): WorkerLoadError {
-  return new WorkerLoadError(
-    `the engine's worker did not load from ${url}: ${why}. ${WHAT_TO_DO}`,
-    { argument: "worker", value: url },
-  );
+/** Why a thread did not load, where the browser does not tell. */
+async function lookInto(clock: Clock, thread: EngineThread): Promise<Diagnosis> {
+  const unknown = { url: thread.url, why: "the browser gives no reason" };
+  const found = thread.diagnose?.(clock) ?? Promise.resolve(unknown);
+  // What finds it out may not load either.
+  return await withDeadline(clock, DIAGNOSIS_MS, found, () => new Error()).catch(() => unknown);
 }
 
-async function loadFailure(
+/** `reason` is what the browser told, `seen` what was seen of the thread instead. */
+async function notLoaded(
   clock: Clock,
-  url: string,
+  thread: EngineThread,
   reason: string | undefined,
-): Promise<MillraceError> {
-  if (reason !== undefined) return notLoaded(url, reason);
-  const noAnswer = "the browser gives no reason";
-  // Rare, so that it is loaded only then; where that fails as well, the browser's silence must do.
-  const why = import("./script-diagnosis.ts").then(({ diagnoseScript }) => diagnoseScript(url));
-  const inTime = withDeadline(clock, 2000, why, () => new Error(noAnswer));
-  return notLoaded(url, await inTime.catch(() => noAnswer));
+  seen = "",
+): Promise<WorkerLoadError> {
+  const { url, why } =
+    reason === undefined ? await lookInto(clock, thread) : { url: thread.url, why: reason };
+  return new WorkerLoadError(
+    seeLoadingPage(`the engine's worker did not load from ${url}: ${seen}${why}`),
+    { argument: "worker", value: url },
+  );
 }
 
 /**
@@ -87,7 +84,7 @@ export async function shakeHands(
   });
   thread.onFailure((reason) => {
     if (conversation.over) return false;
-    void loadFailure(clock, thread.url, reason).then((error) => conversation.fail(error));
+    void notLoaded(clock, thread, reason).then((error) => conversation.fail(error));
     return true;
   });
   try {
@@ -105,9 +102,16 @@ async function inTime(
   clock: Clock,
   { loadMs, openMs }: HandshakeDeadlines,
 ): Promise<void> {
-  await withDeadline(clock, loadMs, loaded.promise, () =>
-    notLoaded(thread.url, `it stayed silent for ${loadMs} ms`),
-  );
+  const silent = new Error();
+  await withDeadline(clock, loadMs, loaded.promise, () => silent).catch(async (error) => {
+    if (error !== silent) throw error;
+    const seen = `it stayed silent for ${loadMs} ms; `;
+    const failure = notLoaded(clock, thread, undefined, seen).then((found) =>
+      Promise.reject(found),
+    );
+    // A thread that was only slow may speak while it is looked into.
+    await Promise.race([loaded.promise, failure]);
+  });
   await withDeadline(clock, openMs, ready.promise, () => notOpened(options.name, openMs));
 }
 

@@ -4,6 +4,7 @@ import type {
   BatchOrder,
   CallContext,
   EngineOptions,
+  EpochCommit,
   ReadRequest,
 } from "../service/engine-service.ts";
 
@@ -61,7 +62,7 @@ export type ControlFunction = (
   again?: boolean,
 ) => Promise<ControlAnswer>;
 
-/** From page to worker over the data port. `buffer` is transferred. */
+/** From page to worker over the data port. Buffers are transferred. */
 export type DataRequest =
   | {
       readonly id: number;
@@ -69,6 +70,13 @@ export type DataRequest =
       readonly buffer: ArrayBuffer;
       readonly call?: CallContext | undefined;
       readonly order?: BatchOrder | undefined;
+    }
+  | {
+      /** See `EngineService.commitEpoch`; the answer's `value` is what it resolves with. */
+      readonly id: number;
+      readonly kind: "epoch";
+      readonly commit: EpochCommit;
+      readonly outputs: readonly ArrayBuffer[];
     }
   | {
       /** A control operation, where the port has no control port beside it: between contexts. */
@@ -87,7 +95,7 @@ export interface DataAnswer {
   readonly result?: ArrayBuffer;
   readonly slice?: ArrayBuffer;
   readonly recycled?: ArrayBuffer;
-  /** Answer of a control operation. */
+  /** Answer of a control operation or an epoch. */
   readonly value?: unknown;
   readonly error?: SerializedError;
 }

@@ -24,11 +24,16 @@ function locateCore(wasm: string | URL | undefined): WasmLocation {
     const url = new URL(wasm, globalThis.location?.href).href;
     return { simd: url, scalar: url };
   }
-  // Absolute, because a worker may have another base than the page.
-  return {
-    simd: new URL("../../wasm/core.wasm", import.meta.url).href,
-    scalar: new URL("../../wasm/core.scalar.wasm", import.meta.url).href,
-  };
+  try {
+    // Absolute, because a worker may have another base than the page.
+    return {
+      simd: new URL("../../wasm/core.wasm", import.meta.url).href,
+      scalar: new URL("../../wasm/core.scalar.wasm", import.meta.url).href,
+    };
+  } catch {
+    // A classic script does not know where it is. The worker finds nothing there, and says so.
+    return { simd: "unknown:core.wasm", scalar: "unknown:core.wasm" };
+  }
 }
 
 /** localStorage, where this page may use it. */

@@ -1,5 +1,14 @@
 /** The thread that an engine runs in, as its page sees it. */
+import type { Clock } from "../platform/platform.ts";
 import type { Hello } from "./messages.ts";
+
+/** What was found out about a thread that did not load. */
+export interface Diagnosis {
+  /** Where its script was looked for. */
+  readonly url: string;
+  /** Why it did not load, and what to do about it. */
+  readonly why: string;
+}
 
 /** A thread that answers hellos. */
 export interface EngineThread {
@@ -14,6 +23,8 @@ export interface EngineThread {
    * that returns true passes the failure on to its caller, so that it need not be reported otherwise.
    */
   onFailure(listener: (reason: string | undefined) => boolean): void;
+  /** Finds out why the thread did not load; absent where there is nothing to find out. */
+  diagnose?(clock: Clock): Promise<Diagnosis>;
   /** Ends the thread at once. */
   terminate(): void;
 }

@@ -2,7 +2,7 @@
  * Workers as threads. Apart from everything that a worker itself imports: a bundler that finds the
  * worker's URL in the worker would build it inside itself.
  */
-import { WorkerLoadError } from "../errors/index.ts";
+import { seeLoadingPage, WorkerLoadError } from "../errors/index.ts";
 import { whenFree } from "../platform/locks.ts";
 import { systemRandom } from "../platform/system-random.ts";
 import { isHelloAnswer, portsOf } from "./messages.ts";
@@ -12,7 +12,8 @@ import type { EngineThread } from "./thread.ts";
 export type WorkerSource = string | URL | (() => Worker);
 
 /** A worker as a thread; it is the engine's from now on. */
-export function threadOfWorker(worker: Worker, url: string): EngineThread {
+function threadOfWorker(make: () => Worker, url: string): EngineThread {
+  const worker = make();
   const life = `millrace:worker:${systemRandom.fill(new Uint8Array(16)).join("")}`;
   const listeners: ((reason: string | undefined) => boolean)[] = [];
   let unwatch = (): void => undefined;
@@ -39,6 +40,9 @@ export function threadOfWorker(worker: Worker, url: string): EngineThread {
       });
       worker.addEventListener("messageerror", () => listener("a message could not be read"));
     },
+    // Rare, so that it is loaded only then.
+    diagnose: async (clock) =>
+      await (await import("./script-diagnosis.ts")).diagnoseScript(url, make, clock),
     terminate: () => {
       unwatch();
       worker.terminate();
@@ -71,12 +75,13 @@ export function startWorker(source: WorkerSource | undefined): EngineThread {
   let url = String(source);
   try {
     url = urlOf(source);
-    return threadOfWorker(makeWorker(source, url), url);
+    return threadOfWorker(() => makeWorker(source, url), url);
   } catch (error) {
     throw new WorkerLoadError(
-      `the engine's worker could not be started from ${url}: ${String(error)}. A worker's script must ` +
-        "come from the page's own origin: serve the engine's worker.js there and pass its URL as " +
-        "`worker`, or pass a function that makes the worker",
+      seeLoadingPage(
+        `the engine's worker could not be started from ${url}: ${String(error)}. ` +
+          "A worker's script must come from the page's own origin",
+      ),
       { argument: "worker", value: url, cause: error },
     );
   }

@@ -26,6 +26,7 @@ import type {
   StreamKeeping,
   StreamSpec,
 } from "./engine-service.ts";
+import { groupHandlers } from "./group-controls.ts";
 import { keyHandlers } from "./key-controls.ts";
 import type { LastingParts } from "./lasting-parts.ts";
 import { aloneStatus, resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
@@ -87,6 +88,7 @@ export class EngineControls {
       ...this.#apiHandlers(),
       ...this.#streamHandlers(),
       ...this.#engineHandlers(),
+      ...groupHandlers(this.#parts.lives),
       ...keyHandlers(this.#parts.lives),
       ...archiveHandlers(this.#parts.lives, this.#parts.clock),
     };

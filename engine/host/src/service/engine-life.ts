@@ -3,9 +3,11 @@ import { FRAME_HEADER_BYTES } from "@millrace/core/layout";
 import { AccessControl } from "../access/access-control.ts";
 import type { CoreOptions, Run, ShardLogCore } from "../core/core-types.ts";
 import { type MillraceError, toMillraceError } from "../errors/index.ts";
-import { CoreFailedError } from "../log/group-commit.ts";
+import { Groups } from "../groups/groups.ts";
+import { CoreFailedError, closedError } from "../log/commit-errors.ts";
 import { Log } from "../log/log.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
+import type { Testimony } from "../log/witness.ts";
 import { enabledShardMetrics } from "../metrics/enabled-metrics.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
 import type { KeyVault, Platform } from "../platform/platform.ts";
@@ -16,6 +18,7 @@ import { OnDemandScaler } from "../streams/on-demand-scaler.ts";
 import { ApiDispatch } from "./api-dispatch.ts";
 import { EngineKeys } from "./engine-keys.ts";
 import type { EngineOptions } from "./engine-service.ts";
+import { EpochService } from "./epoch-service.ts";
 import type { LastingParts } from "./lasting-parts.ts";
 import type { OperationContext } from "./operations/operation.ts";
 import { PutService } from "./put-service.ts";
@@ -36,6 +39,8 @@ export interface LifeParts {
   readonly lasting: LastingParts;
   /** Where the data keys are; absent where there is no cryptography. */
   readonly vault?: KeyVault | undefined;
+  /** What the life before knew of the log, when its store was replaced. */
+  readonly testimony?: Testimony | undefined;
 }
 
 /** From recovery to close, or to the trap that ends it. */
@@ -44,6 +49,8 @@ export class EngineLife {
   readonly api: ApiDispatch;
   readonly puts: PutService;
   readonly reads: ReadService;
+  readonly groups: Groups;
+  readonly epochs: EpochService;
   readonly store: LogStore;
   readonly #scaler: OnDemandScaler;
   readonly #forgetLosses: () => void;
@@ -63,6 +70,15 @@ export class EngineLife {
     this.api = new ApiDispatch(this.context, subscriptions);
     this.puts = new PutService({ context: this.context, counters, scaler: this.#scaler });
     this.reads = new ReadService({ context: this.context, counters, subscriptions });
+    const { locks } = platform;
+    const { name: engineName } = options;
+    this.groups = new Groups({
+      ...{ log, clock, random, locks, documents, catalogue, engineName },
+    });
+    this.epochs = new EpochService({
+      ...{ context: this.context, groups: this.groups, scaler: this.#scaler },
+      arrivalMs: () => this.puts.arrivalMs(),
+    });
     this.#forgetLosses = log.lossReports.onLoss((loss) => events.lost(loss));
     subscriptions.follow(this.context);
     counters.follow((shardUid) => log.control.shard(shardUid) !== undefined);
@@ -71,7 +87,7 @@ export class EngineLife {
 
   /** Recovers the log of a store and takes up what the life before left. @throws MillraceError when that is not possible. */
   static async open(parts: LifeParts): Promise<EngineLife> {
-    const { platform, makeCore, options, store, lasting, vault } = parts;
+    const { platform, makeCore, options, store, lasting, vault, testimony } = parts;
     const arenaBytesMax = options.memoryBudgetBytes - FIXED_MEMORY_BYTES;
     const core = await makeCore({
       shardSlotsMax: SHARD_SLOTS_MAX,
@@ -86,6 +102,7 @@ export class EngineLife {
       random: platform.random,
       vault,
       witnesses: platform.witnesses,
+      testimony,
       arenaBytesMax,
       storageBudgetBytes: options.storageBudgetBytes,
       writeQuotas: options.quotas === "aws",
@@ -103,6 +120,7 @@ export class EngineLife {
       throw error;
     }
     life.#scaler.resume();
+    life.groups.resume();
     return life;
   }
 
@@ -118,13 +136,14 @@ export class EngineLife {
   /** Ends the life: everything under way fails with an error that has the calls made again. */
   end(cause: MillraceError): void {
     this.#ended = true;
-    this.#stopTimers();
-    this.log.fail(cause instanceof CoreFailedError ? cause : new CoreFailedError(cause));
+    const failure = cause instanceof CoreFailedError ? cause : new CoreFailedError(cause);
+    this.#stopTimers(failure);
+    this.log.fail(failure);
   }
 
   /** Commits what is pending and takes nothing more. */
   async close(): Promise<void> {
-    this.#stopTimers();
+    this.#stopTimers(closedError(this.context.options.name));
     await this.log.close();
   }
 
@@ -147,7 +166,8 @@ export class EngineLife {
     if (behindMs > 0) clock.advanceBy(behindMs);
   }
 
-  #stopTimers(): void {
+  #stopTimers(reason: MillraceError): void {
+    this.groups.stop(reason);
     this.#forgetLosses();
     this.context.catalogue.stop();
     this.context.keys.stop();

@@ -1,5 +1,7 @@
 /** The engine as its faces see it: control calls with plain objects, data calls with packed buffers. */
 import type { FaultRule } from "../faults/fault-rules.ts";
+import type { GroupOperations } from "../groups/group-operations.ts";
+import type { EpochAnswer, EpochCommit } from "../groups/group-types.ts";
 import type { Datapoint } from "../metrics/metrics-registry.ts";
 import type { OperationName, StructureOf } from "../model/shapes.ts";
 import type {
@@ -12,6 +14,24 @@ import type {
 } from "../streams/stream-types.ts";
 
 export type { FaultRule } from "../faults/fault-rules.ts";
+export type {
+  CheckpointDescription,
+  EpochAnswer,
+  EpochCheckpoint,
+  EpochCommit,
+  EpochState,
+  GroupDefinition,
+  GroupDescription,
+  GroupPollAnswer,
+  GroupPosition,
+  GroupSpec,
+  LeaseCheckpoint,
+  LeaseDescription,
+  LeaseOwner,
+  LeaseStatus,
+  OwnedLease,
+  WorkerDescription,
+} from "../groups/group-types.ts";
 export type { Datapoint } from "../metrics/metrics-registry.ts";
 export type {
   ResolvedPosition,
@@ -259,7 +279,7 @@ export interface ImportReport {
 }
 
 /** Control operations by name: argument and answer. */
-export interface ControlOperations {
+export interface ControlOperations extends GroupOperations {
   /** Runs any operation but the data operations. The input is validated; the answer is as the model says. */
   invoke(argument: ApiCall): unknown;
   /** Makes all checks of a data operation or GetShardIterator but those of its records, then throws DryRunError. */
@@ -388,6 +408,17 @@ export interface EngineService {
    * @throws BatchGapError when batches of the same producer that it must follow did not come here yet.
    */
   put(batch: ArrayBuffer, call?: CallContext, order?: BatchOrder): Promise<ArrayBuffer>;
+  /**
+   * Commits one epoch of a consumer group's worker: checkpoints, changes of state and request batches, all
+   * in one frame of the log, or nothing of it. The outputs may exceed quotas of shards and streams, which
+   * then owe it. What names a batch is the epoch: producers and numbers in the outputs' headers are not
+   * looked at. The same commit may be made again at any time, as after a change of leader, and counts once.
+   *
+   * @throws LeaseLostError when a lease is not the worker's under its counter, or another epoch is due.
+   * @throws ResourceNotFoundError for the group or the stream of an output; RequestTooLargeError when the
+   * outputs take more than 8 MiB; InvalidArgumentError, AccessDeniedError, StoreFullError.
+   */
+  commitEpoch(commit: EpochCommit, outputs: readonly ArrayBuffer[]): Promise<EpochAnswer>;
   /** Resolves with a packed read slice, owned by the caller. */
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer>;
   /** Commits what is pending, releases the lock, closes the store. Safe to call twice. */

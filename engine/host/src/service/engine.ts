@@ -5,6 +5,7 @@
 import { Core } from "../core/core.ts";
 import type { CoreOptions, ShardLogCore } from "../core/core-types.ts";
 import { EngineInUseError } from "../errors/index.ts";
+import type { Testimony } from "../log/witness.ts";
 import { writerLockName } from "../platform/locks.ts";
 import type { HeldLock, KeyVault, Platform } from "../platform/platform.ts";
 import { withVirtualTime } from "../platform/virtual-time.ts";
@@ -21,9 +22,12 @@ import type {
   ControlOperations,
   EngineOptions,
   EngineService,
+  EpochAnswer,
+  EpochCommit,
   ReadRequest,
 } from "./engine-service.ts";
 import { lastingParts } from "./lasting-parts.ts";
+import { lifeAfterLoss } from "./life-after-loss.ts";
 import { Lives } from "./lives.ts";
 import { OWN_PUT } from "./put-service.ts";
 import { OWN_READ } from "./read-service.ts";
@@ -67,7 +71,10 @@ export async function openEngine(
     const lasting = lastingParts(platform, options);
     vault = await platform.vaults?.open(options.name, options.storage);
     const parts = { platform, makeCore, options, store: opened, lasting, vault };
-    const begin = (): Promise<EngineLife> => EngineLife.open(parts);
+    const begin = (testimony?: Testimony): Promise<EngineLife> => {
+      const life = (): Promise<EngineLife> => EngineLife.open({ ...parts, testimony });
+      return testimony === undefined ? life() : lifeAfterLoss(opened, surroundings.clock, life);
+    };
     const first = await begin();
     const { name } = options;
     const lives = new Lives({ name, recoverable: opened.recoverable, begin }, first);
@@ -168,6 +175,10 @@ class Engine implements EngineService {
     // What is held back is known there even when the fault that holds it back was the last one.
     if (this.#gate.watching || this.#watched.busy) return this.#watched.put(batch, call, order);
     return this.#lives.attempt((life, again) => life.puts.put(batch, call, order, again));
+  }
+
+  commitEpoch(commit: EpochCommit, outputs: readonly ArrayBuffer[]): Promise<EpochAnswer> {
+    return this.#lives.attempt((life) => life.epochs.commit(commit, outputs));
   }
 
   read(request: ReadRequest, signal: AbortSignal): Promise<ArrayBuffer> {

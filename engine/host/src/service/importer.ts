@@ -6,7 +6,12 @@ import { writerLockName } from "../platform/locks.ts";
 import type { HeldLock, Platform } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { CoreSource } from "./engine.ts";
-import type { ControlOperations, EngineOptions, EngineService } from "./engine-service.ts";
+import type {
+  ControlOperations,
+  EngineOptions,
+  EngineService,
+  EpochAnswer,
+} from "./engine-service.ts";
 import { checkEngineOptions } from "./validate.ts";
 
 /** Memory of a core that only hashes, in bytes. */
@@ -81,6 +86,10 @@ class Importer implements EngineService {
   }
 
   put(): Promise<ArrayBuffer> {
+    return Promise.reject(importing());
+  }
+
+  commitEpoch(): Promise<EpochAnswer> {
     return Promise.reject(importing());
   }
 

@@ -39,8 +39,9 @@ export async function storageReport(
   };
 }
 
-/** The part of an engine that no other context shares. */
+/** The part of an engine that no other context shares. @throws why the life's log has ended, if it has. */
 export function aloneStatus({ log }: EngineLife): MemberStatus {
+  if (log.failure !== undefined) throw log.failure;
   const { epoch } = log.status();
   const nobody = { memberId: "", leaderId: undefined, why: undefined };
   return { role: "alone", epoch, transport: "local", members: 1, ...nobody };
@@ -48,18 +49,21 @@ export function aloneStatus({ log }: EngineLife): MemberStatus {
 
 /** Deletes all streams and all documents but those under the keys to keep, in one change. */
 export async function resetEverything(
-  { context: { catalogue, documents, keys } }: EngineLife,
+  { groups, log, context: { catalogue, documents, keys } }: EngineLife,
   kept: readonly string[],
 ): Promise<void> {
   // Data keys are forgotten once the vault does not have them any more.
   const isKept = (key: string): boolean =>
     kept.includes(key) || key === LAST_DATA_KEY || key.startsWith(DATA_KEY_PREFIX);
-  await catalogue.change(() => [
-    ...documents
-      .keys("")
-      .filter((key) => !isKept(key))
-      .map((key) => documents.deleting(key)),
-    ...catalogue.list().map(({ uid }) => ({ kind: "stream-deleted", streamUid: uid }) as const),
-  ]);
+  await catalogue.exclusively(() =>
+    groups.duringAll(async () => {
+      const gone = documents.keys("").filter((key) => !isKept(key));
+      const records = [
+        ...gone.map((key) => documents.deleting(key)),
+        ...catalogue.list().map(({ uid }) => ({ kind: "stream-deleted", streamUid: uid }) as const),
+      ];
+      if (records.length > 0) await log.change(records);
+    }),
+  );
   if (keys.ofStreams.list().length > 0) await keys.sweep();
 }

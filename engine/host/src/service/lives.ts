@@ -1,6 +1,6 @@
 /**
- * The lives of an engine, one after the other. A trap of the core ends a life: the next one is recovered
- * from the store, and the calls that were under way are made again.
+ * The lives of an engine, one after the other. A trap of the core ends a life, and so does a store that came
+ * back older: the next one is recovered from the store, and the calls that were under way are made again.
  */
 import { CoreTrapError } from "../core/core-errors.ts";
 import {
@@ -9,7 +9,8 @@ import {
   InternalFailureError,
   type MillraceError,
 } from "../errors/index.ts";
-import { CoreFailedError } from "../log/group-commit.ts";
+import { CoreFailedError, StoreReplacedError } from "../log/commit-errors.ts";
+import type { Testimony } from "../log/witness.ts";
 import type { EngineLife } from "./engine-life.ts";
 
 /** Calls that the core traps at by their own fault are made this often. */
@@ -26,8 +27,8 @@ export interface LivesParts {
   readonly name: string;
   /** Whether the store can be recovered from. */
   readonly recoverable: boolean;
-  /** Recovers a life from the store. */
-  readonly begin: () => Promise<EngineLife>;
+  /** Recovers a life from the store; `testimony` is what the life before knew of a store that was replaced. */
+  readonly begin: (testimony?: Testimony) => Promise<EngineLife>;
 }
 
 /** Makes calls over whichever life is the current one. */
@@ -49,7 +50,7 @@ export class Lives {
   }
 
   /**
-   * Makes a call, and makes it again in the next life when the core of this one trapped. A call that the
+   * Makes a call, and makes it again in the next life when this one ended before its time. A call that the
    * core trapped at twice by its own fault is refused. With `last`, it is made even while the engine closes.
    */
   async attempt<Result>(call: LifeCall<Result>, last = false): Promise<Result> {
@@ -62,13 +63,14 @@ export class Lives {
         return await call(life, again);
       } catch (error) {
         const trap = error instanceof CoreTrapError;
-        if (!trap && !(error instanceof CoreFailedError)) throw error;
+        const replaced = error instanceof StoreReplacedError;
+        if (!trap && !replaced && !(error instanceof CoreFailedError)) throw error;
         this.#renew(life, error);
         failure = error;
         again = true;
         // While the engine closes no next life follows.
         if (this.#closing || !this.#intended.has(error)) lives++;
-        if (trap || error.ownBatch) faults++;
+        if (trap || (!replaced && error.ownBatch)) faults++;
       }
     }
     throw new InternalFailureError(`the core failed again and again: ${failure?.message}`, {
@@ -113,20 +115,23 @@ export class Lives {
   }
 
   /** Ends a life, unless another call has done so, and recovers the next one from the store. */
-  #renew(life: EngineLife, error: CoreTrapError | CoreFailedError): void {
+  #renew(life: EngineLife, error: CoreTrapError | CoreFailedError | StoreReplacedError): void {
     if (life.ended) return;
     life.end(error);
     if (this.#closing) return;
     const { name, recoverable, begin } = this.#parts;
-    this.#life = recoverable
-      ? begin().then((next) => next.succeed(life))
-      : // Nothing of an engine in memory is in a store, and an empty life would pass for a whole one.
-        Promise.reject(
-          new EngineFailedError(
-            `the core of the engine "${name}" failed, and an engine in memory cannot be recovered`,
-            { cause: error },
-          ),
-        );
+    // What the life before knew of its producers is of a log that is gone.
+    if (error instanceof StoreReplacedError) this.#life = begin(error.testimony);
+    else if (recoverable) this.#life = begin().then((next) => next.succeed(life));
+    else {
+      // Nothing of an engine in memory is in a store, and an empty life would pass for a whole one.
+      this.#life = Promise.reject(
+        new EngineFailedError(
+          `the core of the engine "${name}" failed, and an engine in memory cannot be recovered`,
+          { cause: error },
+        ),
+      );
+    }
     // Whoever makes the next call is told when recovery fails.
     this.#life.catch(() => undefined);
   }

@@ -20,8 +20,8 @@ import {
   ResourceNotFoundError,
 } from "../errors/index.ts";
 import { hexOfBytes, padTo8, readUint64, viewOf } from "../log/bytes.ts";
+import { CoreFailedError } from "../log/commit-errors.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
-import { CoreFailedError } from "../log/group-commit.ts";
 import type { Log } from "../log/log.ts";
 import type { AppendedPut } from "../log/pending-put.ts";
 import { type BatchResult, BatchResultBuilder } from "../log/producer-table.ts";
@@ -297,7 +297,7 @@ export class PutService {
     if (stream === undefined || route === undefined) {
       throw ResourceNotFoundError.stream(stream?.name ?? `uid ${streamUid}`);
     }
-    const nowMs = this.#arrivalMs();
+    const nowMs = this.arrivalMs();
     const recordBytesMax = stream.recordKibMax * 1024;
     this.#context.keys.requireReady(stream);
     core.append(bytes, { route, nowMs, recordBytesMax });
@@ -338,7 +338,8 @@ export class PutService {
     return builder.build(header.producerId, header.batchNumber, nowMs, header.recordCount);
   }
 
-  #arrivalMs(): number {
+  /** Arrival time of what is appended now, in ms since the Unix epoch. */
+  arrivalMs(): number {
     const nowMs = this.#context.clock.nowMs();
     const steppedBack = this.#lastArrivalMs - nowMs;
     if (steppedBack <= 0 || steppedBack > CLOCK_STEP_BACK_MS) this.#lastArrivalMs = nowMs;

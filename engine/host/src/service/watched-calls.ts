@@ -1,8 +1,8 @@
 /** Puts and reads while faults are injected or a trail is kept; without either they pass by here. */
 
 import type { FaultVerdict, RecordRefusals } from "../faults/fault-injector.ts";
+import { CoreFailedError } from "../log/commit-errors.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
-import { CoreFailedError } from "../log/group-commit.ts";
 import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
 import { hexHashKey } from "../streams/hash-ranges.ts";
 import { openShardsOf } from "../streams/lineage.ts";

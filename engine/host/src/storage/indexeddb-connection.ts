@@ -7,6 +7,7 @@
  */
 import { type IDBPDatabase, openDB, unwrap } from "idb";
 import { OutcomeUnknownError, StorageUnavailableError } from "../errors/store-errors.ts";
+import { IS_WEBKIT } from "./browser-kind.ts";
 import { classifyStoreError, explainUnavailable } from "./indexeddb-errors.ts";
 import type { Durability } from "./log-store.ts";
 
@@ -26,13 +27,19 @@ export class IndexedDbConnection {
   /** Why the browser put an empty database in the place of the one that was there, if it says that it did. */
   readonly dataLoss: string | undefined;
   #lostReason: string | undefined;
+  /** Whether a transaction waits for the end of the one before. */
+  readonly #oneAtATime: boolean;
+  /** Settles, never with an error, when all calls so far have; only kept where one waits for another. */
+  #lastCall: Promise<unknown> = Promise.resolve();
 
   private constructor(
     database: IDBDatabase,
     dataLoss: string | undefined,
     onLost: (reason: string) => void,
+    oneAtATime: boolean,
   ) {
     this.#database = database;
+    this.#oneAtATime = oneAtATime;
     this.dataLoss = dataLoss;
     this.#onLost = onLost;
   }
@@ -40,11 +47,17 @@ export class IndexedDbConnection {
   /**
    * Opens the database, and creates it when there is none. `onLost` is called at most once, when the
    * platform ends the connection or another context wants the database gone.
+   *
+   * `oneAtATime` is for WebKit: when a worker ends with two unfinished transactions of a connection, or one
+   * that was committed before its requests were answered, it may keep one of them for as long as its process
+   * lives, and whoever opens the database then waits for it.
    * @throws StorageUnavailableError when there is no IndexedDB, or it refuses.
+   * @throws UnsupportedFormatError when a newer build upgraded the database.
    */
   static async open(
     databaseName: string,
     onLost: (reason: string) => void,
+    oneAtATime: boolean = IS_WEBKIT,
   ): Promise<IndexedDbConnection> {
     if (typeof indexedDB === "undefined" || indexedDB === null) {
       throw new StorageUnavailableError("this platform has no IndexedDB", {
@@ -63,7 +76,7 @@ export class IndexedDbConnection {
         if (connection !== undefined) connection.#lose(reason, ended);
       },
     );
-    connection = new IndexedDbConnection(database, dataLoss, onLost);
+    connection = new IndexedDbConnection(database, dataLoss, onLost, oneAtATime);
     for (const storeName of OBJECT_STORES) {
       if (database.objectStoreNames.contains(storeName)) continue;
       database.close();
@@ -77,7 +90,11 @@ export class IndexedDbConnection {
 
   /**
    * Runs the requests that `issue` makes as one transaction over one object store, commits it at
-   * once, and resolves on `complete`. `issue` must make all its requests before it returns.
+   * once where it may, and resolves on `complete` if no request failed. `issue` must make all its requests before it
+   * returns.
+   *
+   * A failed request rejects with its own error: after `commit()` Firefox and WebKit abort the transaction
+   * without naming it, or even complete it. What the other requests did may then stand.
    */
   write(
     what: string,
@@ -87,8 +104,14 @@ export class IndexedDbConnection {
   ): Promise<void> {
     return this.#settle(what, (resolve, reject) => {
       const transaction = this.#database.transaction(storeName, "readwrite", { durability });
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(transaction.error);
+      let failure: DOMException | undefined;
+      transaction.onerror = ({ target }) => {
+        const error = target instanceof IDBRequest ? target.error : null;
+        // An abort ends every request that is left with an AbortError; the cause came before.
+        if (error !== null && error.name !== "AbortError") failure ??= error;
+      };
+      transaction.oncomplete = () => (failure === undefined ? resolve() : reject(failure));
+      transaction.onabort = () => reject(failure ?? transaction.error);
       try {
         issue(transaction.objectStore(storeName));
       } catch (error) {
@@ -96,7 +119,7 @@ export class IndexedDbConnection {
         transaction.abort();
         throw error;
       }
-      transaction.commit();
+      if (!this.#oneAtATime) transaction.commit();
     });
   }
 
@@ -109,7 +132,8 @@ export class IndexedDbConnection {
     return this.#settle(what, (resolve, reject) => {
       const transaction = this.#database.transaction(storeName, "readonly");
       const request = ask(transaction.objectStore(storeName));
-      request.onsuccess = () => resolve(request.result);
+      if (this.#oneAtATime) transaction.oncomplete = () => resolve(request.result);
+      else request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(request.error);
       transaction.onabort = () => reject(transaction.error);
     });
@@ -140,8 +164,19 @@ export class IndexedDbConnection {
     this.#database.close();
   }
 
+  /** {@link #verdict}, once it is this call's turn. */
+  #settle<Result>(
+    what: string,
+    start: (resolve: (result: Result) => void, reject: (error: unknown) => void) => void,
+  ): Promise<Result> {
+    if (!this.#oneAtATime) return this.#verdict(what, start);
+    const call = this.#lastCall.then(() => this.#verdict(what, start));
+    this.#lastCall = call.catch(() => undefined);
+    return call;
+  }
+
   /** Waits for one verdict, or for the end of the connection, and gives errors their class. */
-  async #settle<Result>(
+  async #verdict<Result>(
     what: string,
     start: (resolve: (result: Result) => void, reject: (error: unknown) => void) => void,
   ): Promise<Result> {
@@ -206,7 +241,10 @@ async function openUnblocked(
     opening = openDB(databaseName, SCHEMA_VERSION, {
       upgrade(database, _oldVersion, _newVersion, _transaction, event) {
         created(event);
-        for (const storeName of OBJECT_STORES) database.createObjectStore(storeName);
+        for (const storeName of OBJECT_STORES) {
+          // A log of an older schema has them.
+          if (!database.objectStoreNames.contains(storeName)) database.createObjectStore(storeName);
+        }
       },
       blocked() {
         refuse(new DOMException("another tab keeps an older schema open", "BlockedError"));

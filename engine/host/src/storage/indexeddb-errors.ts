@@ -1,4 +1,5 @@
 /** What a DOMException of IndexedDB says about a call: certainly not done, or nobody knows. */
+import { UnsupportedFormatError } from "../errors/engine-errors.ts";
 import {
   FrameExistsError,
   OutcomeUnknownError,
@@ -46,14 +47,23 @@ export function classifyStoreError({
   return new OutcomeUnknownError(reason, details);
 }
 
-/** Explains why a database could not be opened. */
-export function explainUnavailable(databaseName: string, error: unknown): StorageUnavailableError {
+/** Explains why a database could not be opened: it is of a newer build's schema, or the browser refuses. */
+export function explainUnavailable(
+  databaseName: string,
+  error: unknown,
+): StorageUnavailableError | UnsupportedFormatError {
+  if (errorName(error) === "VersionError") {
+    return new UnsupportedFormatError(
+      `IndexedDB database ${databaseName} was upgraded by a newer build: reload this page to get that build ` +
+        `(${describe(error)})`,
+      { argument: "storage", value: "indexeddb", cause: error },
+    );
+  }
   const hints: Record<string, string> = {
     SecurityError: "the browser forbids storage to this page (private mode, or a sandboxed frame)",
     InvalidStateError: "the browser forbids storage to this page (private mode)",
     UnknownError: "the browser's storage failed",
     QuotaExceededError: "the browser has no room for a database",
-    VersionError: "a newer schema is on this device; reload to get the newer build",
   };
   const hint = hints[errorName(error)] ?? "the browser refused";
   return new StorageUnavailableError(

@@ -4,10 +4,13 @@
  * Large segments are ArrayBuffers, which Chromium keeps in files of their own and frees soon after
  * they are deleted. Small ones would lie inside its database, where deleted values go on taking room;
  * as Blobs they are files too. Blobs are not the choice for all, because a Blob that was read keeps its
- * file, deleted or not, until the garbage collector finds it.
+ * file, deleted or not, until the garbage collector finds it; nor for all browsers: the others use the room
+ * of deleted values again, and a private window of WebKit stores no Blobs at all.
  */
 import { releaseBuffer } from "../core/release-buffer.ts";
 import { OutcomeUnknownError, StoreFailedError } from "../errors/store-errors.ts";
+import { IS_CHROMIUM } from "./browser-kind.ts";
+import { beginNewJournal } from "./chromium-journal.ts";
 import { IndexedDbConnection } from "./indexeddb-connection.ts";
 import { classifyStoreError } from "./indexeddb-errors.ts";
 import type {
@@ -45,7 +48,7 @@ export class IndexedDbLogStore implements LogStore {
     this.#databaseName = databaseName;
   }
 
-  /** Opens or creates the store of an engine. @throws StorageUnavailableError naming the cause. */
+  /** Opens or creates the store of an engine. @throws StorageUnavailableError, UnsupportedFormatError naming the cause. */
   static async open(engineName: string): Promise<IndexedDbLogStore> {
     const store = new IndexedDbLogStore(databaseNameOf(engineName));
     await store.reopen();
@@ -106,10 +109,20 @@ export class IndexedDbLogStore implements LogStore {
   async addSegments(writes: readonly SegmentWrite[]): Promise<void> {
     if (writes.length === 0) return;
     const texts = writes.map(({ key }) => segmentKeyText(key)).join(", ");
+    const added: SegmentKey[] = [];
     try {
       await this.#write(`addSegments ${texts}`, "segments", "strict", (segments) => {
-        for (const { key, image } of writes) segments.add(storedForm(image), [...key]);
+        for (const { key, image } of writes) {
+          segments.add(storedForm(image), [...key]).onsuccess = () => added.push(key);
+        }
       });
+    } catch (error) {
+      // Firefox keeps the others when one that is not the last is refused. What cannot be taken back is
+      // left to the next opening, which deletes what nobody declared.
+      if (!(error instanceof OutcomeUnknownError)) {
+        await this.deleteSegments(added).catch(() => undefined);
+      }
+      throw error;
     } finally {
       for (const { image } of writes) releaseBuffer(image);
     }
@@ -138,6 +151,8 @@ export class IndexedDbLogStore implements LogStore {
     const connection = await IndexedDbConnection.open(this.#databaseName, (reason) => {
       for (const listener of this.#listeners) listener(reason);
     });
+    // Behind the opening, which tells why a store is empty, and tells it once.
+    await beginNewJournal(`${this.#databaseName}:journal`);
     if (closings !== this.#closings) {
       // Nobody would ever close it.
       connection.close();
@@ -217,7 +232,7 @@ export class IndexedDbLogStore implements LogStore {
 }
 
 function storedForm(image: ArrayBuffer): ArrayBuffer | Blob {
-  return image.byteLength < BLOB_BYTES_MAX ? new Blob([image]) : image;
+  return IS_CHROMIUM && image.byteLength < BLOB_BYTES_MAX ? new Blob([image]) : image;
 }
 
 function numberKey(key: IDBValidKey): number {

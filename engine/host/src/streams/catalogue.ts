@@ -36,6 +36,12 @@ const CREATING_MAX = 5;
 
 export type { StreamReference } from "./stream-reference.ts";
 
+/** Wraps the removal of a stream: `remove` is to be called once, with what is to go in the same change. */
+export type RemovalGuard = (
+  streamUid: number,
+  remove: (also: readonly ControlRecord[]) => Promise<void>,
+) => Promise<void>;
+
 /** The options of an engine that its catalogue follows. */
 export interface CatalogueOptions {
   /** How long streams are CREATING, UPDATING or DELETING, in ms; 0 when absent. */
@@ -55,6 +61,7 @@ export class Catalogue {
   #lastChange: Promise<unknown> = Promise.resolve();
   /** Cancellations of deletions that wait for their time, by the stream's uid. */
   readonly #deletions = new Map<number, () => void>();
+  #guard: RemovalGuard = (_streamUid, remove) => remove([]);
 
   constructor(log: Log, clock: Clock, options: CatalogueOptions = {}) {
     this.#log = log;
@@ -77,6 +84,11 @@ export class Catalogue {
   stop(): void {
     for (const cancel of this.#deletions.values()) cancel();
     this.#deletions.clear();
+  }
+
+  /** Has streams removed through a guard from now on, for whoever keeps something that goes with them. */
+  guardRemovals(guard: RemovalGuard): void {
+    this.#guard = guard;
   }
 
   /** All streams in the order of their names. */
@@ -187,6 +199,11 @@ export class Catalogue {
     });
   }
 
+  /** Does what decides and changes by itself, after all changes before it and before those after it. */
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#serially(work);
+  }
+
   /**
    * Creates a stream; durable when it resolves. `alsoFor` gives what is committed with it.
    * @throws ResourceInUseError, LimitExceededError.
@@ -222,7 +239,7 @@ export class Catalogue {
       check(stream);
       const records = this.transitions.beginning(stream.uid, "DELETING");
       if (records.length === 0) {
-        await this.#log.change(this.#removing(stream.uid));
+        await this.#removeNow(stream.uid);
       } else if (this.status(stream) !== "DELETING") {
         await this.#log.change(records);
         this.#removeLater(stream.uid, this.transitions.leftMs(stream.uid));
@@ -248,12 +265,15 @@ export class Catalogue {
     return this.get(name);
   }
 
-  /** The records that remove a stream with all that is kept about it. */
-  #removing(streamUid: number): ControlRecord[] {
-    return [
-      ...this.documents.deletingAll(streamPrefix(streamUid)),
-      { kind: "stream-deleted", streamUid },
-    ];
+  /** Removes a stream with all that is kept about it. */
+  #removeNow(streamUid: number): Promise<void> {
+    return this.#guard(streamUid, async (also) => {
+      await this.#log.change([
+        ...this.documents.deletingAll(streamPrefix(streamUid)),
+        ...also,
+        { kind: "stream-deleted", streamUid },
+      ]);
+    });
   }
 
   #removeLater(streamUid: number, delayMs: number): void {
@@ -271,9 +291,9 @@ export class Catalogue {
   }
 
   #remove(streamUid: number): Promise<void> {
-    return this.change(() =>
-      this.#log.control.stream(streamUid) === undefined ? [] : this.#removing(streamUid),
-    );
+    return this.#serially(async () => {
+      if (this.#log.control.stream(streamUid) !== undefined) await this.#removeNow(streamUid);
+    });
   }
 
   #checkNew(name: string, wantedMode: StreamMode): void {

@@ -245,6 +245,70 @@ describe("an engine that does not open", () => {
     expect(await tabs.readAll(second, stream)).toEqual(["b"]);
   });
 
+  it("whose store is gone tells of it unasked, whatever became of the witness", async () => {
+    const tabs = new Tabs();
+    const first = await tabs.open();
+    const second = await tabs.open();
+    await tabs.createStream(first);
+    const events = second.service.call("events", { after: null, waitMs: 20_000 });
+    const disk = tabs.platform.stores.disk("test");
+    for (const number of disk.frameNumbers()) disk.overwriteFrame(number, undefined);
+    tabs.platform.witnesses.lose("test");
+    tabs.platform.stores.opened.at(-1)?.lose("site data was cleared");
+    await tabs.pass(1000);
+    expect(await second.service.call("dataLoss", {})).toMatchObject([{ kind: "log" }]);
+    const told = (await tabs.until(events)).events;
+    expect(told).toContainEqual(expect.objectContaining({ kind: "data-loss" }));
+    expect((await first.status()).role).toBe("leader");
+    await tabs.until(second.put(await tabs.createStream(second), "a"));
+  });
+
+  it("whose store is gone, and goes once more while it recovers, tells of it all the same", async () => {
+    const tabs = new Tabs();
+    const first = await tabs.open();
+    const stream = await tabs.createStream(first);
+    await tabs.until(first.put(stream, "a"));
+    const store = tabs.platform.stores.opened.at(-1);
+    const disk = tabs.platform.stores.disk("test");
+    if (store === undefined) throw new Error("no store was opened");
+    for (const number of disk.frameNumbers()) disk.overwriteFrame(number, undefined);
+    tabs.platform.witnesses.lose("test");
+    const add = store.appendFrame.bind(store);
+    // The first thing that the next life writes is its fence.
+    store.appendFrame = (...given) => {
+      store.appendFrame = add;
+      store.lose("the bucket was deleted");
+      return add(...given);
+    };
+    store.lose("site data was cleared");
+    await tabs.pass(2000);
+    expect(await first.service.call("dataLoss", {})).toMatchObject([{ kind: "log" }]);
+    expect((await first.status()).role).toBe("leader");
+  });
+
+  it("that ends while nobody asks it for anything is followed by another one within a second", async () => {
+    const tabs = new Tabs();
+    const failure = new EngineFailedError("the store was taken away");
+    let broken = false;
+    const first = await tabs.open({
+      wrap: (open) => async (platform) => {
+        const engine = await open(platform);
+        return {
+          call: (...given) => (broken ? Promise.reject(failure) : engine.call(...given)),
+          put: (...given) => engine.put(...given),
+          commitEpoch: (...given) => engine.commitEpoch(...given),
+          read: (...given) => engine.read(...given),
+          close: () => engine.close(),
+        };
+      },
+    });
+    const second = await tabs.open();
+    broken = true;
+    await tabs.pass(1000);
+    expect((await second.status()).role).toBe("leader");
+    expect((await first.status()).role).toBe("follower");
+  });
+
   it("that fails later is opened anew, and nobody learns of it", async () => {
     const tabs = new Tabs();
     let broken = false;
@@ -254,6 +318,7 @@ describe("an engine that does not open", () => {
         return {
           call: (...given) => engine.call(...given),
           read: (...given) => engine.read(...given),
+          commitEpoch: (...given) => engine.commitEpoch(...given),
           close: () => engine.close(),
           put: (...given) => {
             if (!broken) return engine.put(...given);

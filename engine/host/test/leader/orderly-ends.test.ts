@@ -26,6 +26,7 @@ function beforeEpoch(act: () => Promise<void>): {
         },
         put: (...given) => engine.put(...given),
         read: (...given) => engine.read(...given),
+        commitEpoch: (...given) => engine.commitEpoch(...given),
         close: async () => {
           closed += 1;
           await engine.close();
@@ -76,6 +77,7 @@ describe("a leader whose engine failed and does not close", () => {
         return {
           call: (...given) => engine.call(...given),
           read: (...given) => engine.read(...given),
+          commitEpoch: (...given) => engine.commitEpoch(...given),
           put: () => Promise.reject(new EngineFailedError("the store is gone")),
           close: () => new Promise(() => undefined),
         };

@@ -199,6 +199,23 @@ describe("a snapshot", () => {
     });
   }
 
+  it("stands for frames that it trimmed, when they are there again and cannot be read", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 2);
+    await log.put(someRecords(20));
+    await log.log.change([{ kind: "document-put", key: "stream/1/policy", value: "all" }]);
+    const numbers = await storeOf(platform).frameNumbers();
+    const first = numbers.at(-2) ?? 0;
+    await log.log.checkpoint();
+    await log.log.close();
+    for (const frameNumber of numbers.filter((one) => one >= first)) {
+      expect(await storeOf(platform).readFrame(frameNumber)).toBeUndefined();
+      await storeOf(platform).appendFrame(frameNumber, new Uint8Array(200), "strict");
+    }
+    await checkWhole(platform, []);
+  });
+
   it("is not led without when the store gives no copy of it, and nothing is written then", async () => {
     const platform = virtualPlatform();
     await trimmed(platform);

@@ -128,7 +128,7 @@ describe("a store that takes no segments", () => {
 });
 
 describe("a store whose data is cleared", () => {
-  it("fails the engine for good instead of letting it write on as if nothing had been", async () => {
+  it("ends the life of the log; the next one tells of the loss, and stores nothing as if nothing had been", async () => {
     const platform = virtualPlatform();
     const engine = await TestEngine.open(platform, { memoryBudgetBytes: MEMORY_BUDGET_BYTES });
     const stream = await engine.createStream("clicks", 1);
@@ -140,9 +140,15 @@ describe("a store whose data is cleared", () => {
       nth: 1,
       operations: ["appendFrame"],
     });
-    const failure = { name: "EngineFailedError" };
-    await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(failure);
-    await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(failure);
+    const gone = { name: "ResourceNotFoundError" };
+    await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(gone);
+    // What became of the producer's earlier batches nobody knows any more.
+    const unknown = { name: "IndeterminateError" };
+    await expect(engine.put(stream, someRecords(5))).rejects.toMatchObject(unknown);
+    expect(await engine.service.call("dataLoss", {})).toMatchObject([{ kind: "log" }]);
+    const again = await engine.createStream("clicks", 1);
+    expect(again.uid).toBeGreaterThan(stream.uid);
+    expect(await engine.readAll(again)).toEqual([]);
     await engine.service.close();
   });
 });

@@ -1,6 +1,6 @@
 /** Batches that wait: two lanes, and no batch of a stream overtakes another one of it. */
 import { describe, expect, it } from "vitest";
-import type { WaitingPut } from "../../src/log/pending-put.ts";
+import type { Waiting, WaitingPut } from "../../src/log/pending-put.ts";
 import { type Lane, PutQueue } from "../../src/log/put-queue.ts";
 import { SeededRandom } from "../../src/platform/seeded-random.ts";
 
@@ -13,7 +13,7 @@ function put(number: number, streamUid: number, byteLength = 10): NumberedPut {
   return { number, streamUid, byteLength, recordCount: 1, append, reject: () => undefined };
 }
 
-const numberOf = (waiting: WaitingPut | undefined): number =>
+const numberOf = (waiting: Waiting | undefined): number =>
   waiting !== undefined && "number" in waiting ? Number(waiting.number) : -1;
 
 describe("the queue of batches", () => {
@@ -58,11 +58,11 @@ describe("the queue of batches", () => {
     const draw = (below: number): number => (random.fill(new Uint8Array(1))[0] ?? 0) % below;
     for (let run = 0; run < 50; run++) {
       const queue = new PutQueue();
-      const left = new Map<number, number>();
+      const left = new Map<number | undefined, number>();
       const lanes: readonly Lane[] = ["strict", "relaxed"];
-      let taken: WaitingPut[] = [];
+      let taken: Waiting[] = [];
       let next = 1;
-      const note = (one: WaitingPut): void => {
+      const note = (one: Waiting): void => {
         expect(numberOf(one)).toBeGreaterThan(left.get(one.streamUid) ?? 0);
         left.set(one.streamUid, numberOf(one));
       };

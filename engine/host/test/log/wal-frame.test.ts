@@ -101,18 +101,19 @@ describe("a WAL frame", () => {
       deletedShards: [[1, 3]],
       documents: { a: [null, { b: true }] },
     } as const;
+    const trimmed = { through: 7, kept: [3] };
     const { bytes } = encodeFrame(core, HEADER, [
       fenceSection(fence),
       jobEpochSection(job),
       controlSection(control),
-      snapshotSection(snapshot),
+      snapshotSection(snapshot, trimmed),
     ]);
     const [first, second, third, fourth] = decoded(core, bytes).sections;
     if (!first || !second || !third || !fourth) throw new Error("a section is missing");
     expect(readFence(first)).toEqual(fence);
     expect(readJobEpoch(second)).toEqual(job);
     expect(readControl(third)).toEqual(control);
-    expect(readSnapshot(fourth)).toEqual(snapshot);
+    expect(readSnapshot(fourth)).toEqual({ ...snapshot, trimmed });
     expect([second.type, third.type]).toEqual([SECTION_JOB_EPOCH, SECTION_CONTROL]);
   });
 });

@@ -1,6 +1,7 @@
 /** The witness: logs that come back empty, older or as another one are noticed, and nothing is given out twice. */
-import { describe, expect, it } from "vitest";
-import { EngineFailedError } from "../../src/errors/index.ts";
+import { assert, describe, expect, it } from "vitest";
+import { EngineFailedError, StorageUnavailableError } from "../../src/errors/index.ts";
+import { StoreReplacedError } from "../../src/log/commit-errors.ts";
 import {
   decodeTestimony,
   encodeTestimony,
@@ -112,6 +113,49 @@ describe("the keeper of the witness", () => {
     await platform.clock.advance(1000);
     expect(await testimonyOf(platform)).toMatchObject({ frameNumber: 2, relaxedFrames: 5 });
     await log.log.close();
+  });
+
+  it("names relaxed frames within a tenth of a second, and others as before", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 1, { durability: "relaxed" });
+    await platform.clock.advance(1000);
+    await log.put(someRecords(1));
+    await platform.clock.advance(100);
+    expect(await testimonyOf(platform)).toMatchObject({ frameNumber: 2, relaxedFrames: 1 });
+    await log.createStream("orders");
+    await platform.clock.advance(999);
+    expect(await testimonyOf(platform)).toMatchObject({ frameNumber: 2 });
+    await platform.clock.advance(1);
+    expect(await testimonyOf(platform)).toMatchObject({ frameNumber: 4, relaxedFrames: 0 });
+    await log.log.close();
+  });
+
+  it("names them less often where writing takes long", async () => {
+    const platform = virtualPlatform();
+    const write = platform.witnesses.write.bind(platform.witnesses);
+    let writings = 0;
+    platform.witnesses.write = async (name, bytes) => {
+      writings += 1;
+      await new Promise<void>((resolve) => {
+        platform.clock.after(20, resolve);
+      });
+      await write(name, bytes);
+    };
+    const log = await TestLog.open(platform);
+    await log.createStream("clicks", 1, { durability: "relaxed" });
+    await platform.clock.advance(1100);
+    writings = 0;
+    for (let i = 0; i < 40; i++) {
+      await log.put(someRecords(1));
+      await platform.clock.advance(50);
+    }
+    // A twentieth of 2 s is enough for five writings of 20 ms.
+    expect(writings).toBeGreaterThan(2);
+    expect(writings).toBeLessThan(7);
+    const closed = log.log.close();
+    await platform.clock.advance(100);
+    await closed;
   });
 
   it("is no reason to fail when it cannot write", async () => {
@@ -303,6 +347,69 @@ describe("a store that is taken away while it is open", () => {
     const next = await TestLog.open(platform.restart());
     expect(next.log.losses).toMatchObject([{ kind: "log", reason: "the log is gone" }]);
     await next.log.close();
+  });
+
+  it("is told by what the life knew, when the witness went with the store", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    await log.put(someRecords(10));
+    replaceDisk(platform);
+    platform.witnesses.lose("test");
+    platform.stores.opened.at(-1)?.lose("all site data was cleared");
+    await platform.clock.advance(0);
+    const { failure } = log.log;
+    assert(failure instanceof StoreReplacedError);
+    expect(failure.testimony).toMatchObject({ frameNumber: 3, epoch: 1 });
+    const next = await TestLog.open(platform.restart(), { testimony: failure.testimony });
+    expect(next.log.losses).toMatchObject([{ kind: "log", reason: "the log is gone" }]);
+    expect(next.log.status().epoch).toBe(2);
+    await next.log.close();
+  });
+
+  it("gives out no creation time again, however soon it is lost once more", async () => {
+    const platform = virtualPlatform();
+    let testimony: Testimony | undefined;
+    const created: number[] = [];
+    for (let time = 0; time < 4; time++) {
+      const log = await TestLog.open(platform, testimony === undefined ? {} : { testimony });
+      const { shards } = await log.createStream();
+      created.push(shards[0]?.createdSeconds ?? 0);
+      replaceDisk(platform);
+      platform.witnesses.lose("test");
+      platform.stores.opened.at(-1)?.lose("all site data was cleared");
+      await platform.clock.advance(0);
+      assert(log.log.failure instanceof StoreReplacedError);
+      testimony = log.log.failure.testimony;
+    }
+    expect(created).toEqual([...new Set(created)].sort((a, b) => a - b));
+  });
+
+  it("is no reason to end the life when it refuses to open for a moment", async () => {
+    const platform = virtualPlatform();
+    const log = await TestLog.open(platform);
+    await log.createStream();
+    const store = platform.stores.opened.at(-1);
+    assert(store !== undefined);
+    const reopen = store.reopen.bind(store);
+    let refusals = 2;
+    store.reopen = () => {
+      refusals -= 1;
+      if (refusals < 0) return reopen();
+      const refusal = new StorageUnavailableError("the connection was closed");
+      return new Promise((_resolve, reject) => {
+        platform.clock.after(10, () => reject(refusal));
+      });
+    };
+    store.lose("the browser closed the database");
+    // One put meets the refusal, and waits.
+    const put = log.put(someRecords(1));
+    await platform.clock.advance(300);
+    expect(log.log.failure).toBeUndefined();
+    await put;
+    await log.put(someRecords(1));
+    expect((await log.readAll()).records).toHaveLength(2);
+    await log.log.close();
   });
 
   it("ends the life when another log is in its place, even a longer one", async () => {

@@ -17,7 +17,6 @@ import {
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { connect } from "../../src/rpc/connect.ts";
-import { compileCore } from "../../src/rpc/core-loader.ts";
 import { localThread } from "../../src/rpc/local-thread.ts";
 import type { HelloAnswer } from "../../src/rpc/messages.ts";
 import type { EngineThread } from "../../src/rpc/thread.ts";
@@ -103,9 +102,28 @@ describe("the handshake", () => {
     await clock.advance(10_000);
     expect(await failure).toBeInstanceOf(WorkerLoadError);
     expect(await failure).toMatchObject({ value: "https://example.test/worker.js" });
-    expect(String(await failure)).toMatch(/silent for 10000 ms.*Check that this URL/s);
+    expect(String(await failure)).toMatch(/silent for 10000 ms.*docs\/loading\.md/s);
     expect(thread.terminated).toBe(true);
     expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("goes on with a worker that speaks while it is looked into", async () => {
+    const clock = new VirtualClock(0);
+    const thread = scriptedThread([]);
+    let speak: (answer: HelloAnswer) => void = () => undefined;
+    const slow: EngineThread = {
+      ...thread,
+      onMessage: (listener) => {
+        speak = listener;
+      },
+      diagnose: () => never,
+    };
+    const client = connect(slow, WASM, { ...OPTIONS, clock });
+    await clock.advance(10_000);
+    speak(loaded);
+    speak({ ...loaded, millrace: "ready" });
+    expect(await client).toHaveProperty("close");
+    expect(thread.terminated).toBe(false);
   });
 
   it("ends with a DeadlineError when the worker loads but the engine does not open", async () => {
@@ -153,8 +171,36 @@ describe("the handshake", () => {
     const failure = outcome(connect(thread, WASM, OPTIONS));
     thread.fail("SyntaxError: Unexpected token");
     expect(await failure).toBeInstanceOf(WorkerLoadError);
-    expect(String(await failure)).toMatch(/worker\.js: SyntaxError: Unexpected token/);
+    expect(String(await failure)).toMatch(/worker\.js: SyntaxError: Unexpected token.*loading\.md/);
     expect(thread.terminated).toBe(true);
+  });
+
+  it("says what was found out about a worker that fails without a reason", async () => {
+    const found = { url: "https://example.test/assets/worker.js", why: "the server answers 404" };
+    const thread = breakable(scriptedThread([]));
+    const diagnosed = { ...thread, diagnose: () => Promise.resolve(found) };
+    const failure = outcome(connect(diagnosed, WASM, OPTIONS));
+    thread.fail(undefined);
+    expect(await failure).toBeInstanceOf(WorkerLoadError);
+    expect(await failure).toMatchObject({ argument: "worker", value: found.url });
+    expect(String(await failure)).toMatch(
+      /assets\/worker\.js: the server answers 404.*loading\.md/,
+    );
+  });
+
+  it.each([
+    ["fails", () => Promise.reject(new Error("it does not load either"))],
+    ["does not end", () => never],
+  ])("does not wait for a diagnosis that %s", async (_what, diagnose) => {
+    const clock = new VirtualClock(0);
+    const thread = breakable(scriptedThread([]));
+    const failure = outcome(connect({ ...thread, diagnose }, WASM, { ...OPTIONS, clock }));
+    thread.fail(undefined);
+    await turns();
+    await clock.advance(6000);
+    expect(await failure).toBeInstanceOf(WorkerLoadError);
+    expect(String(await failure)).toMatch(/the browser gives no reason/);
+    expect(clock.pendingTimers).toBe(0);
   });
 
   it("ends with the signal's reason when it is aborted", async () => {
@@ -199,21 +245,6 @@ describe("the handshake", () => {
     finish(engineDouble({ close: async () => void closed++ }));
     await turns();
     expect(closed).toBe(1);
-  });
-});
-
-describe("the core", () => {
-  it.each([
-    ["HTML", new TextEncoder().encode("<!doctype html>").buffer, /no Wasm module/],
-    ["nothing", new ArrayBuffer(0), /0 bytes/],
-    ["a broken module", Uint8Array.of(0, 0x61, 0x73, 0x6d, 9, 9, 9, 9).buffer, /does not compile/],
-  ])("is a WasmLoadError with its URL when it is %s", async (_what, bytes, text) => {
-    const failure = await outcome(
-      compileCore("https://example.test/core.wasm", bytes, "text/html"),
-    );
-    expect(failure).toBeInstanceOf(WasmLoadError);
-    expect(failure).toMatchObject({ argument: "wasm", value: "https://example.test/core.wasm" });
-    expect(String(failure)).toMatch(text);
   });
 });
 

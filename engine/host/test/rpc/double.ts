@@ -30,6 +30,7 @@ export function engineDouble(parts: Partial<EngineService>): EngineService {
   return {
     call: () => never,
     put: () => never,
+    commitEpoch: () => never,
     read: () => never,
     close: () => Promise.resolve(),
     ...parts,

@@ -1,7 +1,8 @@
 /** The IndexedDB store in Node, over fake-indexeddb; a browser runs the same contract for real. */
 import "fake-indexeddb/auto";
 import { assert } from "chai";
-import { deleteDB } from "idb";
+import { deleteDB, openDB } from "idb";
+import { UnsupportedFormatError } from "../../src/errors/engine-errors.ts";
 import {
   FrameExistsError,
   OutcomeUnknownError,
@@ -9,10 +10,10 @@ import {
   StoreFailedError,
   StoreFullError,
 } from "../../src/errors/store-errors.ts";
-import { dataLossOf } from "../../src/storage/indexeddb-connection.ts";
+import { dataLossOf, IndexedDbConnection } from "../../src/storage/indexeddb-connection.ts";
 import { classifyStoreError, explainUnavailable } from "../../src/storage/indexeddb-errors.ts";
 import { databaseNameOf, IndexedDbLogStore } from "../../src/storage/indexeddb-store.ts";
-import type { LogStore } from "../../src/storage/log-store.ts";
+import type { LogStore, SegmentKey } from "../../src/storage/log-store.ts";
 import { logStoreContract, noise, rejection } from "./log-store-contract.ts";
 
 let engines = 0;
@@ -149,6 +150,23 @@ describe("the IndexedDB store", () => {
     await store.close();
   });
 
+  it("gives way to an upgrade by a newer build, and is of too old a build for it from then on", async () => {
+    const store = await IndexedDbLogStore.open("upgraded");
+    const reasons: string[] = [];
+    store.onLost((reason) => reasons.push(reason));
+    const frame = noise(100);
+    const last = store.appendFrame(1, frame, "strict");
+    const newer = await openDB(databaseNameOf("upgraded"), 2);
+    await last;
+    assert.deepEqual(reasons, ["another context upgrades the database"]);
+    assert.deepEqual(new Uint8Array(await newer.get("wal", 1)), frame);
+    const refused = await rejection(store.reopen(), UnsupportedFormatError);
+    assert.include(refused.message, "newer build");
+    await rejection(IndexedDbLogStore.open("upgraded"), UnsupportedFormatError);
+    newer.close();
+    await deleteDB(databaseNameOf("upgraded"));
+  });
+
   it("gives way to a deletion elsewhere, says so, and finishes what it had begun", async () => {
     const store = await IndexedDbLogStore.open("deleted-elsewhere");
     const reasons: string[] = [];
@@ -163,7 +181,7 @@ describe("the IndexedDB store", () => {
     await store.close();
   });
 
-  it("is unavailable, with the reason, where a newer schema is on the device", async () => {
+  it("is of too old a build where a newer schema is on the device", async () => {
     const name = databaseNameOf("from-the-future");
     await new Promise<void>((resolve, reject) => {
       const request = indexedDB.open(name, 9);
@@ -175,9 +193,9 @@ describe("the IndexedDB store", () => {
     });
     const error = await rejection(
       IndexedDbLogStore.open("from-the-future"),
-      StorageUnavailableError,
+      UnsupportedFormatError,
     );
-    assert.include(error.message, "newer schema");
+    assert.include(error.message, "newer build");
     await deleteDB(name);
   });
 
@@ -191,6 +209,91 @@ describe("the IndexedDB store", () => {
       assert.include(error.message, "private mode");
     } finally {
       IDBFactory.prototype.open = open;
+    }
+  });
+});
+
+describe("a transaction that the browser completes although one of its requests failed", () => {
+  const name = "completed-in-part";
+  const add = IDBObjectStore.prototype.add;
+  let store: IndexedDbLogStore;
+
+  beforeEach(async () => {
+    store = await IndexedDbLogStore.open(name);
+    // An error that is prevented aborts nothing: what Firefox and WebKit do by themselves after a commit.
+    IDBObjectStore.prototype.add = function (...values) {
+      const request = add.apply(this, values);
+      request.addEventListener("error", (event) => event.preventDefault());
+      return request;
+    };
+  });
+
+  afterEach(async () => {
+    IDBObjectStore.prototype.add = add;
+    await store.close();
+    await deleteDB(databaseNameOf(name));
+  });
+
+  it("is a refusal all the same", async () => {
+    await store.appendFrame(1, noise(10), "strict");
+    await rejection(store.appendFrame(1, noise(20), "strict"), FrameExistsError);
+    assert.strictEqual((await store.readFrame(1))?.byteLength, 10);
+  });
+
+  it("leaves none of its segments, and those that were there before", async () => {
+    const keys = [1, 2, 3].map((ordinal): SegmentKey => [1, ordinal, 0, 0, 0, 1]);
+    const writesOf = (...ordinals: number[]) =>
+      ordinals.map((ordinal) => ({
+        key: keys[ordinal - 1] ?? assert.fail(),
+        image: noise(10).buffer,
+      }));
+    await store.addSegments(writesOf(2));
+    await rejection(store.addSegments(writesOf(1, 2, 3)), FrameExistsError);
+    assert.deepEqual(await store.segmentKeys(), [keys[1]]);
+  });
+});
+
+describe("a connection of WebKit's", () => {
+  it("has one transaction at a time, and commits none before its requests are answered", async () => {
+    const name = databaseNameOf("one-at-a-time");
+    const connection = await IndexedDbConnection.open(name, () => undefined, true);
+    const { prototype } = IDBDatabase;
+    const open = new Set<IDBTransaction>();
+    let most = 0;
+    const calls: string[] = [];
+    const restore = spyOnRequests(calls);
+    const begin = prototype.transaction;
+    prototype.transaction = function (...values) {
+      const begun = begin.apply(this, values);
+      open.add(begun);
+      most = Math.max(most, open.size);
+      begun.addEventListener("complete", () => open.delete(begun));
+      begun.addEventListener("abort", () => open.delete(begun));
+      return begun;
+    };
+    try {
+      const add = (key: number) =>
+        connection.write("add", "wal", "strict", (wal) => wal.add(noise(10).buffer, key));
+      const count = () => connection.read("count", "wal", (wal) => wal.count());
+      const everything = IDBKeyRange.lowerBound(0);
+      const outcomes = await Promise.allSettled([
+        ...[add(1), count(), connection.readRange("range", "wal", everything), add(1), count()],
+        ...[add(2), connection.read("count", "segments", (segments) => segments.count()), count()],
+      ]);
+      assert.deepEqual(
+        outcomes.map((outcome) => (outcome.status === "fulfilled" ? "done" : outcome.reason.name)),
+        ["done", "done", "done", FrameExistsError.name, "done", "done", "done", "done"],
+      );
+      const [, first, , , second, , , third] = outcomes;
+      const counts = [first, second, third].map((one) => one?.status === "fulfilled" && one.value);
+      assert.deepEqual(counts, [1, 1, 2]);
+      assert.strictEqual(most, 1);
+      assert.notInclude(calls, "commit");
+    } finally {
+      prototype.transaction = begin;
+      restore();
+      connection.close();
+      await deleteDB(name);
     }
   });
 });

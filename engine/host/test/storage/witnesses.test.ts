@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileHandleWitnesses, type WitnessHandle } from "../../src/platform/browser-witness.ts";
 import { FileWitnesses } from "../../src/platform/node-witness.ts";
 import type { Witnesses } from "../../src/platform/platform.ts";
+import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { VirtualWitnesses } from "../../src/platform/virtual-witness.ts";
 
 /** Files with exclusive handles, as the origin private file system has them. */
@@ -103,6 +104,31 @@ describe("witnesses in handles", () => {
     });
     handle.close();
     expect(await witnesses.read("a")).toEqual(bytesOf(1));
+  });
+});
+
+describe("a witness whose file does not open", () => {
+  it("says nothing after two seconds, and a handle that comes later is closed", async () => {
+    const clock = new VirtualClock(0);
+    const files = new HandleFiles();
+    let open: () => void = () => undefined;
+    const wait = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const witnesses = new FileHandleWitnesses(async (name) => {
+      await wait;
+      return await files.open(name);
+    }, clock);
+    const read = witnesses.read("a");
+    const written = expect(witnesses.write("a", bytesOf(1))).rejects.toThrow("2000 ms");
+    await clock.advance(2000);
+    expect(await read).toBeUndefined();
+    await written;
+    open();
+    await clock.advance(0);
+    await witnesses.write("a", bytesOf(2));
+    expect(await witnesses.read("a")).toEqual(bytesOf(2));
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 

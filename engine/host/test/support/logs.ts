@@ -12,6 +12,7 @@ import { Log } from "../../src/log/log.ts";
 import type { LogEvent } from "../../src/log/log-events.ts";
 import { BatchResultBuilder } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX, type SlottedShard } from "../../src/log/shard-slots.ts";
+import type { Testimony } from "../../src/log/witness.ts";
 import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
 import {
   buildBatch,
@@ -44,6 +45,7 @@ export interface TestLogOptions {
   readonly writeQuotas?: boolean;
   readonly storageBudgetBytes?: number;
   readonly onEvent?: (event: LogEvent) => void;
+  readonly testimony?: Testimony;
 }
 
 /** One log with the few calls that tests need. */
@@ -87,6 +89,7 @@ export class TestLog {
       onCommitted: () => undefined,
       storageBudgetBytes: options.storageBudgetBytes,
       onEvent: options.onEvent ?? (() => undefined),
+      ...(options.testimony === undefined ? {} : { testimony: options.testimony }),
     });
     return new TestLog(log, platform);
   }

@@ -19,6 +19,7 @@ import {
   addShards,
   append,
   HASH_KEY_MAX,
+  packBatch,
   readAll,
   sealOldest,
   someRecords,
@@ -144,6 +145,30 @@ function quotaTests(build: CoreBuild): void {
     assert.equal(append(core, small, { nowMs: NOW_MS + 1_000 }).refusedCount, 1);
     core.rewind();
     assert.equal(append(core, small, { nowMs: NOW_MS + 1_500 }).refusedCount, 2_001);
+  });
+
+  it("is overdrawn by a batch that may, and so is the shard's own; others wait for both", async () => {
+    const core = await newCore(build, { arenaBytesMax: 64 * MIB });
+    addShards(core, 1, { writeQuotas: true });
+    core.setRouteSettings(0, { quota: QUOTA, spread: false });
+    const batch = packBatch(small.slice(0, 2_500), true);
+    const settings = { route: 0, nowMs: NOW_MS, recordBytesMax: RECORD_BYTES_MAX };
+    for (let i = 0; i < 2; i++) {
+      assert.equal(core.append(batch, { ...settings, overdraws: true }).refusedCount, 0);
+    }
+    // 5,000 records of 1,000 per second, and of 4,000 on the route: the debts are paid first.
+    assert.equal(core.writeRetryAfterMs(0, 1, NOW_MS), 4_001);
+    assert.equal(append(core, small.slice(0, 1)).refusedCount, 1);
+    assert.equal(append(core, small.slice(0, 1), { nowMs: NOW_MS + 4_000 }).refusedCount, 1);
+    assert.equal(append(core, small.slice(0, 1), { nowMs: NOW_MS + 4_001 }).refusedCount, 0);
+    // What is too large is refused as ever, and takes nothing.
+    const large = packBatch([{ key: "k", data: testBytes(100) }], true);
+    thrown(MalformedBatchError, () =>
+      core.append(large, { ...settings, recordBytesMax: 50, overdraws: true }),
+    );
+    // Taken back, the shard owes nothing more.
+    core.rewind();
+    assert.equal(core.writeRetryAfterMs(0, 1, NOW_MS + 60_000), 0);
   });
 
   it("outlives a change of the route's shards, and goes with the last of them", async () => {

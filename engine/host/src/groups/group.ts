@@ -1,0 +1,290 @@
+/**
+ * One consumer group under one leader: its workers, and the leases that are moved between them. What a lease
+ * is, the documents say; here is only what ends with the leader.
+ */
+import { GroupSessionLostError, MillraceError } from "../errors/index.ts";
+import { hexOfBytes } from "../log/bytes.ts";
+import type { SlottedShard } from "../log/shard-slots.ts";
+import type { Clock, Locks, Random } from "../platform/platform.ts";
+import { shardIdOf } from "../sequence/sequence-number.ts";
+import { type AssignableLease, assign } from "./assignment.ts";
+import { firstIndexOf, isEnded } from "./checkpoints.ts";
+import { type StoredLease, stateOf } from "./group-documents.ts";
+import { GroupLeases, type LeaseSources, withOwner } from "./group-leases.ts";
+import type { GroupPollAnswer, LeaseOwner, LeaseStatus, OwnedLease } from "./group-types.ts";
+import { HandOvers } from "./hand-overs.ts";
+import { Waiting } from "./lease-discovery.ts";
+import { WorkerSession } from "./worker-session.ts";
+
+/** After a change that could not be committed, in ms. */
+const RETRY_MS = 1000;
+
+/** What groups work with. */
+export interface GroupParts extends LeaseSources {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly locks: Locks;
+  readonly engineName: string;
+}
+
+/** See above. */
+export class Group {
+  readonly name: string;
+  readonly leases: GroupLeases;
+  readonly #parts: GroupParts;
+  readonly #workers = new Map<string, WorkerSession>();
+  readonly #handOvers: HandOvers;
+  #round: Promise<void> | undefined;
+  #again = false;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(parts: GroupParts, name: string) {
+    this.#parts = parts;
+    this.name = name;
+    this.leases = new GroupLeases(parts, name);
+    this.#handOvers = new HandOvers(parts.clock, {
+      changed: (shardIndex) => this.touch(this.leases.get(shardIndex)?.owner?.workerId),
+      due: () => this.kick(),
+    });
+  }
+
+  /** Waits for the owners that the leader before left, and gives out what has none. */
+  resume(): void {
+    for (const { owner } of this.leases.all().values()) {
+      if (owner === null || this.#workers.has(owner.workerId)) continue;
+      this.#expect({ ...owner, sessionId: undefined, leasesMax: Number.POSITIVE_INFINITY });
+    }
+    this.kick();
+  }
+
+  /** All workers that are known, joined or waited for. */
+  get workers(): readonly WorkerSession[] {
+    return [...this.#workers.values()];
+  }
+
+  /** A lease's owner, when it is believed to live. */
+  ownerOf({ owner }: StoredLease): LeaseOwner | null {
+    const known = owner === null ? undefined : this.#workers.get(owner.workerId)?.worker;
+    return known === undefined ? null : { workerId: known.workerId, memberId: known.memberId };
+  }
+
+  /** How a lease is doing. */
+  statusOf(shardIndex: number, lease: StoredLease, waiting: Waiting): LeaseStatus {
+    if (isEnded(lease)) return "ended";
+    if (this.ownerOf(lease) !== null) {
+      return this.#handOvers.has(shardIndex) ? "handing-over" : "owned";
+    }
+    return waiting.waits(shardIndex) ? "waiting-for-parents" : "available";
+  }
+
+  /** Joins a worker; its session's id. Who joins under the same id keeps its leases. */
+  async join({ workerId, memberId }: LeaseOwner, leasesMax: number): Promise<string> {
+    this.leases.requireGoing();
+    const sessionId = hexOfBytes(this.#parts.random.fill(new Uint8Array(16)));
+    const before = this.#workers.get(workerId);
+    this.#expect({ workerId, memberId, sessionId, leasesMax });
+    before?.end(lost(this.name));
+    const own = this.leases.ownedBy(workerId);
+    // The next leader must know in which context the worker is now.
+    if (own.some((index) => this.leases.get(index)?.owner?.memberId !== memberId)) {
+      await this.leases.update(own, ({ owner }) =>
+        owner?.workerId === workerId ? { owner: { workerId, memberId } } : undefined,
+      );
+    }
+    this.kick();
+    return sessionId;
+  }
+
+  /** The leases of a session's worker, once their version is another one or time is over. @throws GroupSessionLostError. */
+  async poll(sessionId: string, seenVersion: number, waitMs: number): Promise<GroupPollAnswer> {
+    const session = this.#joined(sessionId);
+    return await session.poll(seenVersion, waitMs, () => this.#answer(session));
+  }
+
+  /** Ends a session, if it is there; what its worker owned is given to others. */
+  async leave(sessionId: string): Promise<void> {
+    const session = this.#find(sessionId);
+    if (session === undefined) return;
+    this.#forget(session);
+    const { workerId } = session.worker;
+    await this.#free(this.leases.ownedBy(workerId), workerId);
+  }
+
+  /** Takes a lease back from a session's worker, if it is still its own. @throws GroupSessionLostError. */
+  async release(sessionId: string, shardIndex: number, leaseCounter: number): Promise<void> {
+    const { worker } = this.#joined(sessionId);
+    if (this.leases.get(shardIndex)?.leaseCounter !== leaseCounter) return;
+    await this.#free([shardIndex], worker.workerId);
+  }
+
+  /** Looks again at what the group lacks and who is to own what; what there is to do is done in the background. */
+  kick(): void {
+    if (this.leases.failure !== undefined) return;
+    this.#again = true;
+    this.#round ??= this.#run().finally(() => {
+      this.#round = undefined;
+      // It may have been kicked after its last look.
+      if (this.#again) this.kick();
+    });
+  }
+
+  /** The leases of a worker were changed: it is told. */
+  touch(workerId: string | undefined): void {
+    if (workerId !== undefined) this.#workers.get(workerId)?.touch();
+  }
+
+  /** Ends the group under this leader: what is under way fails with this error. */
+  end(error: Error): void {
+    this.leases.end(error);
+    this.#cancelRetry();
+    this.#handOvers.clear();
+    for (const session of this.#workers.values()) session.end(error);
+  }
+
+  // ── Workers ────────────────────────────────────────────────────────────────────────────────────
+
+  /** Knows a worker from here on, until it is not heard of. */
+  #expect(worker: WorkerSession["worker"]): void {
+    const { failoverMs } = this.leases.stored;
+    const onDead = (dead: WorkerSession): void => {
+      this.#forget(dead);
+      this.kick();
+    };
+    const session = new WorkerSession({ ...this.#parts, failoverMs, onDead }, worker);
+    this.#workers.set(worker.workerId, session);
+  }
+
+  #find(sessionId: string): WorkerSession | undefined {
+    return this.workers.find(({ worker }) => worker.sessionId === sessionId);
+  }
+
+  #joined(sessionId: string): WorkerSession {
+    this.leases.requireGoing();
+    const session = this.#find(sessionId);
+    if (session === undefined) throw lost(this.name);
+    return session;
+  }
+
+  #forget(session: WorkerSession): void {
+    session.end(lost(this.name));
+    const { workerId } = session.worker;
+    if (this.#workers.get(workerId) === session) this.#workers.delete(workerId);
+  }
+
+  async #answer({ worker, version }: WorkerSession): Promise<GroupPollAnswer> {
+    const own = this.leases.ownedBy(worker.workerId).map((index) => this.#describe(index));
+    return { version, leases: (await Promise.all(own)).flat() };
+  }
+
+  /** A lease as its owner gets it; none when it is finished, or its shard goes meanwhile. */
+  async #describe(shardIndex: number): Promise<OwnedLease[]> {
+    const { log, documents } = this.#parts;
+    const { streamUid } = this.leases.stored;
+    const lease = this.leases.get(shardIndex);
+    const shards = log.slots.ofStream(streamUid);
+    const shard = shards.find((one) => one.shardIndex === shardIndex);
+    if (lease === undefined || shard === undefined || isEnded(lease)) return [];
+    const { leaseCounter, epoch, checkpoint, pendingCheckpoint = null } = lease;
+    const described = {
+      ...{ shardId: shardIdOf(shardIndex), shardIndex, streamUid, leaseCounter, epoch },
+      ...{ checkpoint, pendingCheckpoint, state: stateOf(documents, this.name, shardIndex) },
+      handOver: this.#handOvers.has(shardIndex),
+    };
+    const nextIndex = await this.#firstIndexOf(shard, lease);
+    return nextIndex === undefined ? [] : [{ ...described, nextIndex }];
+  }
+
+  async #firstIndexOf(shard: SlottedShard, lease: StoredLease): Promise<number | undefined> {
+    const { log } = this.#parts;
+    try {
+      return await firstIndexOf(log, shard, lease);
+    } catch (error) {
+      if (log.slots.ofUid(shard.uid) !== undefined) throw error;
+      return undefined;
+    }
+  }
+
+  // ── Leases ─────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes leases from a worker, as far as it owns them. */
+  async #free(shardIndexes: readonly number[], workerId: string): Promise<void> {
+    await this.leases.update(shardIndexes, (lease) =>
+      lease.owner?.workerId === workerId && !isEnded(lease) ? withOwner(lease, null) : undefined,
+    );
+    this.touch(workerId);
+    this.kick();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#again && this.leases.failure === undefined) {
+        this.#again = false;
+        if (await this.leases.discover()) for (const session of this.workers) session.touch();
+        await this.#assign();
+      }
+    } catch (error) {
+      // A group or a log that is over has nothing more to do; a store that is full may not stay so.
+      if (!(error instanceof MillraceError)) throw error;
+      this.#again = false;
+      if (this.leases.failure !== undefined || this.#parts.log.failure !== undefined) return;
+      this.#cancelRetry();
+      this.#cancelRetry = this.#parts.clock.after(RETRY_MS, () => this.kick());
+    }
+  }
+
+  /** Gives out what nobody owns, and asks for what others are to own. */
+  async #assign(): Promise<void> {
+    const joined = this.workers.filter(({ worker }) => worker.sessionId !== undefined);
+    const living = joined.map(({ worker }) => worker);
+    const plan = assign(this.#assignable(), living);
+    this.#handOvers.ask(plan.handedOver, this.leases.stored.handOverMs);
+    const takers = new Map<number, string>();
+    for (const { shardIndex, workerId } of plan.taken) {
+      const lease = this.leases.get(shardIndex);
+      // It was to be taken by force, and now its owner may keep it.
+      if (lease !== undefined && this.ownerOf(lease)?.workerId === workerId) {
+        this.#handOvers.end(shardIndex);
+      } else takers.set(shardIndex, workerId);
+    }
+    if (takers.size > 0) await this.#give(takers);
+  }
+
+  /** Gives leases that are free to workers, as far as both still are there. */
+  async #give(takers: ReadonlyMap<number, string>): Promise<void> {
+    const told = new Set<string>(takers.values());
+    await this.leases.update([...takers.keys()], (lease, shardIndex) => {
+      const taker = this.#workers.get(takers.get(shardIndex) ?? "")?.worker;
+      if (taker?.sessionId === undefined || !this.#isFree(shardIndex, lease)) return undefined;
+      if (lease.owner !== null) told.add(lease.owner.workerId);
+      return withOwner(lease, taker);
+    });
+    for (const shardIndex of takers.keys()) this.#handOvers.end(shardIndex);
+    for (const workerId of told) this.touch(workerId);
+    this.#again = true;
+  }
+
+  /** Leases that can be owned now, as the assignment looks at them. */
+  #assignable(): AssignableLease[] {
+    const leases = this.leases.all();
+    const waiting = new Waiting(this.leases.stream.shards, leases);
+    return [...leases].flatMap(([shardIndex, lease]) => {
+      const free = this.#isFree(shardIndex, lease);
+      if (isEnded(lease) || (free && waiting.waits(shardIndex))) return [];
+      const workerId = free ? null : (lease.owner?.workerId ?? null);
+      return [{ shardIndex, workerId, handingOver: this.#handOvers.has(shardIndex) }];
+    });
+  }
+
+  #isFree(shardIndex: number, lease: StoredLease): boolean {
+    if (isEnded(lease)) return false;
+    return this.ownerOf(lease) === null || this.#handOvers.isForced(shardIndex);
+  }
+}
+
+function lost(name: string): GroupSessionLostError {
+  return new GroupSessionLostError(
+    `the session in consumer group ${name} is over: its worker was not heard of, joined again or left, ` +
+      "or another context leads now",
+    { argument: "sessionId" },
+  );
+}

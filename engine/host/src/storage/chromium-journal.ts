@@ -1,0 +1,44 @@
+/**
+ * Has Chromium begin a new journal for what an origin keeps in IndexedDB.
+ *
+ * A power cut, or the death of the browser, may leave half an entry at the end of LevelDB's journal. Chromium
+ * opens such a store without a word and writes on behind the half entry; the next time it opens it, it takes
+ * that for corruption and deletes all that the origin has stored. Deleting a database has it compact, which
+ * begins a new journal and does away with the old one. This must come before anything is acknowledged.
+ */
+
+/** Whether the platform may find a whole storage corrupt: the only one that may also tells of it. */
+function mayFindCorrupt(): boolean {
+  const { IDBVersionChangeEvent: events } = globalThis;
+  return typeof events === "function" && "dataLoss" in events.prototype;
+}
+
+function settled(request: IDBOpenDBRequest): Promise<void> {
+  return new Promise((resolve) => {
+    request.onsuccess = () => resolve();
+    request.onerror = () => resolve();
+    // It is done as soon as whoever else does the same has closed it.
+    request.onblocked = () => resolve();
+  });
+}
+
+/**
+ * Begins a new journal where that is of use; `databaseName` is a database that nobody else has, and that does
+ * not exist. Never rejects: a store that does not allow it is as good as before.
+ */
+export async function beginNewJournal(databaseName: string): Promise<void> {
+  if (!mayFindCorrupt()) return;
+  try {
+    const creation = indexedDB.open(databaseName);
+    creation.onupgradeneeded = () => {
+      const database = creation.result;
+      database.onversionchange = () => database.close();
+      database.close();
+    };
+    // Asked for at once, so that the store is in danger no longer than it must be.
+    const deletion = indexedDB.deleteDatabase(databaseName);
+    await settled(deletion);
+  } catch {
+    // Without IndexedDB there is no journal, and the store itself says so.
+  }
+}
