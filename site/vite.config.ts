@@ -1,4 +1,6 @@
 /** How the site is built: sources of the workspace, one worker, one Wasm file, offline after a visit. */
+import { readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 import { VitePWA } from "vite-plugin-pwa";
 import policy from "./security-policy.json" with { type: "json" };
@@ -22,6 +24,32 @@ function securityPolicyMeta(): Plugin {
         injectTo: "head-prepend",
       },
     ],
+  };
+}
+
+/**
+ * Puts the switch of the Faults place before the service worker that was made. Not by importScripts,
+ * which the policy for scripts by address refuses in a service worker.
+ */
+function networkSwitch(): Plugin {
+  let outDir = "";
+  return {
+    name: "network-switch",
+    apply: "build",
+    enforce: "post",
+    configResolved: (config) => {
+      outDir = resolve(config.root, config.build.outDir);
+    },
+    closeBundle: {
+      order: "post",
+      sequential: true,
+      async handler() {
+        const worker = resolve(outDir, "sw.js");
+        const parts = [new URL("./network-switch.js", import.meta.url), worker];
+        const texts = await Promise.all(parts.map((part) => readFile(part, "utf8")));
+        await writeFile(worker, texts.join("\n"));
+      },
+    },
   };
 }
 
@@ -65,5 +93,6 @@ export default defineConfig({
         sourcemap: false,
       },
     }),
+    networkSwitch(),
   ],
 });

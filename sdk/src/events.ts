@@ -76,7 +76,9 @@ export class EngineEvents {
     let after: EventCursor | null = null;
     while (this.#listeners.size > 0 && !client.closed) {
       try {
-        const answer: Answer = await client.call("events", { after, waitMs: WAIT_MS });
+        // Without a place nothing waits: asked again of another leader, it would miss what lies between.
+        const waitMs = after === null ? 0 : WAIT_MS;
+        const answer: Answer = await client.call("events", { after, waitMs });
         after = answer.cursor;
         for (const event of answer.events) this.#tell(event);
       } catch {

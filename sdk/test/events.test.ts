@@ -29,6 +29,8 @@ async function openTelling(): Promise<Telling> {
   const call: EngineService["call"] = async (operation, argument) => {
     if (operation !== "events") return (await never) as never;
     asked.push(argument);
+    const { after } = argument as { readonly after: unknown };
+    if (after === null) return { cursor: { epoch: 1, nextEvent }, events: [] } as never;
     return (await new Promise<unknown>((resolve, reject) => {
       answer = (events) => {
         nextEvent += events.length;
@@ -61,7 +63,10 @@ describe("events", () => {
     millrace.on("storage-full", ({ atMs }) => heard.push(["also", atMs]));
     millrace.on("leader-changed", ({ epoch, here }) => heard.push(["leader", epoch, here]));
     await turns();
-    expect(asked).toEqual([{ after: null, waitMs: 20_000 }]);
+    expect(asked).toEqual([
+      { after: null, waitMs: 0 },
+      { after: { epoch: 1, nextEvent: 0 }, waitMs: 20_000 },
+    ]);
     await tell(full(1), changed, full(2));
     expect(heard).toEqual([
       ["full", 1, true],
@@ -70,9 +75,19 @@ describe("events", () => {
       ["full", 2, true],
       ["also", 2],
     ]);
-    expect(asked[1]).toEqual({ after: { epoch: 1, nextEvent: 3 }, waitMs: 20_000 });
+    expect(asked[2]).toEqual({ after: { epoch: 1, nextEvent: 3 }, waitMs: 20_000 });
     await tell();
-    expect(asked).toHaveLength(3);
+    expect(asked).toHaveLength(4);
+    await millrace.close();
+  });
+
+  it("are asked for from a known place on before anything waits: a worker that dies meanwhile loses none", async () => {
+    const { millrace, asked } = await openTelling();
+    millrace.on("leader-changed", () => undefined);
+    await turns();
+    const waiting = asked.filter((one) => (one as { waitMs: number }).waitMs > 0);
+    expect(waiting).toHaveLength(1);
+    expect(waiting[0]).not.toMatchObject({ after: null });
     await millrace.close();
   });
 
@@ -91,12 +106,12 @@ describe("events", () => {
     off();
     await tell(full(2));
     expect(heard).toEqual([1]);
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(3);
     await turns();
-    expect(asked).toHaveLength(2);
+    expect(asked).toHaveLength(3);
     millrace.on("storage-full", ({ atMs }) => heard.push(atMs));
     await turns();
-    expect(asked[2]).toMatchObject({ after: null });
+    expect(asked[3]).toMatchObject({ after: null });
     await millrace.close();
   });
 
@@ -108,7 +123,7 @@ describe("events", () => {
     await fail();
     await clock.advance(999);
     await turns();
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(2);
     await clock.advance(1);
     await turns();
     await tell(full(4));
@@ -116,7 +131,7 @@ describe("events", () => {
     await millrace.close();
     await clock.advance(5000);
     await turns();
-    expect(asked).toHaveLength(3);
+    expect(asked).toHaveLength(4);
   });
 
   it("are refused of an unknown kind, without a listener, and with unknown options", async () => {

@@ -37,6 +37,7 @@ const records = fc
 const address: fc.Arbitrary<Address> = fc.oneof(
   fc.constant<Address>({ place: "live" }),
   fc.constant<Address>({ place: "storage" }),
+  fc.constant<Address>({ place: "faults" }),
   fc.constant<Address>({ place: "streams", view: "list" }),
   fc
     .record({ stream, shardIndex })

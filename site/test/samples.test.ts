@@ -1,6 +1,7 @@
 /** The calls that a view shows: they name what is on the screen, and are code that parses. */
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
+import { faultSamples } from "../src/faults/samples.ts";
 import { addressOf } from "../src/places/address.ts";
 import { type Act, samplesOf } from "../src/streams/samples.ts";
 
@@ -65,6 +66,17 @@ describe("samples", () => {
     expect(records).toContain(`ShardId: "shardId-000000000003"`);
     expect(records).toContain("--starting-sequence-number 42");
     expect(text({ kind: "records", view: atTime })).toContain("2026-11-21T13:00:05.000Z");
+  });
+
+  it("of the faults parse and name the engine that they befall", () => {
+    const samples = faultSamples("bench", "run");
+    for (const { code } of samples) {
+      // Only modules know their own address.
+      expect(parses(code.replaceAll("import.meta.url", "location.href"))).toBe(true);
+    }
+    const text = samples.map(({ code }) => code).join("\n");
+    expect(text).toContain('name: "bench"');
+    expect(text).toContain('"millrace:bench:writer"');
   });
 
   it("hand a record's key and data to the shell as they are", () => {

@@ -2,6 +2,7 @@
 import { runScenarios } from "./harness.mjs";
 import { accessibilityScenarios } from "./scenarios/accessibility.mjs";
 import { durabilityScenarios } from "./scenarios/durability.mjs";
+import { faultsScenarios } from "./scenarios/faults.mjs";
 import { flowScenarios } from "./scenarios/flow.mjs";
 import { recordsScenarios } from "./scenarios/records.mjs";
 import { serverScenarios } from "./scenarios/server.mjs";
@@ -15,6 +16,7 @@ const scenarios = [
   ...recordsScenarios,
   ...durabilityScenarios,
   ...storageScenarios,
+  ...faultsScenarios,
   ...accessibilityScenarios,
 ];
 // A word on the command line picks the scenarios whose names contain it.

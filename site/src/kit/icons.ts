@@ -6,6 +6,7 @@ export type IconName =
   | "wheel"
   | "streams"
   | "storage"
+  | "bolt"
   | "split"
   | "merge"
   | "link"
@@ -23,6 +24,7 @@ const SHAPES: Readonly<Record<IconName, TemplateResult>> = {
   wheel: svg`<circle cx="8" cy="8" r="6"/><path d="M8 2v12M2 8h12M3.8 3.8l8.4 8.4M12.2 3.8l-8.4 8.4"/>`,
   streams: svg`<path d="M1.5 4.5c2-1.6 4.5-1.6 6.5 0s4.5 1.6 6.5 0M1.5 8.5c2-1.6 4.5-1.6 6.5 0s4.5 1.6 6.5 0M1.5 12.5c2-1.6 4.5-1.6 6.5 0s4.5 1.6 6.5 0"/>`,
   storage: svg`<ellipse cx="8" cy="3.8" rx="5.5" ry="2.3"/><path d="M2.5 3.8v8.4c0 1.3 2.5 2.3 5.5 2.3s5.5-1 5.5-2.3V3.8M2.5 8c0 1.3 2.5 2.3 5.5 2.3s5.5-1 5.5-2.3"/>`,
+  bolt: svg`<path d="M9.5 1.5 3.5 9h4l-1 5.5 6-7.5h-4z"/>`,
   split: svg`<path d="M2 8h4l4-4.5h4M6 8l4 4.5h4"/>`,
   merge: svg`<path d="M14 8h-4L6 3.5H2M10 8l-4 4.5H2"/>`,
   link: svg`<path d="M6.5 9.5l3-3M7 4.5l1.5-1.5a3 3 0 0 1 4.5 4.5L11.5 9M9 11.5 7.5 13A3 3 0 0 1 3 8.5L4.5 7"/>`,

@@ -56,3 +56,8 @@ export function formatNumberOf(count: number, noun: string): string {
 export function formatClockTime(timeMs: number): string {
   return clockTime.format(timeMs);
 }
+
+/** A span of time as people read it: `312 ms`, `2.4 s`. */
+export function formatMs(spanMs: number): string {
+  return spanMs < 999.5 ? `${whole.format(spanMs)} ms` : `${fine.format(spanMs / 1000)} s`;
+}

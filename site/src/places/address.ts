@@ -28,6 +28,11 @@ export interface StorageAddress {
   readonly place: "storage";
 }
 
+/** The Faults place: what can befall an engine, and what comes of it. */
+export interface FaultsAddress {
+  readonly place: "faults";
+}
+
 /** The list of streams. */
 export interface ListAddress {
   readonly place: "streams";
@@ -63,7 +68,13 @@ export interface RecordsAddress {
 }
 
 /** Any place of the site. */
-export type Address = LiveAddress | StorageAddress | ListAddress | ShardsAddress | RecordsAddress;
+export type Address =
+  | LiveAddress
+  | StorageAddress
+  | FaultsAddress
+  | ListAddress
+  | ShardsAddress
+  | RecordsAddress;
 
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
 const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
@@ -118,7 +129,8 @@ function recordsIn(query: URLSearchParams, stream: string, shardIndex: number | 
 /** The place that a query names; what it does not know falls back to what stands above it. */
 export function addressOf(search: string): Address {
   const query = new URLSearchParams(search);
-  if (query.get("place") === "storage") return { place: "storage" };
+  const place = oneOf(query, "place", ["storage", "faults"] as const);
+  if (place !== undefined) return { place };
   if (query.get("place") !== "streams") return { place: "live" };
   const stream = matching(query, "stream", STREAM_NAME);
   if (stream === undefined) return { place: "streams", view: "list" };
@@ -145,7 +157,7 @@ function recordsQuery(address: RecordsAddress): Record<string, string | undefine
 /** The query that stands for a place, with its question mark; empty for Live. */
 export function searchOfAddress(address: Address): string {
   if (address.place === "live") return "";
-  if (address.place === "storage") return "?place=storage";
+  if (address.place !== "streams") return `?place=${address.place}`;
   const query = new URLSearchParams({ place: "streams" });
   if (address.view === "list") return `?${query}`;
   query.set("stream", address.stream);
@@ -162,6 +174,7 @@ export function searchOfAddress(address: Address): string {
 export function titleOf(address: Address): string {
   if (address.place === "live") return "Live · Millrace";
   if (address.place === "storage") return "Storage · Millrace";
+  if (address.place === "faults") return "Faults · Millrace";
   if (address.view === "list") return "Streams · Millrace";
   const view = address.view === "shards" ? "Shards" : "Records";
   return `${view} of ${address.stream} · Millrace`;

@@ -19,16 +19,37 @@ import "../kit/notice.ts";
 import "./edge-strip.ts";
 import "./live.ts";
 
-const STORAGE_LINK = `./${searchOfAddress({ place: "storage" })}`;
-const STREAMS_LINK = `./${searchOfAddress({ place: "streams", view: "list" })}`;
+/** Places whose code is loaded when they are first gone to. */
+const LAZY_PLACES = {
+  streams: {
+    name: "Streams",
+    icon: "streams",
+    link: `./${searchOfAddress({ place: "streams", view: "list" })}`,
+    load: () => import("./streams/place.ts"),
+  },
+  storage: {
+    name: "Storage",
+    icon: "storage",
+    link: `./${searchOfAddress({ place: "storage" })}`,
+    load: () => import("./storage/place.ts"),
+  },
+  faults: {
+    name: "Faults",
+    icon: "bolt",
+    link: `./${searchOfAddress({ place: "faults" })}`,
+    load: () => import("./faults/place.ts"),
+  },
+} as const;
 
-/** Whether the code of a place has arrived, or why it has not. */
-type Arrival = "absent" | "loading" | "here" | Error;
+type LazyPlace = keyof typeof LAZY_PLACES;
+
+/** Whether the code of a place has arrived, or why it has not; absent before it was asked for. */
+type Arrival = "loading" | "here" | Error;
 
 /** The application. */
 export class MillraceApp extends LitElement {
   static override get properties(): PropertyDeclarations {
-    return { streamsPlace: { state: true }, storagePlace: { state: true } };
+    return { arrivals: { state: true } };
   }
 
   static override readonly styles = [
@@ -103,6 +124,7 @@ export class MillraceApp extends LitElement {
         outline: none;
       }
 
+      mill-faults,
       mill-live,
       mill-storage,
       mill-streams {
@@ -188,10 +210,7 @@ export class MillraceApp extends LitElement {
     `,
   ];
 
-  /** Whether the code of the Streams place has arrived, or why it has not. */
-  declare streamsPlace: Arrival;
-  /** The same of the Storage place. */
-  declare storagePlace: Arrival;
+  declare arrivals: Readonly<Partial<Record<LazyPlace, Arrival>>>;
 
   readonly #navigation = new NavigationController(this, {
     onMove: () => this.#moved(),
@@ -204,24 +223,16 @@ export class MillraceApp extends LitElement {
 
   constructor() {
     super();
-    this.streamsPlace = "absent";
-    this.storagePlace = "absent";
+    this.arrivals = {};
   }
 
   protected override willUpdate(): void {
     const { place } = this.#navigation.address;
-    if (place === "streams" && this.streamsPlace === "absent") {
-      this.streamsPlace = "loading";
-      void arrivalOf(import("./streams/place.ts")).then((arrival) => {
-        this.streamsPlace = arrival;
-      });
-    }
-    if (place === "storage" && this.storagePlace === "absent") {
-      this.storagePlace = "loading";
-      void arrivalOf(import("./storage/place.ts")).then((arrival) => {
-        this.storagePlace = arrival;
-      });
-    }
+    if (place === "live" || this.arrivals[place] !== undefined) return;
+    this.arrivals = { ...this.arrivals, [place]: "loading" };
+    void arrivalOf(LAZY_PLACES[place].load()).then((arrival) => {
+      this.arrivals = { ...this.arrivals, [place]: arrival };
+    });
   }
 
   override render(): TemplateResult {
@@ -230,8 +241,7 @@ export class MillraceApp extends LitElement {
           <a class="skip" href="#main" @click=${this.#skip}>Skip to the content</a>
           <div class="brand">Millrace</div>
           ${this.#place("live", "wheel", "Live", this.#navigation.liveLink)}
-          ${this.#place("streams", "streams", "Streams", STREAMS_LINK)}
-          ${this.#place("storage", "storage", "Storage", STORAGE_LINK)}
+          ${this.#lazyLink("streams")} ${this.#lazyLink("storage")} ${this.#lazyLink("faults")}
           ${this.#themeButton()}
         </nav>
         <main id="main" tabindex="-1">${this.#view()}</main>
@@ -275,26 +285,33 @@ export class MillraceApp extends LitElement {
         @mill-reopen=${() => this.#engine.reopen()}
         @mill-start-over=${() => this.#engine.startOver()}
       ></mill-live>
-      ${place === "streams" ? this.#streams(engine) : nothing}
-      ${place === "storage" ? this.#storage(engine) : nothing}`;
+      ${place === "live" ? nothing : this.#lazyPlace(place, engine)}`;
   }
 
-  #streams(engine: OpenEngine): TemplateResult {
-    if (this.streamsPlace !== "here") return notHere("Streams", this.streamsPlace);
-    return html`<mill-streams
-      .engine=${engine}
-      .address=${this.#navigation.address}
-      @mill-reopen=${() => this.#engine.reopen()}
-      @mill-start-over=${() => this.renderRoot.querySelector("mill-live")?.startOver()}
-    ></mill-streams>`;
+  #lazyPlace(place: LazyPlace, engine: OpenEngine): TemplateResult {
+    const arrival = this.arrivals[place];
+    if (arrival !== "here") return notHere(LAZY_PLACES[place].name, arrival);
+    switch (place) {
+      case "streams":
+        return html`<mill-streams
+          .engine=${engine}
+          .address=${this.#navigation.address}
+          @mill-reopen=${() => this.#engine.reopen()}
+          @mill-start-over=${() => this.renderRoot.querySelector("mill-live")?.startOver()}
+        ></mill-streams>`;
+      case "storage":
+        return html`<mill-storage
+          .engine=${engine}
+          @mill-reopen=${() => this.#engine.reopen()}
+        ></mill-storage>`;
+      case "faults":
+        return html`<mill-faults .engine=${engine}></mill-faults>`;
+    }
   }
 
-  #storage(engine: OpenEngine): TemplateResult {
-    if (this.storagePlace !== "here") return notHere("Storage", this.storagePlace);
-    return html`<mill-storage
-      .engine=${engine}
-      @mill-reopen=${() => this.#engine.reopen()}
-    ></mill-storage>`;
+  #lazyLink(place: LazyPlace): TemplateResult {
+    const { name, icon, link } = LAZY_PLACES[place];
+    return this.#place(place, icon, name, link);
   }
 
   #place(place: Address["place"], icon: IconName, name: string, link: string): TemplateResult {
@@ -349,7 +366,7 @@ async function arrivalOf(code: Promise<unknown>): Promise<Arrival> {
 }
 
 /** What stands in for a place whose code is not here. */
-function notHere(name: string, arrival: Arrival): TemplateResult {
+function notHere(name: string, arrival: Arrival | undefined): TemplateResult {
   if (!(arrival instanceof Error)) {
     return html`<div class="alone"><p role="status">Loading ${name}…</p></div>`;
   }

@@ -15,7 +15,6 @@ import { MediaController } from "../controllers/media-controller.ts";
 import { MeterController } from "../controllers/meter-controller.ts";
 import { ProducerController } from "../controllers/producer-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
-import { iconShape } from "../kit/icons.ts";
 import { AccessLogSource } from "../live/access-log-source.ts";
 import { describeError, type ShownError } from "../live/advice.ts";
 import { formatCount, formatNumberOf, formatRate } from "../live/format.ts";
@@ -24,9 +23,9 @@ import type { StatusColumns, StatusTotal } from "../live/status-history.ts";
 import { weigh } from "../live/verdict.ts";
 import type { DiskReadings } from "./disk-panel.ts";
 import { liveStyles } from "./live-styles.ts";
+import { codeButton, pauseButton, reopenNotice } from "./page-actions.ts";
 import type { ProducerReadings } from "./producer-panel.ts";
 import type { MillRing } from "./ring.ts";
-import "../kit/notice.ts";
 import "../kit/panel.ts";
 import "./code-drawer.ts";
 import "./disk-panel.ts";
@@ -205,44 +204,22 @@ export class MillLive extends LitElement {
         </p>
       </div>
       <div class="actions">
-        <button type="button" class="main" id="pause" @click=${this.#togglePause}>
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-            ${iconShape(this.paused ? "play" : "pause")}
-          </svg>
-          ${this.paused ? "Resume" : "Pause"}
-        </button>
-        <button
-          type="button"
-          id="show-code"
-          @click=${() => this.renderRoot.querySelector("mill-code-drawer")?.show()}
-        >
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("code")}</svg>
-          Show code
-        </button>
+        ${pauseButton({ paused: this.paused, onToggle: () => this.#togglePause(), main: true })}
+        ${codeButton(() => this.renderRoot.querySelector("mill-code-drawer")?.show())}
       </div>
     </header>`;
   }
 
-  #errors(): TemplateResult[] {
-    const notice = (heading: string, error: ShownError | undefined): TemplateResult[] =>
-      error === undefined
-        ? []
-        : [
-            html`<mill-notice
-              .heading=${heading}
-              .message=${error.message}
-              .code=${error.code}
-              .advice=${error.advice}
-            >
-              <button type="button" @click=${this.#reopen}>Open the engine again</button>
-            </mill-notice>`,
-          ];
-    return [
-      ...notice("The producer stopped", this.#producer.error),
-      ...notice("The consumer stopped", this.#consumer.error),
-      ...notice("The meters cannot be read", this.#meter.error),
-      ...notice("The access log could not be loaded", this.sourceError),
-    ].slice(0, 1);
+  /** One notice at a time: what stops the producer mostly stops the others, too. */
+  #errors(): TemplateResult | typeof nothing {
+    const errors: [string, ShownError | undefined][] = [
+      ["The producer stopped", this.#producer.error],
+      ["The consumer stopped", this.#consumer.error],
+      ["The meters cannot be read", this.#meter.error],
+      ["The access log could not be loaded", this.sourceError],
+    ];
+    const [heading, error] = errors.find(([, one]) => one !== undefined) ?? ["", undefined];
+    return reopenNotice(heading, error, () => this.#reopen());
   }
 
   #dialogs(): TemplateResult | typeof nothing {

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { assert, startServer, VIEWPORTS } from "../harness.mjs";
 import { click, expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
 import { fetched, find, inPlace, inRecords, inShards, inStream, press } from "../streams-page.mjs";
+import { inFaults, untilRuns } from "./faults.mjs";
 import { inStorage } from "./storage.mjs";
 
 const axeSource = readFileSync(
@@ -36,6 +37,11 @@ async function expectNoOverflow(page, where) {
     () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
   );
   assert(overflow <= 0, `${where} is ${overflow} px wider than the window`);
+}
+
+async function expectNoSidewaysScroll(page, selector) {
+  const overflow = await page.$eval(selector, (one) => one.scrollWidth - one.clientWidth);
+  assert(overflow <= 0, `${selector} scrolls sideways by ${overflow} px`);
 }
 
 async function lookAtPage(browser, theme, viewport) {
@@ -81,6 +87,7 @@ async function lookAtStreams(browser, theme, viewport) {
     };
     await find(page, list("mill-stream-table"));
     await look("the list of streams");
+    await expectNoSidewaysScroll(page, list("mill-stream-table >>> .scroll"));
     await press(page, list("#create"));
     await press(page, list("mill-create-stream >>> button[type=submit]"));
     await find(page, list("mill-create-stream >>> mill-notice"));
@@ -127,6 +134,27 @@ async function lookAtStorage(browser, theme, viewport) {
   }
 }
 
+async function lookAtFaults(browser, theme, viewport) {
+  const server = await startServer();
+  try {
+    const address = `${server.address}?place=faults`;
+    const { page, complaints } = await browser.open(address, { theme, viewport });
+    await press(page, inFaults("mill-fault-card[data-fault=lead] >>> #strike"));
+    await find(page, inFaults("mill-fault-trace >>> svg"));
+    await expectAccessible(page, "the faults, while one is under way");
+    await untilRuns(page, 1);
+    await expectAccessible(page, "the faults");
+    await expectNoOverflow(page, "the faults");
+    await expectNoSidewaysScroll(page, inFaults("mill-run-table >>> .scroll"));
+    await press(page, inFaults("#show-code"));
+    await find(page, inFaults("mill-faults-code >>> dialog[open]"));
+    await expectAccessible(page, "the faults' code");
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
+
 async function themeCanBeSwitched(browser) {
   const server = await startServer();
   try {
@@ -160,6 +188,10 @@ const looks = ["light", "dark"].flatMap((theme) =>
     {
       name: `axe finds nothing in the storage, ${theme}, ${width}`,
       run: (browser) => lookAtStorage(browser, theme, viewport),
+    },
+    {
+      name: `axe finds nothing in the faults, ${theme}, ${width}`,
+      run: (browser) => lookAtFaults(browser, theme, viewport),
     },
   ]),
 );

@@ -2,7 +2,7 @@
 import {
   html,
   LitElement,
-  nothing,
+  type nothing,
   type PropertyDeclarations,
   type PropertyValues,
   type TemplateResult,
@@ -14,13 +14,12 @@ import { ENGINE_NAME, type OpenEngine } from "../../controllers/engine-controlle
 import { MediaController } from "../../controllers/media-controller.ts";
 import { PollController } from "../../controllers/poll-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import { iconShape } from "../../kit/icons.ts";
 import type { ShownError } from "../../live/advice.ts";
 import { formatBytes } from "../../live/format.ts";
 import { roleMark } from "../../storage/words.ts";
+import { codeButton, pauseButton, reopenNotice } from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
 import { storageStyles } from "./storage-styles.ts";
-import "../../kit/notice.ts";
 import "../edge-strip.ts";
 import "./check-panel.ts";
 import "./events-panel.ts";
@@ -100,20 +99,8 @@ export class MillStorage extends LitElement {
         <p class="soft">What is acknowledged is on this device, once, whatever happens to the tab.</p>
       </div>
       <div class="actions">
-        <button type="button" id="pause" @click=${() => this.#poll.togglePause()}>
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-            ${iconShape(this.#poll.paused ? "play" : "pause")}
-          </svg>
-          ${this.#poll.paused ? "Resume" : "Pause"}
-        </button>
-        <button
-          type="button"
-          id="show-code"
-          @click=${() => this.renderRoot.querySelector("mill-storage-code")?.show()}
-        >
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("code")}</svg>
-          Show code
-        </button>
+        ${pauseButton({ paused: this.#poll.paused, onToggle: () => this.#poll.togglePause() })}
+        ${codeButton(() => this.renderRoot.querySelector("mill-storage-code")?.show())}
       </div>
     </header>`;
   }
@@ -145,17 +132,7 @@ export class MillStorage extends LitElement {
   }
 
   #notice(heading: string, error: ShownError | undefined): TemplateResult | typeof nothing {
-    if (error === undefined) return nothing;
-    return html`<mill-notice
-      .heading=${heading}
-      .message=${error.message}
-      .code=${error.code}
-      .advice=${error.advice}
-    >
-      <button type="button" @click=${() => this.dispatchEvent(new CustomEvent("mill-reopen"))}>
-        Open the engine again
-      </button>
-    </mill-notice>`;
+    return reopenNotice(heading, error, () => this.dispatchEvent(new CustomEvent("mill-reopen")));
   }
 
   async #persist(): Promise<void> {

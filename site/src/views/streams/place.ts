@@ -3,7 +3,7 @@ import {
   css,
   html,
   LitElement,
-  nothing,
+  type nothing,
   type PropertyDeclarations,
   type PropertyValues,
   type TemplateResult,
@@ -18,7 +18,7 @@ import type { ShownError } from "../../live/advice.ts";
 import type { Address } from "../../places/address.ts";
 import { StreamsMeter } from "../../streams/readings.ts";
 import type { Act } from "../../streams/samples.ts";
-import "../../kit/notice.ts";
+import { reopenNotice } from "../page-actions.ts";
 import "../edge-strip.ts";
 import "../start-over.ts";
 import "./act-code.ts";
@@ -150,20 +150,7 @@ export class MillStreams extends LitElement {
   }
 
   #notice(heading: string, error: ShownError | undefined): TemplateResult | typeof nothing {
-    if (error === undefined) return nothing;
-    return html`<mill-notice
-      .heading=${heading}
-      .message=${error.message}
-      .code=${error.code}
-      .advice=${error.advice}
-    >
-      <button
-        type="button"
-        @click=${() => this.dispatchEvent(new CustomEvent("mill-reopen"))}
-      >
-        Open the engine again
-      </button>
-    </mill-notice>`;
+    return reopenNotice(heading, error, () => this.dispatchEvent(new CustomEvent("mill-reopen")));
   }
 
   #loss(): string {

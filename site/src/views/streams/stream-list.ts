@@ -10,9 +10,9 @@ import {
 import type { Millrace } from "millrace";
 import { BeatController } from "../../controllers/beat-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import { iconShape } from "../../kit/icons.ts";
 import { formatNumberOf, formatRate } from "../../live/format.ts";
 import type { StreamReading } from "../../streams/readings.ts";
+import { codeButton, pauseButton } from "../page-actions.ts";
 import { showCode } from "./act-events.ts";
 import { placeStyles } from "./place-styles.ts";
 import "../../kit/panel.ts";
@@ -72,20 +72,11 @@ export class MillStreamList extends LitElement {
           <button type="button" class="main" id="create" @click=${this.#create}>
             Create a stream
           </button>
-          <button
-            type="button"
-            id="pause"
-            @click=${() => this.dispatchEvent(new CustomEvent("mill-pause"))}
-          >
-            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-              ${iconShape(this.paused ? "play" : "pause")}
-            </svg>
-            ${this.paused ? "Resume" : "Pause"}
-          </button>
-          <button type="button" @click=${() => this.dispatchEvent(showCode({ kind: "list" }))}>
-            <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("code")}</svg>
-            Show code
-          </button>
+          ${pauseButton({
+            paused: this.paused,
+            onToggle: () => this.dispatchEvent(new CustomEvent("mill-pause")),
+          })}
+          ${codeButton(() => this.dispatchEvent(showCode({ kind: "list" })))}
         </div>
       </header>
       <mill-panel heading="In this engine">${this.#body()}</mill-panel>

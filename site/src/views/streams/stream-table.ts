@@ -2,6 +2,7 @@
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles, tableStyles } from "../../kit/base-styles.ts";
 import type { LampState } from "../../kit/lamp.ts";
+import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatBytes, formatCount, formatRate } from "../../live/format.ts";
 import { searchOfAddress } from "../../places/address.ts";
 import { retentionText, type StreamReading } from "../../streams/readings.ts";
@@ -23,6 +24,7 @@ export class MillStreamTable extends LitElement {
   static override readonly styles = [
     baseStyles,
     tableStyles,
+    stackedTableStyles,
     css`
       .name {
         display: inline-flex;
@@ -63,20 +65,20 @@ export class MillStreamTable extends LitElement {
 
   override render(): TemplateResult {
     return html`<div class="scroll" tabindex="0" role="region" aria-label="Streams">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col" class="words">Status</th>
-            <th scope="col" class="words">Mode</th>
-            <th scope="col">Open<br />shards</th>
-            <th scope="col">Retention</th>
-            <th scope="col">In<br />records/s</th>
-            <th scope="col">In<br />data</th>
-            <th scope="col"><span class="visually-hidden">Delete</span></th>
+      <table class="stacks" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
+            <th role="columnheader" scope="col">Name</th>
+            <th role="columnheader" scope="col" class="words">Status</th>
+            <th role="columnheader" scope="col" class="words">Mode</th>
+            <th role="columnheader" scope="col">Open<br />shards</th>
+            <th role="columnheader" scope="col">Retention</th>
+            <th role="columnheader" scope="col">In<br />records/s</th>
+            <th role="columnheader" scope="col">In<br />data</th>
+            <th role="columnheader" scope="col"><span class="visually-hidden">Delete</span></th>
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           ${this.streams.map((stream) => this.#row(stream))}
         </tbody>
       </table>
@@ -90,19 +92,23 @@ export class MillStreamTable extends LitElement {
     const address = { place: "streams", view: "shards", stream: name } as const;
     const link = searchOfAddress({ ...address, shardIndex: undefined });
     const source = "Committed between the last two readings, by the engine's counters";
-    return html`<tr data-stream=${name}>
-      <th scope="row">
+    return html`<tr role="row" data-stream=${name}>
+      <th role="rowheader" scope="row">
         <a class="name" href="./${link}">
           <mill-ring-emblem .shards=${openShards}></mill-ring-emblem>${name}
         </a>
       </th>
-      <td class="words"><mill-lamp .state=${statusLamp(status)}>${status}</mill-lamp></td>
-      <td class="words">${mode}</td>
-      <td>${formatCount(openShards.length)}</td>
-      <td title="${retentionHours} hours">${retentionText(retentionHours)}</td>
-      <td title=${source}>${formatRate(records)}</td>
-      <td title=${source}>${formatBytes(bytes)}/s</td>
-      <td>
+      <td role="cell" class="words" data-label="Status">
+        <mill-lamp .state=${statusLamp(status)}>${status}</mill-lamp>
+      </td>
+      <td role="cell" class="words" data-label="Mode">${mode}</td>
+      <td role="cell" data-label="Open shards">${formatCount(openShards.length)}</td>
+      <td role="cell" data-label="Retention" title="${retentionHours} hours">
+        ${retentionText(retentionHours)}
+      </td>
+      <td role="cell" data-label="In, records/s" title=${source}>${formatRate(records)}</td>
+      <td role="cell" data-label="In, data" title=${source}>${formatBytes(bytes)}/s</td>
+      <td role="cell" class="wide">
         <button
           type="button"
           class="danger"

@@ -11,7 +11,6 @@ import type { Millrace, Stream } from "millrace";
 import { BeatController } from "../../controllers/beat-controller.ts";
 import { PollController } from "../../controllers/poll-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import { iconShape } from "../../kit/icons.ts";
 import { formatBytes, formatCount, formatNumberOf, formatRate } from "../../live/format.ts";
 import {
   type RecordsAddress,
@@ -21,12 +20,12 @@ import {
 } from "../../places/address.ts";
 import { formatMoment } from "../../records/times.ts";
 import { retentionText, StreamMeter, type StreamReading } from "../../streams/readings.ts";
+import { codeButton, errorNotice, pauseButton } from "../page-actions.ts";
 import { showCode } from "./act-events.ts";
 import { placeStyles } from "./place-styles.ts";
 import { streamStyles } from "./stream-styles.ts";
 import { statusLamp } from "./stream-table.ts";
 import "../../kit/lamp.ts";
-import "../../kit/notice.ts";
 import "../../kit/reading.ts";
 import "./records.ts";
 import "./ring-emblem.ts";
@@ -100,16 +99,12 @@ export class MillStream extends LitElement {
         <h1><mill-ring-emblem .shards=${shards}></mill-ring-emblem>${stream}</h1>
       </div>
       <div class="actions">
-        <button type="button" id="pause" @click=${() => this.#poll.togglePause()}>
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-            ${iconShape(this.#poll.paused ? "play" : "pause")}
-          </svg>
-          ${this.#poll.paused ? "Resume the meters" : "Pause the meters"}
-        </button>
-        <button type="button" id="show-code" @click=${this.#showCode}>
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${iconShape("code")}</svg>
-          Show code
-        </button>
+        ${pauseButton({
+          paused: this.#poll.paused,
+          onToggle: () => this.#poll.togglePause(),
+          what: "the meters",
+        })}
+        ${codeButton(() => this.#showCode())}
         <button
           type="button"
           class="danger"
@@ -122,16 +117,11 @@ export class MillStream extends LitElement {
   }
 
   #error(): TemplateResult | typeof nothing {
-    const { error } = this.#poll;
-    if (error === undefined) return nothing;
-    return html`<mill-notice
-      heading="The stream cannot be read"
-      .message=${error.message}
-      .code=${error.code}
-      .advice=${error.advice}
-    >
-      <button type="button" @click=${() => this.#poll.refresh()}>Try again</button>
-    </mill-notice>`;
+    return errorNotice(
+      "The stream cannot be read",
+      this.#poll.error,
+      html`<button type="button" @click=${() => this.#poll.refresh()}>Try again</button>`,
+    );
   }
 
   #facts(): TemplateResult | typeof nothing {

@@ -1,0 +1,34 @@
+/** The calls behind the Faults place, in a drawer. */
+import { html, LitElement, type TemplateResult } from "lit";
+import { BENCH_ENGINE, BENCH_STREAM } from "../../faults/bench.ts";
+import { faultSamples } from "../../faults/samples.ts";
+import { baseStyles } from "../../kit/base-styles.ts";
+import "../../kit/code-block.ts";
+import "../../kit/drawer.ts";
+
+/** `show()` opens it. */
+export class MillFaultsCode extends LitElement {
+  static override readonly styles = [baseStyles];
+
+  /** Shows the code. */
+  show(): void {
+    this.renderRoot.querySelector("mill-drawer")?.show();
+  }
+
+  override render(): TemplateResult {
+    return html`<mill-drawer heading="The same in code">
+      ${faultSamples(BENCH_ENGINE, BENCH_STREAM).map(
+        ({ heading, code }) =>
+          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
+      )}
+    </mill-drawer>`;
+  }
+}
+
+customElements.define("mill-faults-code", MillFaultsCode);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "mill-faults-code": MillFaultsCode;
+  }
+}

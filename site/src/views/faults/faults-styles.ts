@@ -1,0 +1,71 @@
+/** Layout that the Faults place and its parts share. */
+import { css } from "lit";
+
+/** The grid of faults, readings side by side, and what the others have, too. */
+export const faultsStyles = css`
+  .intro {
+    max-inline-size: 92ch;
+  }
+
+  .faults {
+    display: grid;
+    grid-template-columns: repeat(6, minmax(0, 1fr));
+    gap: calc(var(--unit) * 4);
+  }
+
+  .faults > * {
+    grid-column: span 2;
+    min-inline-size: 0;
+  }
+
+  .faults > :nth-last-child(-n + 2) {
+    grid-column: span 3;
+  }
+
+  .stack {
+    display: grid;
+    gap: calc(var(--unit) * 3);
+  }
+
+  mill-edge-strip {
+    position: sticky;
+    inset-block-end: 0;
+    z-index: 2;
+  }
+
+  :host(mill-faults) {
+    display: flex;
+    flex-direction: column;
+    min-block-size: 100%;
+  }
+
+  :host(mill-faults) .page {
+    flex: 1;
+  }
+
+  @media (max-width: 1080px) {
+    .faults {
+      grid-template-columns: repeat(2, minmax(0, 1fr));
+    }
+
+    .faults > *,
+    .faults > :nth-last-child(-n + 2) {
+      grid-column: auto;
+    }
+
+    .faults > :last-child {
+      grid-column: 1 / -1;
+    }
+  }
+
+  @media (max-width: 700px) {
+    .faults {
+      grid-template-columns: minmax(0, 1fr);
+      gap: calc(var(--unit) * 3);
+    }
+
+    mill-edge-strip {
+      inset-block-end: var(--bar-height, 0px);
+    }
+  }
+`;
