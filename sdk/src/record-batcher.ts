@@ -41,7 +41,8 @@ interface Run {
 export class RecordBatcher {
   readonly #client: EngineClient;
   #stream: Pick<StreamDescription, "name" | "uid" | "recordKibMax">;
-  readonly #inTurn: boolean;
+  /** Whether batches go in turn; see the constructor. */
+  readonly inTurn: boolean;
   #open: OpenBatch[] = [];
   #scheduled = false;
   /** The batch sent last, settled in any way; batches in turn wait for it. */
@@ -59,7 +60,7 @@ export class RecordBatcher {
   ) {
     this.#client = client;
     this.#stream = stream;
-    this.#inTurn = inTurn;
+    this.inTurn = inTurn;
   }
 
   /**
@@ -79,7 +80,7 @@ export class RecordBatcher {
     }
     const last = runs.at(-1)?.batch;
     // A batch that goes only if the call's earlier ones went well must hold nobody else's records.
-    if (this.#inTurn && runs.length > 1 && last !== undefined) last.closed = true;
+    if (this.inTurn && runs.length > 1 && last !== undefined) last.closed = true;
     call.listen(() => withdrawAbandoned(runs));
     this.#schedule();
     return call.promise;
@@ -163,7 +164,7 @@ export class RecordBatcher {
       return;
     }
     const { signal } = withdrawal;
-    const after = this.#inTurn ? this.#last.then(() => !continuesTrouble(shares)) : undefined;
+    const after = this.inTurn ? this.#last.then(() => !continuesTrouble(shares)) : undefined;
     const settings = after === undefined ? { signal } : { signal, after };
     const sent = this.#client.put(encoder.finish(this.#stream.uid), settings);
     this.#last = sent.then(

@@ -1,4 +1,4 @@
-/** What is done to a stream as a whole: its shards, retention, consumers and metrics. Loaded when it is used. */
+/** What is done to a stream as a whole: its shards, retention, consumers, producers and metrics. Loaded when it is used. */
 import {
   type ControlOperations,
   type EngineClient,
@@ -8,6 +8,8 @@ import {
 } from "@millrace/engine";
 import type { InputOf, OperationName, OutputOf, StructureOf } from "@millrace/engine/model";
 import { checkInteger, checkMembers, checkName, refuse } from "./check.ts";
+import type { ProducerOptions } from "./producer/options.ts";
+import type { Producer } from "./producer/producer.ts";
 import { allShards, parentsOf } from "./shard-turns.ts";
 import { checkKeeping, type StreamKeeping } from "./stream-spec.ts";
 
@@ -119,6 +121,17 @@ export async function scale(
     ScalingType: "UNIFORM_SCALING",
   });
   return await describe(client, name);
+}
+
+/** Opens a producer. `quotas`: whether the engine enforces AWS's. */
+export async function producer(
+  client: EngineClient,
+  stream: StreamDescription,
+  quotas: boolean,
+  options: ProducerOptions | undefined,
+): Promise<Producer> {
+  const { openStreamProducer } = await import("./producer/open-producer.ts");
+  return await openStreamProducer(client, stream, quotas, options);
 }
 
 /** Raises or lowers the retention period. */

@@ -5,6 +5,7 @@ import { burstRows, sustainedRows } from "./cases/durable.ts";
 import { CORE_URL } from "./cases/engines.ts";
 import { latencyRows } from "./cases/latency.ts";
 import { md5Rows } from "./cases/md5.ts";
+import { producerRows } from "./cases/producer.ts";
 import { memoryPutRows, singlePutRows } from "./cases/puts.ts";
 import { readRows } from "./cases/read.ts";
 import { transferRows } from "./cases/transfer.ts";
@@ -35,6 +36,7 @@ const benchmarks: Readonly<Record<string, (sizes: BenchSizes) => Promise<Row[]>>
   transfer: ({ rounds }) => transferRows(rounds),
   read: async ({ rounds }) => readRows(await bytesOf(CORE_URL), rounds),
   singles: ({ rounds }) => singlePutRows(rounds),
+  producer: ({ rounds }) => producerRows(rounds),
   memory: ({ memoryBatches }) => memoryPutRows(memoryBatches),
   burst: ({ rounds }) => burstRows(rounds),
   sustained: ({ sustainedSeconds }) => sustainedRows(sustainedSeconds),

@@ -91,7 +91,7 @@ class CoreAppender implements Appender {
     const start = performance.now();
     for (let i = 0; i < times; i++) {
       this.#nowMs += this.#stepMs;
-      const code = exports.appendBatch(address, byteLength, 0, this.#nowMs, RECORD_BYTES_MAX);
+      const code = exports.appendBatch(address, byteLength, 0, this.#nowMs, RECORD_BYTES_MAX, 0);
       if (code !== BATCH_OK) throw new Error(`the core refused the batch with code ${code}`);
       refused += this.#core.field(1);
     }

@@ -17,8 +17,9 @@ export async function openStream(
   name: string,
   storage: "memory" | "indexeddb",
   shards: number,
+  quotas: "unlimited" | "aws" = "unlimited",
 ): Promise<OpenedStream> {
-  const millrace = await open({ name, storage, worker: WORKER_URL, wasm: CORE_URL });
+  const millrace = await open({ name, storage, quotas, worker: WORKER_URL, wasm: CORE_URL });
   return { millrace, stream: await millrace.streams.create("bench", { shards }) };
 }
 

@@ -1,0 +1,71 @@
+/** What a producer puts into: as little as it needs, so that a stream elsewhere will do as well. */
+
+/** One record as it goes into the stream. */
+export interface TargetRecord {
+  readonly partitionKey: string;
+  /** Decimal, 0 to 2^128 - 1. */
+  readonly explicitHashKey?: string;
+  readonly data: Uint8Array;
+}
+
+/** What came of one record. A refused one is not stored. */
+export type TargetOutcome =
+  | { readonly sequenceNumber: string; readonly shardId: string }
+  | {
+      /** `ProvisionedThroughputExceededException` or `InternalFailure`, as AWS has them. */
+      readonly errorCode: string;
+      readonly errorMessage: string;
+      /** Milliseconds after which a retry makes sense; not known when absent. */
+      readonly retryAfterMs?: number;
+    };
+
+/** One shard of the stream. */
+export interface TargetShard {
+  readonly shardId: string;
+  /** Decimal, 0 to 2^128 - 1. */
+  readonly startingHashKey: string;
+  /** Decimal, 0 to 2^128 - 1; inclusive. */
+  readonly endingHashKey: string;
+  /** Whether it takes records. */
+  readonly open: boolean;
+}
+
+/** What one shard takes in a second. */
+export interface ShardRate {
+  readonly recordsPerSecond: number;
+  readonly bytesPerSecond: number;
+}
+
+/** The stream as it is now. */
+export interface TargetListing {
+  /** Open shards, and closed ones that are still known. */
+  readonly shards: readonly TargetShard[];
+  /** Whether the service spreads the records over the shards, whatever their keys are. */
+  readonly spread: boolean;
+  /** Bytes that data and partition key of one record may hold together. */
+  readonly recordBytesMax: number;
+  /** Absent where shards take whatever comes. */
+  readonly shardRate?: ShardRate;
+}
+
+/** A stream that can be put into. */
+export interface PutTarget {
+  /** What errors call it. */
+  readonly name: string;
+  /**
+   * Records of one call that fall into one shard are stored in their order, and none after one that was
+   * refused, as long as the call holds at most this many bytes or one record. 0 where there is no such
+   * promise, as AWS's PutRecords gives none.
+   */
+  readonly orderedBytesMax: number;
+  /**
+   * Puts 1 to 500 records and resolves with an outcome for each, in their order. The data are copied or
+   * sent before it returns.
+   *
+   * @throws MillraceError: `retryable` when nothing was stored and a retry may help, `indeterminate` when
+   * records may be stored.
+   */
+  putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]>;
+  /** @throws MillraceError: `retryable` when a retry may help. */
+  listShards(): Promise<TargetListing>;
+}
