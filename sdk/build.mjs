@@ -27,15 +27,18 @@ async function build(input, external, output, platform = "browser") {
 await build(
   {
     index: join(source, "index.ts"),
+    inline: join(source, "inline.ts"),
     plugin: join(source, "plugin", "index.ts"),
     aws: join(source, "aws", "index.ts"),
+    aggregation: join(source, "aggregation", "index.ts"),
+    producer: join(source, "producer", "index.ts"),
   },
   [/^@millrace\/engine/],
   { dir: join(here, "dist"), entryFileNames: "[name].js", chunkFileNames: "chunk-[name].js" },
 );
 /** What a page loads only when it uses it. */
 const onDemand =
-  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis)\.ts$/;
+  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis|groups\/consumer-group)\.ts$/;
 // The engine for Node is loaded there only, on demand, too.
 await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local", onDemand], {
   file: join(here, "..", "build", "size", "page.js"),

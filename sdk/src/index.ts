@@ -18,6 +18,9 @@ export {
   ExpiredIteratorError,
   ExpiredNextTokenError,
   type FaultRule,
+  type GroupDefinition,
+  type GroupDescription,
+  GroupSessionLostError,
   IndeterminateError,
   InternalFailureError,
   InvalidArgumentError,
@@ -27,6 +30,8 @@ export {
   KmsDisabledError,
   KmsInvalidStateError,
   KmsNotFoundError,
+  type LeaseDescription,
+  LeaseLostError,
   LimitExceededError,
   type MasterKeyDescription,
   type MemberStatus,
@@ -58,6 +63,7 @@ export {
   VERSION,
   VersionMismatchError,
   WasmLoadError,
+  type WorkerDescription,
   WorkerLoadError,
   type WorkerSource,
 } from "@millrace/engine";
@@ -65,9 +71,37 @@ export type { ImportReport, ImportSource } from "./archive.ts";
 export type { AwsClientConfig, AwsOptions } from "./aws/client-config.ts";
 export type { EngineEventKind, EngineEventOf, ListenOptions } from "./events.ts";
 export type { Faults } from "./faults.ts";
+export type { ConsumerGroup, GroupReadOptions, ResetOptions } from "./groups/consumer-group.ts";
+export type { GroupBatch, GroupReader } from "./groups/group-reader.ts";
+export type {
+  Checkpointer,
+  CheckpointWith,
+  GroupOptions,
+  GroupStart,
+  InitializeInput,
+  OutputRecord,
+  ProcessInput,
+  ShardProcessor,
+  StateValue,
+  UserRecord,
+  WorkerEvent,
+  WorkerOptions,
+} from "./groups/group-types.ts";
+export type {
+  GroupWorker,
+  ProcessorFactory,
+  WorkerEventKind,
+  WorkerEventOf,
+} from "./groups/group-worker.ts";
+export type { Groups } from "./groups/groups.ts";
 export type { KeyOptions, Keys } from "./keys.ts";
 export type { Millrace } from "./millrace.ts";
 export { type ImportOptions, importLog, type OpenOptions, open } from "./open.ts";
+export type { ProducerOptions } from "./producer/options.ts";
+export type { ProducerPutResult } from "./producer/pending-record.ts";
+export type { Producer } from "./producer/producer.ts";
+export type { PutAttempt } from "./producer/producer-errors.ts";
+export type { ProducerMetrics } from "./producer/producer-tally.ts";
 export type { PutRecordsResult } from "./put-records-result.ts";
 export type { ReadFrom, ReadOptions } from "./read-options.ts";
 export type { PutOptions, Stream, SubscribeOptions } from "./stream.ts";

@@ -15,6 +15,7 @@ import {
   type ListenOptions,
 } from "./events.ts";
 import { Faults } from "./faults.ts";
+import { Groups } from "./groups/groups.ts";
 import { Keys } from "./keys.ts";
 import { Streams } from "./streams.ts";
 import { EngineTime } from "./time.ts";
@@ -29,6 +30,8 @@ export class Millrace implements AsyncDisposable {
   readonly #events: EngineEvents;
   /** The engine's streams. */
   readonly streams: Streams;
+  /** The consumer groups of all streams. */
+  readonly groups: Groups;
   /** Keys that streams can be encrypted under. */
   readonly keys: Keys;
   /** Faults that are injected on purpose. */
@@ -43,6 +46,7 @@ export class Millrace implements AsyncDisposable {
     this.#client = client;
     this.#events = new EngineEvents(client);
     this.streams = new Streams(client, inTurn);
+    this.groups = new Groups(client);
     this.keys = new Keys(client);
     this.faults = new Faults(client);
     this.time = new EngineTime(client);

@@ -19,8 +19,9 @@ export async function openHere(
       { argument: "storage", value: engine.storage, limit: '"memory" or "file"' },
     );
   }
-  // Bundlers for pages must not follow this import: pages have workers, and no files to read.
-  const specifier = "@millrace/engine/local";
+  // Bundlers for pages must not follow this import: pages have workers, and no files to read. One that could
+  // work the name out would bundle Node's engine, or stop at Node's modules.
+  const specifier = ["@millrace/engine", "local"].join("/");
   const local: typeof import("@millrace/engine/local") = await import(
     /* @vite-ignore */ /* webpackIgnore: true */ specifier
   );

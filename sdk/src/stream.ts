@@ -13,7 +13,11 @@ import {
 } from "@millrace/engine";
 import { BatchReader } from "./batch-reader.ts";
 import { checkMembers, checkName, checkSignal, refuse } from "./check.ts";
+import type { ConsumerGroup } from "./groups/consumer-group.ts";
+import type { GroupOptions } from "./groups/group-types.ts";
 import { LateIterator } from "./late-iterator.ts";
+import type { ProducerOptions } from "./producer/options.ts";
+import type { Producer } from "./producer/producer.ts";
 import { PutRecordsResult } from "./put-records-result.ts";
 import { checkReadOptions, type ReadFrom, type ReadOptions } from "./read-options.ts";
 import type { RecordBatcher } from "./record-batcher.ts";
@@ -131,6 +135,17 @@ export class Stream {
   }
 
   /**
+   * Opens a producer, the KPL's equal: it collects and aggregates user records, tries throttled ones again
+   * and keeps to a rate. Close it before the engine.
+   *
+   * @throws InvalidArgumentError, ResourceNotFoundError.
+   */
+  async producer(options?: ProducerOptions): Promise<Producer> {
+    const { inTurn } = this.#batcher;
+    return await (await loadControl()).producer(this.#client, this.#description, inTurn, options);
+  }
+
+  /**
    * Reads records, each shard's in order. Where retention dropped records, the reading goes on at the
    * oldest one there is. The starting position is found when this is called, not when the loop begins.
    *
@@ -163,6 +178,17 @@ export class Stream {
         new ConsumerReader(this.#client, this.#description, consumer, checked),
     );
     return new LateIterator(reader);
+  }
+
+  /**
+   * The consumer group of that name, created when there is none; what it is, the first call decides. Groups
+   * keep checkpoints of their own, and their workers share the shards, in this tab and in others.
+   *
+   * @throws InvalidArgumentError, ResourceNotFoundError; ResourceInUseError when it is another stream's.
+   */
+  async group(name: string, options?: GroupOptions): Promise<ConsumerGroup> {
+    const { openGroup } = await import("./groups/consumer-group.ts");
+    return await openGroup(this.#client, this.#description, name, options);
   }
 
   /** All shards, also closed ones that retention keeps, by index, with their parents. */

@@ -76,6 +76,10 @@ class Leaders implements EngineClient {
     return this.#client.put(batch, settings);
   }
 
+  commitEpoch(...[commit, outputs]: Parameters<EngineClient["commitEpoch"]>) {
+    return this.#client.commitEpoch(commit, outputs);
+  }
+
   read(...[request, signal]: Parameters<EngineClient["read"]>) {
     return this.#ask((client) => client.read(request, signal));
   }

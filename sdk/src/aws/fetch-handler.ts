@@ -81,7 +81,10 @@ function isTooLarge(request: Request): boolean {
 /** The whole body, or undefined as soon as it is over the limit. */
 async function bodyOf(request: Request): Promise<Uint8Array | undefined> {
   if (isTooLarge(request)) return undefined;
-  if (request.headers.has("content-length")) return new Uint8Array(await request.arrayBuffer());
+  // Firefox has no stream of a request's body.
+  if (request.headers.has("content-length") || request.body === undefined) {
+    return new Uint8Array(await request.arrayBuffer());
+  }
   const chunks: Uint8Array[] = [];
   let byteLength = 0;
   const reader = request.body?.getReader();

@@ -159,6 +159,17 @@ describe("bad input", () => {
     expect(pulls).toBeLessThan(20);
   });
 
+  it("none of these: a body that the browser gives only as a whole, without its length", async () => {
+    const { handler } = await opened();
+    const headers = { "content-type": JSON_11, "x-amz-target": "Kinesis_20131202.PutRecord" };
+    const whole = (body: string): Request =>
+      Object.defineProperty(new Request(URL_HERE, { method: "POST", headers, body }), "body", {
+        value: undefined,
+      });
+    expect((await handler(whole(PUT))).status).toBe(200);
+    expect((await handler(whole(" ".repeat(16_777_217)))).status).toBe(413);
+  });
+
   it("another method", async () => {
     const { handler } = await opened();
     expect((await handler(new Request(URL_HERE))).status).toBe(403);

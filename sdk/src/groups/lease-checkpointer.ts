@@ -1,0 +1,81 @@
+/** What a processor checkpoints with: knows the records that it may name, and which one it means when it names none. */
+import { InvalidArgumentError, type LeaseCheckpoint, parseSequenceNumber } from "@millrace/engine";
+import { checkInteger, checkMembers, refuse } from "../check.ts";
+import type { EpochCommitter } from "./epoch-committer.ts";
+import type { Checkpointer, CheckpointWith, OutputRecord, StateValue } from "./group-types.ts";
+import { comparePositions, type HeldLease, type RecordPosition } from "./held-lease.ts";
+
+/** See {@link Checkpointer}. */
+export class LeaseCheckpointer implements Checkpointer {
+  readonly #committer: EpochCommitter;
+  readonly #lease: HeldLease;
+  readonly #standing: () => LeaseCheckpoint;
+
+  /** `standing` gives what is checkpointed when no record is named. */
+  constructor(committer: EpochCommitter, lease: HeldLease, standing: () => LeaseCheckpoint) {
+    this.#committer = committer;
+    this.#lease = lease;
+    this.#standing = standing;
+  }
+
+  async checkpoint(what: CheckpointWith = {}): Promise<void> {
+    checkMembers("what", what, ["at", "outputs", "state"]);
+    const { at, outputs, state } = what;
+    const lease = this.#lease;
+    checkOutputs(outputs);
+    checkState(state);
+    const position = at === undefined ? undefined : positionOf(at, lease);
+    lease.requireHeld();
+    const checkpoint = position ?? this.#standing();
+    await this.#committer.commit({ lease, checkpoint }, { outputs, state });
+  }
+}
+
+function checkOutputs(outputs: readonly OutputRecord[] | undefined): void {
+  if (outputs === undefined || Array.isArray(outputs)) return;
+  refuse("what.outputs", "an array", outputs, "an array of {streamName, partitionKey, data}");
+}
+
+function checkState(state: Readonly<Record<string, StateValue>> | undefined): void {
+  if (state === undefined) return;
+  if (typeof state === "object" && state !== null && !Array.isArray(state)) return;
+  refuse("what.state", "an object of JSON values", state, "an object");
+}
+
+/** The position that a record of the lease's shard has. @throws InvalidArgumentError. */
+function positionOf(at: NonNullable<CheckpointWith["at"]>, lease: HeldLease): RecordPosition {
+  const { sequenceNumber, subSequenceNumber } = at;
+  if (typeof sequenceNumber !== "string") {
+    refuse("what.at.sequenceNumber", "a sequence number", sequenceNumber, "56 decimal digits");
+  }
+  const { sequenceIndex: index, shardIndex } = parseSequenceNumber(sequenceNumber);
+  const { shardId, delivered, processed } = lease;
+  if (shardIndex !== lease.shardIndex) {
+    throw refused(at, `a record of ${shardId}, and that one is of shard ${shardIndex}`, shardId);
+  }
+  const sub = checkInteger(
+    "what.at.subSequenceNumber",
+    subSequenceNumber,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  );
+  const position = { index, subSequenceNumber: sub };
+  if (delivered === undefined || comparePositions(position, delivered) > 0) {
+    throw refused(at, "a record that was delivered", "the last delivered one");
+  }
+  if (processed !== undefined && comparePositions(position, processed) < 0) {
+    throw refused(at, "the last checkpoint or after it", "the last checkpoint");
+  }
+  return position;
+}
+
+function refused(
+  { sequenceNumber, subSequenceNumber }: NonNullable<CheckpointWith["at"]>,
+  must: string,
+  limit: string,
+): InvalidArgumentError {
+  const value = `${sequenceNumber}/${subSequenceNumber}`;
+  return new InvalidArgumentError(`what.at must be ${must}: ${value}`, {
+    ...{ argument: "what.at", value, limit },
+  });
+}
