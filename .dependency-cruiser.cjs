@@ -10,6 +10,7 @@ const LAYERS = [
   ["log"],
   ["keys"],
   ["streams", "metrics", "access", "channels", "faults"],
+  ["groups"],
   ["service"],
   ["rpc"],
   ["leader"],

@@ -24,6 +24,8 @@ export interface ReadReport {
   readonly shards: number;
   readonly bytes: number;
   readonly dataLoss: number;
+  /** Time in ms from the call of `open()` to a stream that can be read. */
+  readonly openMs: number;
 }
 
 let engine: Millrace | undefined;
@@ -86,7 +88,9 @@ async function write(from: readonly number[], elapsedMsMax: number): Promise<voi
 
 /** Reads everything: whole, in order per lane and per shard, and dense. */
 async function readBack(): Promise<ReadReport> {
+  const startMs = performance.now();
   const { millrace, stream } = await openStream();
+  const openMs = performance.now() - startMs;
   const lanes: LaneReport[] = Array.from({ length: LANES }, () => ({ records: 0, problems: [] }));
   const counts = new Array<number>(LANES).fill(0);
   const lastOfShard = new Map<string, bigint>();
@@ -114,6 +118,7 @@ async function readBack(): Promise<ReadReport> {
     shards: lastOfShard.size,
     bytes,
     dataLoss,
+    openMs,
   };
 }
 

@@ -1,8 +1,20 @@
-/** A browser killed while a page writes: what was acknowledged is there, in order, and whole. */
-import { killChromium, startChromium, temporaryProfile } from "../harness/chromium-session.mjs";
+/** A browser killed while a page writes, on both back ends: what was acknowledged is there, in order, and whole. */
+import {
+  BACKENDS,
+  killChromium,
+  startChromium,
+  temporaryProfile,
+} from "../harness/chromium-session.mjs";
 import { servePages } from "../harness/page-server.mjs";
 
-const ROUNDS = 6;
+/** Chromium by its back ends. Each starts and kills a browser on a profile. */
+const CHROMIUMS = BACKENDS.map(({ name, flags }) => ({
+  name,
+  start: (profile) => startChromium(profile, flags),
+  kill: killChromium,
+}));
+/** Kills of one profile, on each back end. */
+const ROUNDS = { short: 3, long: 24 };
 /** A round's writing lasts so long after its first acknowledgement, at random. */
 const WRITING_MS = { min: 400, max: 1800 };
 const CLEAN_WRITING_MS = 1000;
@@ -59,104 +71,146 @@ function check(report, acknowledgements, batchMax) {
 
 function summary(report, acknowledgements) {
   const records = report.lanes.reduce((sum, lane) => sum + lane.records, 0);
-  const acknowledged = report.lanes.reduce(
-    (sum, _, lane) => sum + acknowledgements.countOf(lane),
-    0,
-  );
+  const acknowledged = acknowledgedIn(acknowledgements, report.lanes);
   const mebibytes = (report.bytes / 2 ** 20).toFixed(0);
-  return `${records} records read, ${acknowledged} acknowledged, ${mebibytes} MiB, ${report.shards} shards`;
+  const open = `opened in ${Math.round(report.openMs)} ms`;
+  return `${records} records read, ${acknowledged} acknowledged, ${mebibytes} MiB, ${report.shards} shards, ${open}`;
 }
 
-/** Writes until the browser is killed. Resolves with the number of processes killed. */
-async function writeAndKill(profile, url, from, acknowledgements) {
-  const browser = await startChromium(profile.path);
-  const { page, errors } = await openPage(browser, url);
-  const writing = page.evaluate(
-    (first, forMs) => globalThis.faultPage.write(first, forMs),
-    from,
-    FOREVER_MS,
-  );
-  // The page never comes to an end by itself: only a failure before the kill is of interest.
-  const early = writing.then(
-    () => Promise.reject(new Error("the page stopped writing")),
-    (error) => Promise.reject(error),
-  );
-  early.catch(() => undefined);
-  await Promise.race([acknowledgements.next(), early]);
-  const { min, max } = WRITING_MS;
-  const waitMs = min + Math.random() * (max - min);
-  await Promise.race([new Promise((resolve) => setTimeout(resolve, waitMs)), early]);
-  const killed = await killChromium(profile.path);
-  await browser.disconnect();
-  if (errors.length > 0) throw new Error(errors.join("; "));
-  return killed;
+function acknowledgedIn(acknowledgements, lanes) {
+  return lanes.reduce((sum, _, lane) => sum + acknowledgements.countOf(lane), 0);
 }
 
-async function readAll(profile, url) {
-  const browser = await startChromium(profile.path);
-  try {
-    const { page } = await openPage(browser, url);
-    return await page.evaluate(() => globalThis.faultPage.readBack());
-  } finally {
-    await browser.close();
+/** One profile of one back end, written to and killed again and again. */
+class CrashRun {
+  #profile;
+  #backend;
+  #url;
+  #acknowledgements;
+
+  constructor({ profile, backend, url, acknowledgements }) {
+    this.#profile = profile;
+    this.#backend = backend;
+    this.#url = url;
+    this.#acknowledgements = acknowledgements;
   }
-}
 
-async function cleanRound(profile, url, from, acknowledgements, batchMax) {
-  const browser = await startChromium(profile.path);
-  try {
-    const { page } = await openPage(browser, url);
-    await page.evaluate(
-      (first, ms) => globalThis.faultPage.write(first, ms),
+  /** Lanes of the page, and the most records of one batch. */
+  async settings() {
+    return await this.#on((page) => page.evaluate(() => ({ ...globalThis.faultPage })));
+  }
+
+  /** Writes until the browser is killed. Resolves with the number of processes killed. */
+  async writeAndKill(from) {
+    const browser = await this.#start();
+    const { page, errors } = await openPage(browser, this.#url);
+    const writing = page.evaluate(
+      (first, forMs) => globalThis.faultPage.write(first, forMs),
       from,
-      CLEAN_WRITING_MS,
+      FOREVER_MS,
     );
-    await page.reload();
-    await page.waitForFunction("globalThis.faultPage !== undefined");
-    const report = await page.evaluate(() => globalThis.faultPage.readBack());
-    const counts = check(report, acknowledgements, 0);
-    return { report, counts, batchMax };
-  } finally {
-    await browser.close();
+    // The page never comes to an end by itself: only a failure before the kill is of interest.
+    const early = writing.then(
+      () => Promise.reject(new Error("the page stopped writing")),
+      (error) => Promise.reject(error),
+    );
+    early.catch(() => undefined);
+    await Promise.race([this.#acknowledgements.next(), early]);
+    const { min, max } = WRITING_MS;
+    const waitMs = min + Math.random() * (max - min);
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, waitMs)), early]);
+    const killed = await this.#backend.kill(this.#profile.path);
+    await browser.disconnect();
+    if (errors.length > 0) throw new Error(errors.join("; "));
+    return killed;
+  }
+
+  async readAll() {
+    return await this.#on((page) => page.evaluate(() => globalThis.faultPage.readBack()));
+  }
+
+  /** Writes for a while, reloads the page and reads. */
+  async writeAndReload(from) {
+    return await this.#on(async (page) => {
+      await page.evaluate(
+        (first, ms) => globalThis.faultPage.write(first, ms),
+        from,
+        CLEAN_WRITING_MS,
+      );
+      await page.reload();
+      await page.waitForFunction("globalThis.faultPage !== undefined");
+      return await page.evaluate(() => globalThis.faultPage.readBack());
+    });
+  }
+
+  #start() {
+    return this.#backend.start(this.#profile.path);
+  }
+
+  async #on(work) {
+    const browser = await this.#start();
+    try {
+      const { page } = await openPage(browser, this.#url);
+      return await work(page);
+    } finally {
+      await browser.close();
+    }
   }
 }
 
-/** Adds the crash tests to a suite. */
-export async function crashTests(suite, folders) {
-  const acknowledgements = new Acknowledgements();
-  const server = await servePages({
-    folders,
-    routes: { "/acknowledged": (body) => acknowledgements.take(body) },
+async function crashBackend(suite, { backend, rounds, run, acknowledgements, table }) {
+  const { lanes, batchMax } = await run.settings();
+  let from = new Array(lanes).fill(0);
+  let longestMs = 0;
+  let survived = 0;
+  for (let round = 1; round <= rounds; round++) {
+    await suite.test(
+      `${backend.name}: kill -9 of the browser loses nothing that was acknowledged, round ${round}`,
+      async () => {
+        const killed = await run.writeAndKill(from);
+        if (killed < 3) throw new Error(`only ${killed} processes were killed`);
+        const report = await run.readAll();
+        longestMs = Math.max(longestMs, report.openMs);
+        from = check(report, acknowledgements, batchMax);
+        survived += 1;
+        return `${summary(report, acknowledgements)}, ${killed} processes killed`;
+      },
+    );
+  }
+  await suite.test(`${backend.name}: a reload keeps exactly what was acknowledged`, async () => {
+    const report = await run.writeAndReload(from);
+    check(report, acknowledgements, 0);
+    return summary(report, acknowledgements);
   });
-  const profile = temporaryProfile("crash");
-  let from;
-  let batchMax = 0;
-  try {
-    const browser = await startChromium(profile.path);
-    const { page } = await openPage(browser, server.url);
-    const { lanes, batchMax: most } = await page.evaluate(() => ({ ...globalThis.faultPage }));
-    await browser.close();
-    from = new Array(lanes).fill(0);
-    batchMax = most;
-    for (let round = 1; round <= ROUNDS; round++) {
-      await suite.test(
-        `kill -9 of the browser loses nothing that was acknowledged, round ${round}`,
-        async () => {
-          const killed = await writeAndKill(profile, server.url, from, acknowledgements);
-          if (killed < 3) throw new Error(`only ${killed} processes were killed`);
-          const report = await readAll(profile, server.url);
-          from = check(report, acknowledgements, batchMax);
-          return `${summary(report, acknowledgements)}, ${killed} processes killed`;
-        },
-      );
-    }
-    await suite.test("a reload keeps exactly what was acknowledged", async () => {
-      const { report } = await cleanRound(profile, server.url, from, acknowledgements, batchMax);
-      return summary(report, acknowledgements);
+  table.add({
+    fault: "kill -9",
+    where: backend.name,
+    times: rounds,
+    acknowledged: acknowledgedIn(acknowledgements, from),
+    lost: survived === rounds ? 0 : "see above",
+    reported: "nothing to report",
+    outageMs: longestMs,
+  });
+}
+
+/** Adds the crash tests to a suite. `long` kills each back end many times; `backends` may be other browsers. */
+export async function crashTests(suite, folders, { long, table, backends = CHROMIUMS }) {
+  const rounds = ROUNDS[long ? "long" : "short"];
+  for (const backend of backends) {
+    const acknowledgements = new Acknowledgements();
+    const server = await servePages({
+      folders,
+      routes: { "/acknowledged": (body) => acknowledgements.take(body) },
     });
-  } finally {
-    await killChromium(profile.path);
-    await server.close();
-    profile.remove();
+    const profile = temporaryProfile("crash");
+    const { url } = server;
+    const run = new CrashRun({ profile, backend, url, acknowledgements });
+    try {
+      await crashBackend(suite, { backend, rounds, run, acknowledgements, table });
+    } finally {
+      await backend.kill(profile.path);
+      await server.close();
+      profile.remove();
+    }
   }
 }

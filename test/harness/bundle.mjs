@@ -15,13 +15,18 @@ export function bundleFolder(name) {
  * Bundles each entry, a path from the root by the name of its output, into one file of its own in
  * {@link bundleFolder}. Minified, as an application ships it.
  */
-export async function bundle(name, entries, { platform = "browser", external = [/^node:/] } = {}) {
+export async function bundle(
+  name,
+  entries,
+  { platform = "browser", external = [/^node:/], plugins = [] } = {},
+) {
   const folder = bundleFolder(name);
   for (const [output, entry] of Object.entries(entries)) {
     const bundled = await rolldown({
       input: join(ROOT, entry),
       platform,
       external,
+      plugins,
       resolve: { conditionNames: ["@millrace/source", platform, "import", "default"] },
       onLog: (level, log, handle) => {
         // The package's own URL of its worker means nothing in a bundle; the worker's URL is given.

@@ -43,12 +43,14 @@ function bodyOf(request) {
 
 /**
  * Serves `/` (a page that runs /page.js), the files of `folders` and the core under /wasm/. `routes`
- * are functions from the body of a request to the text of its answer, by path.
+ * are functions from the body of a request to the text of its answer, by path. `interfere` sees every
+ * request before it is answered; it may set headers, or answer the request itself and return true.
  */
-export async function servePages({ folders, routes = {} }) {
+export async function servePages({ folders, routes = {}, interfere = () => false }) {
   const wasm = join(ROOT, "engine", "host", "wasm");
   async function answer(request, response) {
     const { pathname } = new URL(request.url, "http://localhost");
+    if (interfere(request, response)) return;
     const route = routes[pathname];
     if (route !== undefined) {
       const text = route(await bodyOf(request)) ?? "";

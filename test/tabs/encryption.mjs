@@ -1,4 +1,4 @@
-/** Encryption at rest: no plaintext in the profile's files, and what it costs. */
+/** Encryption at rest: no plaintext in the profile's files, what shredding leaves, and what encryption costs. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Tabs } from "./tabs.mjs";
@@ -63,6 +63,57 @@ async function noPlaintext(folders) {
   }
 }
 
+/** Code of KeyLostError. */
+const KEY_LOST = "KMSInvalidStateException";
+
+/** What is left of a shredded stream and its neighbour, in a tab that opened them anew or did the shredding. */
+async function judgeShredded(tab, [shredded, kept], mark) {
+  const codes = [await tab.call("readOnce", shredded), await tab.call("putOnce", shredded, 100)];
+  if (codes.some((code) => code !== KEY_LOST)) throw new Error(`the shredded stream: ${codes}`);
+  const count = await tab.call("countMarked", kept, mark);
+  if (count !== MARKED) throw new Error(`${count} records of the neighbour are there`);
+  const { errors, events } = await tab.call("told");
+  const losses = await tab.call("dataLoss");
+  if (errors.length + events.length + losses.length > 0) {
+    throw new Error(JSON.stringify({ errors, events, losses }));
+  }
+}
+
+/** Records that lie in the WAL and in sealed segments are shredded; the stream beside them is not. */
+async function shredded(folders) {
+  const tabs = await Tabs.start(folders);
+  try {
+    const marks = [marker(), marker()];
+    const names = ["shredded", "kept"];
+    const tab = await tabs.open({ worker: "worker" });
+    const other = await tabs.open({ worker: "worker" });
+    for (const name of names) {
+      await tab.call("makeStream", name, 1);
+      await tab.call("encrypt", name);
+      await tab.call("fill", name, { bytes: 4 * MIB, recordBytes: 65_536, batchRecords: 8 });
+    }
+    await Promise.all(names.map((name, i) => tab.call("putMarked", name, marks[i], MARKED)));
+    const code = await other.call("shred", names[0]);
+    if (code !== "") throw new Error(`shredding was refused with ${code}`);
+    for (const one of [tab, other]) await judgeShredded(one, names, marks[1]);
+    await tabs.killAndRestart();
+    const found = marks.flatMap((mark) => filesWith(tabs.profilePath, mark));
+    if (found.length > 0) throw new Error(`plaintext in ${found.join(", ")}`);
+    const again = await tabs.open({ worker: "worker" });
+    await judgeShredded(again, names, marks[1]);
+    await again.call("encrypt", names[0]);
+    await again.call("putMarked", names[0], marks[0], 3);
+    const count = await again.call("countMarked", names[0], marks[0]);
+    if (count !== 3) throw new Error(`${count} of 3 records under the next key are there`);
+    return (
+      `${MARKED} records unreadable in both tabs and after a kill (${KEY_LOST}), its neighbour's ${MARKED} ` +
+      "readable, no loss reported, plaintext in no file; the next key serves"
+    );
+  } finally {
+    await tabs.stop();
+  }
+}
+
 async function cost(folders, long) {
   const tabs = await Tabs.start(folders);
   try {
@@ -98,5 +149,8 @@ async function cost(folders, long) {
 /** Adds the runs of encryption to a suite. */
 export async function encryptionTests(suite, folders, long) {
   await suite.test("plaintext of an encrypted stream is in no file", () => noPlaintext(folders));
+  await suite.test("a shredded stream is unreadable, its neighbour is not", () =>
+    shredded(folders),
+  );
   await suite.test("what encryption costs", () => cost(folders, long));
 }

@@ -25,6 +25,11 @@ export class Candidates {
     this.#onOpen = onOpen;
   }
 
+  /** The tabs that may lead at present. */
+  get tabs() {
+    return this.#candidates;
+  }
+
   /** Opens as many as are missing. */
   async fill() {
     while (this.#candidates.length < CANDIDATES) {
@@ -35,13 +40,14 @@ export class Candidates {
   }
 
   /** The tab that leads, with its status: of several that say so the one of the latest term. */
-  async leader(above = 0) {
-    return await until("a candidate leads", async () => {
+  async leader(above = 0, patienceMs = undefined) {
+    const ask = async () => {
       const found = await Promise.all(this.#candidates.map((tab) => statusOf(tab)));
       const leaders = found.filter(({ status }) => status?.role === "leader");
       const latest = leaders.toSorted((a, b) => b.status.epoch - a.status.epoch)[0];
       return latest !== undefined && latest.status.epoch > above ? latest : undefined;
-    });
+    };
+    return await until("a candidate leads", ask, patienceMs);
   }
 
   /** Lets a fault befall the leader and waits until another candidate leads. */

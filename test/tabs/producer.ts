@@ -45,7 +45,8 @@ export function numberOf(data: Uint8Array): number {
 }
 
 function dataOf(number: number, byteLength: number): Uint8Array<ArrayBuffer> {
-  const data = new Uint8Array(byteLength);
+  // Random, for browsers compress what they store.
+  const data = crypto.getRandomValues(new Uint8Array(byteLength));
   new DataView(data.buffer).setUint32(0, number, true);
   return data;
 }

@@ -1,6 +1,6 @@
 /**
  * Many tabs in a real Chromium: `node test/tabs/run.mjs [--long] [--built] [rotation] [continuity]
- * [navigation] [storage] [encryption] [recovery]`. Without names all run but the recovery, which takes
+ * [navigation] [encryption] [recovery]`. Without names all run but the recovery, which takes
  * minutes; `--built` takes the bundles of the run before. The last line is `N passed, N failed`.
  */
 import { bundle, bundleFolder } from "../harness/bundle.mjs";
@@ -11,13 +11,11 @@ import { encryptionTests } from "./encryption.mjs";
 import { navigationTests } from "./navigation.mjs";
 import { recoveryTests } from "./recovery.mjs";
 import { rotationTests } from "./rotation.mjs";
-import { storageTests } from "./storage.mjs";
 
 const RUNS = {
   rotation: rotationTests,
   continuity: continuityTests,
   navigation: navigationTests,
-  storage: storageTests,
   encryption: encryptionTests,
 };
 const ONLY_BY_NAME = { recovery: recoveryTests };

@@ -1,9 +1,10 @@
 /**
- * A tab of the runs with many tabs. Its query names the engine (`engine`) and its worker's script
- * (`worker`); it opens the engine by itself and does through `globalThis.tab` what the harness asks for.
+ * A tab of the runs with many tabs. Its query names the engine (`engine`) and where its scripts and its core
+ * are (`worker`, `broker`, `wasm`); it opens the engine by itself and does through `globalThis.tab` what the
+ * harness asks for.
  */
 import { KinesisClient, StartStreamEncryptionCommand } from "@aws-sdk/client-kinesis";
-import { type Millrace, open, type Stream } from "millrace";
+import { type Millrace, MillraceError, open, type Stream } from "millrace";
 import { countMarked, type FillSettings, fill, measureStart, putMarked } from "./fill.ts";
 import { Producer, type ProducerSettings } from "./producer.ts";
 import { readBack } from "./read-back.ts";
@@ -14,8 +15,14 @@ const query = new URLSearchParams(location.search);
 const engineName = query.get("engine") ?? "tabs";
 const beganMs = performance.now();
 
-/** The engine's worker as the page made it last, so that it can be ended behind the page's back. */
+/** The worker that the page made last, so that it can be ended behind the page's back. */
 let worker: Worker | undefined;
+globalThis.Worker = class extends Worker {
+  constructor(url: string | URL, options?: WorkerOptions) {
+    super(url, options);
+    worker = this;
+  }
+};
 /** Times that the page came back from the back/forward cache. */
 let returns = 0;
 const events: string[] = [];
@@ -31,12 +38,9 @@ async function openEngine(): Promise<Millrace> {
   const millrace = await open({
     name: engineName,
     memoryBudgetBytes: Number(query.get("memory") ?? 64) * MIB,
-    worker: () => {
-      worker = new Worker(`/${query.get("worker") ?? "worker"}.js`, { type: "module" });
-      return worker;
-    },
-    broker: "/broker.js",
-    wasm: "/wasm/core.wasm",
+    worker: `/${query.get("worker") ?? "worker"}.js`,
+    broker: `/${query.get("broker") ?? "broker"}.js`,
+    wasm: `/${query.get("wasm") ?? "wasm/core"}.wasm`,
   });
   for (const kind of ["data-loss", "records-dropped", "storage-full"] as const) {
     millrace.on(kind, (event) => events.push(JSON.stringify(event)));
@@ -53,12 +57,34 @@ async function streamOf(name: string): Promise<Stream> {
   return await (await opening).streams.get(name);
 }
 
-function codeOf(error: unknown): string {
-  if (typeof error === "object" && error !== null && "code" in error) return String(error.code);
-  return String(error);
+/** The code of the error that a call met, empty when it met none. */
+async function codeMet(call: () => Promise<unknown>): Promise<string> {
+  try {
+    await call();
+    return "";
+  } catch (error) {
+    return error instanceof MillraceError ? error.code : String(error);
+  }
+}
+
+/** What a caller can tell of an error. */
+function factsOf(error: unknown): Record<string, unknown> {
+  if (!(error instanceof MillraceError)) return { name: "unknown", message: String(error) };
+  const { name, code, message, argument, value, cause, indeterminate } = error;
+  const caused = cause === undefined ? undefined : String(cause);
+  return { name, code, message, argument, value, indeterminate, cause: caused };
 }
 
 const tab = {
+  /** What became of the opening, and when, in ms since the page began. */
+  async outcome() {
+    try {
+      await opening;
+      return { opened: true, atMs: performance.now() - beganMs };
+    } catch (error) {
+      return { opened: false, atMs: performance.now() - beganMs, ...factsOf(error) };
+    }
+  },
   /** Resolves once the engine is open, with the time since the page began, in ms. */
   async opened() {
     await opening;
@@ -108,17 +134,25 @@ const tab = {
     void stream.putRecord({ partitionKey: "click", data }).catch(() => undefined);
     location.href = to;
   },
-  /** Puts one record; the code of the error that it met, empty when there was none. */
-  async putOnce(name: string, dataBytes: number) {
+  /** Puts one record; what became of it and how long that took, in ms. */
+  async tryPut(name: string) {
+    const sentMs = performance.now();
+    const took = (): number => performance.now() - sentMs;
     try {
-      await fill(await streamOf(name), {
-        ...{ bytes: dataBytes, recordBytes: dataBytes, batchRecords: 1, callsMax: 1 },
-      });
-      return "";
+      const data = crypto.getRandomValues(new Uint8Array(1000));
+      const stream = await streamOf(name);
+      const { sequenceNumber } = await stream.putRecord({ partitionKey: "tried", data });
+      return { done: true, tookMs: took(), sequenceNumber };
     } catch (error) {
-      return codeOf(error);
+      return { done: false, tookMs: took(), ...factsOf(error) };
     }
   },
+  /** Puts one record; the code of the error that it met, empty when there was none. */
+  putOnce: async (name: string, dataBytes: number) =>
+    await codeMet(async () => {
+      const one = { bytes: dataBytes, recordBytes: dataBytes, batchRecords: 1, callsMax: 1 };
+      await fill(await streamOf(name), one);
+    }),
   fill: async (name: string, settings: FillSettings) => await fill(await streamOf(name), settings),
   measureStart: async (name: string) => await measureStart(beganMs, opening, name),
   async encrypt(StreamName: string) {
@@ -127,6 +161,10 @@ const tab = {
     const input = { StreamName, EncryptionType: "KMS", KeyId } as const;
     await client.send(new StartStreamEncryptionCommand(input));
   },
+  /** Destroys the data keys of a stream for good; the code of the error that it met, empty when there was none. */
+  shred: async (name: string) => await codeMet(async () => await (await streamOf(name)).shred()),
+  /** Reads all that there is of a stream; the code of the error that it met, empty when there was none. */
+  readOnce: async (name: string) => await codeMet(async () => await readBack(await streamOf(name))),
   putMarked: async (name: string, marker: string, count: number) =>
     await putMarked(await streamOf(name), marker, count),
   countMarked: async (name: string, marker: string) =>

@@ -116,17 +116,25 @@ export class Tabs {
   #chromium;
   #server;
   #profile;
+  #flags;
 
-  constructor(chromium, server, profile) {
+  constructor(chromium, server, profile, flags) {
     this.#chromium = chromium;
     this.#server = server;
     this.#profile = profile;
+    this.#flags = flags;
   }
 
-  static async start(folders) {
-    const server = await servePages({ folders, routes: { "/empty.html": () => "nothing" } });
+  /** `flags` are more flags of the browser; `interfere` is the server's. */
+  static async start(folders, { flags = [], interfere } = {}) {
+    const server = await servePages({
+      folders,
+      interfere,
+      routes: { "/empty.html": () => "nothing" },
+    });
     const profile = temporaryProfile("tabs");
-    return new Tabs(await startChromium(profile.path, FLAGS), server, profile);
+    const all = [...FLAGS, ...flags];
+    return new Tabs(await startChromium(profile.path, all), server, profile, all);
   }
 
   /** Address of a page on which nothing runs. */
@@ -146,16 +154,25 @@ export class Tabs {
     return processTreeOf(this.#profile.path);
   }
 
-  /** Address of a page of the runs. */
-  urlOf(query) {
-    return `${this.#server.url}?${new URLSearchParams(query)}`;
+  /** Address of a page of the runs; `page` is its path when it is not the usual one. */
+  urlOf({ page = "", ...query }) {
+    return `${this.#server.url}${page}?${new URLSearchParams(query)}`;
   }
 
   /** Opens a tab; resolves when its engine is open. */
   async open(query) {
+    const tab = await this.visit(query);
+    await tab.ready();
+    return tab;
+  }
+
+  /** Opens a tab whose engine may not open. */
+  async visit(query) {
     const tab = await this.#newTab(query.worker ?? "worker");
     await tab.goto(this.urlOf(query));
-    await tab.ready();
+    await until(`${tab.name} has loaded`, () =>
+      tab.evaluate("globalThis.tab !== undefined").catch(() => false),
+    );
     return tab;
   }
 
@@ -179,13 +196,13 @@ export class Tabs {
   async killAndRestart() {
     await killChromium(this.#profile.path);
     await this.#chromium.disconnect();
-    this.#chromium = await startChromium(this.#profile.path, FLAGS);
+    this.#chromium = await startChromium(this.#profile.path, this.#flags);
   }
 
   /** Ends the browser in order and starts it again. */
   async restart() {
     await this.#chromium.close();
-    this.#chromium = await startChromium(this.#profile.path, FLAGS);
+    this.#chromium = await startChromium(this.#profile.path, this.#flags);
   }
 
   async stop() {

@@ -2,6 +2,7 @@
 import { assert } from "chai";
 import { findChromium } from "./chromium.mjs";
 import { countSessions } from "./counting-reporter.mjs";
+import { featureTable, resultTable } from "./engine-table.mjs";
 import { staticFiles } from "./first-route.mjs";
 import { closingLine, countScriptOutput, countVitestReport } from "./test-counts.mjs";
 
@@ -15,6 +16,34 @@ describe("finding Chromium", () => {
   });
 });
 
+describe("the tables of the engines", () => {
+  const results = [
+    {
+      ...{ name: "A", version: "1.2" },
+      counts: { passed: 5, failed: 1, leftOut: { files: 2, "": 1 } },
+      features: [
+        { name: "files", use: "witness", missing: "a | b" },
+        { name: "locks", use: "required", missing: null },
+      ],
+    },
+    { name: "B", absent: "install it", counts: { passed: 0, failed: 1, leftOut: {} } },
+  ];
+
+  it("say what was left out, for want of what, and which engine is not there", () => {
+    const lines = resultTable(results).split("\n");
+    assert.strictEqual(lines[2], "| A 1.2 | 5 | 1 | files (2), WITHOUT A REASON (1) |");
+    assert.strictEqual(lines[3], "| B | - | - | not run: install it |");
+  });
+
+  it("say which features an engine has, and why not", () => {
+    const lines = featureTable(results).split("\n");
+    assert.deepEqual(lines.slice(2), [
+      "| files | witness | no: a / b |",
+      "| locks | required | yes |",
+    ]);
+  });
+});
+
 describe("counting", () => {
   it("adds up the tests of nested suites in the browser", () => {
     const test = (passed, skipped = false) => ({ passed, skipped });
@@ -24,12 +53,24 @@ describe("counting", () => {
       { passed: false, errors: [], testResults: outer },
       { passed: true, errors: [], testResults: inner.tests && { tests: [test(true)], suites: [] } },
     ];
-    assert.deepEqual(countSessions(sessions), { passed: 3, failed: 1, skipped: 1 });
+    const counts = { passed: 3, failed: 1, skipped: 1, leftOut: { "": 1 } };
+    assert.deepEqual(countSessions(sessions), counts);
+  });
+
+  it("tells which feature is missing where tests of the browser were left out", () => {
+    const skipped = (name) => ({ name, passed: true, skipped: true });
+    const inner = { name: "inner [needs b]", tests: [skipped("x"), skipped("y")], suites: [] };
+    const outer = { name: "", tests: [skipped("z [needs a]"), skipped("w")], suites: [inner] };
+    const { leftOut } = countSessions([{ passed: true, errors: [], testResults: outer }]);
+    assert.deepEqual(leftOut, { a: 1, b: 2, "": 1 });
   });
 
   it("counts a browser test file that did not load as one failure", () => {
     const sessions = [{ passed: false, errors: [{ message: "404" }], testResults: undefined }];
-    assert.deepEqual(countSessions(sessions), { passed: 0, failed: 1, skipped: 0 });
+    assert.deepEqual(countSessions(sessions), {
+      ...{ passed: 0, failed: 1, skipped: 0 },
+      leftOut: {},
+    });
   });
 
   it("counts a unit test file that did not load as one failure", () => {

@@ -12,7 +12,7 @@ for (const name of ["debug", "release", "scalar"] as const satisfies CoreBuild["
 }
 
 describe("the choice of a build", () => {
-  it("takes the build with SIMD in Chromium", () => {
+  it("takes the build with SIMD where there is SIMD", () => {
     assert.isTrue(supportsSimd());
     assert.equal(coreFileName(), "core.wasm");
   });

