@@ -102,9 +102,18 @@ describe("export and import", () => {
 
   it("is called off although its source gives nothing, and leaves nothing", async () => {
     const controller = new AbortController();
-    const silent = new ReadableStream<Uint8Array>({ cancel: () => new Promise(() => undefined) });
+    const silent = new ReadableStream<Uint8Array>(
+      {
+        pull: () => {
+          setTimeout(() => controller.abort(new Error("enough")), 50);
+          return new Promise(() => undefined);
+        },
+        cancel: () => new Promise(() => undefined),
+      },
+      // It is asked only once the import reads it.
+      { highWaterMark: 0 },
+    );
     const importing = importLog("silent", silent, { ...fileStore(), signal: controller.signal });
-    setTimeout(() => controller.abort(new Error("enough")), 50);
     await expect(importing).rejects.toThrow("enough");
     const again = await open({ name: "silent", ...fileStore() });
     expect(await again.dataLoss()).toEqual([]);

@@ -48,7 +48,7 @@ const DELAY_MS = 1000;
 /** The same for a commit that a power cut may take back: only what was witnessed can be missed afterwards. */
 const RELAXED_DELAY_MS = 100;
 /** Part of the time that may go into witnessing such commits, for each writing waits for the disk. */
-const RELAXED_TIME_PART = 0.05;
+const RELAXED_TIME_PART = 0.1;
 
 /** A testimony as bytes. */
 export function encodeTestimony(testimony: Testimony): Uint8Array<ArrayBuffer> {
