@@ -29,6 +29,25 @@ async function serviceWorker(): Promise<ServiceWorker> {
   return worker;
 }
 
+/** Resolves when the service worker serves this page: a page learns of it after the worker took it over. */
+async function served(): Promise<void> {
+  const { serviceWorker: workers } = navigator;
+  if (workers.controller !== null) return;
+  await new Promise<void>((resolve, reject) => {
+    const over = new AbortController();
+    const timer = setTimeout(() => {
+      over.abort();
+      reject(new NoSwitchError("the site's service worker does not serve this page: reload it"));
+    }, ANSWER_MS_MAX);
+    const taken = (): void => {
+      clearTimeout(timer);
+      over.abort();
+      resolve();
+    };
+    workers.addEventListener("controllerchange", taken, { signal: over.signal });
+  });
+}
+
 /**
  * Cuts this page off the network, or ends that. The service worker ends it by itself after 10 s.
  * @throws NoSwitchError where there is no service worker that could.
@@ -52,6 +71,7 @@ export async function setNetworkCut(cut: boolean): Promise<void> {
   } finally {
     port1.close();
   }
+  if (cut) await served();
 }
 
 /** Fetches a file of the site that the service worker keeps; answers what came of it, in words. */

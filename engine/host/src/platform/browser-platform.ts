@@ -10,11 +10,17 @@ import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    systemClock.after(delayMs, resolve);
+  });
+}
+
 const browserStores: Stores = {
   async open(engineName: string, storage: StorageKind = "indexeddb"): Promise<LogStore> {
     switch (storage) {
       case "indexeddb":
-        return await IndexedDbLogStore.open(engineName);
+        return await IndexedDbLogStore.open(engineName, pause);
       case "memory":
         return new MemoryLogStore({ recoverable: false });
       default:

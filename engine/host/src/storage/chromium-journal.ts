@@ -7,6 +7,15 @@
  * begins a new journal and does away with the old one. This must come before anything is acknowledged.
  */
 
+/**
+ * Time in ms between the two. Chromium tidies up behind the creation on another thread, and LevelDB begins no
+ * new journal while that writes.
+ */
+const SETTLING_MS = 20;
+
+/** Waits for so many ms. */
+export type Pause = (delayMs: number) => Promise<void>;
+
 /** Whether the platform may find a whole storage corrupt: the only one that may also tells of it. */
 function mayFindCorrupt(): boolean {
   const { IDBVersionChangeEvent: events } = globalThis;
@@ -26,7 +35,7 @@ function settled(request: IDBOpenDBRequest): Promise<void> {
  * Begins a new journal where that is of use; `databaseName` is a database that nobody else has, and that does
  * not exist. Never rejects: a store that does not allow it is as good as before.
  */
-export async function beginNewJournal(databaseName: string): Promise<void> {
+export async function beginNewJournal(databaseName: string, pause: Pause): Promise<void> {
   if (!mayFindCorrupt()) return;
   try {
     const creation = indexedDB.open(databaseName);
@@ -35,9 +44,9 @@ export async function beginNewJournal(databaseName: string): Promise<void> {
       database.onversionchange = () => database.close();
       database.close();
     };
-    // Asked for at once, so that the store is in danger no longer than it must be.
-    const deletion = indexedDB.deleteDatabase(databaseName);
-    await settled(deletion);
+    await settled(creation);
+    await pause(SETTLING_MS);
+    await settled(indexedDB.deleteDatabase(databaseName));
   } catch {
     // Without IndexedDB there is no journal, and the store itself says so.
   }

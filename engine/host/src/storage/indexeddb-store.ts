@@ -10,7 +10,7 @@
 import { releaseBuffer } from "../core/release-buffer.ts";
 import { OutcomeUnknownError, StoreFailedError } from "../errors/store-errors.ts";
 import { IS_CHROMIUM } from "./browser-kind.ts";
-import { beginNewJournal } from "./chromium-journal.ts";
+import { beginNewJournal, type Pause } from "./chromium-journal.ts";
 import { IndexedDbConnection } from "./indexeddb-connection.ts";
 import { classifyStoreError } from "./indexeddb-errors.ts";
 import type {
@@ -44,13 +44,22 @@ export class IndexedDbLogStore implements LogStore {
   /** Calls of {@link close}. */
   #closings = 0;
 
-  private constructor(databaseName: string) {
+  readonly #pause: Pause;
+
+  private constructor(databaseName: string, pause: Pause) {
     this.#databaseName = databaseName;
+    this.#pause = pause;
   }
 
-  /** Opens or creates the store of an engine. @throws StorageUnavailableError, UnsupportedFormatError naming the cause. */
-  static async open(engineName: string): Promise<IndexedDbLogStore> {
-    const store = new IndexedDbLogStore(databaseNameOf(engineName));
+  /**
+   * Opens or creates the store of an engine. `pause` waits between two steps of the opening, where a platform
+   * needs that. @throws StorageUnavailableError naming the cause.
+   */
+  static async open(
+    engineName: string,
+    pause: Pause = () => Promise.resolve(),
+  ): Promise<IndexedDbLogStore> {
+    const store = new IndexedDbLogStore(databaseNameOf(engineName), pause);
     await store.reopen();
     store.#lossAtOpening = store.#connection?.dataLoss;
     return store;
@@ -151,14 +160,15 @@ export class IndexedDbLogStore implements LogStore {
     const connection = await IndexedDbConnection.open(this.#databaseName, (reason) => {
       for (const listener of this.#listeners) listener(reason);
     });
-    // Behind the opening, which tells why a store is empty, and tells it once.
-    await beginNewJournal(`${this.#databaseName}:journal`);
     if (closings !== this.#closings) {
       // Nobody would ever close it.
       connection.close();
       throw new OutcomeUnknownError("reopen: the store was closed meanwhile");
     }
     this.#connection = connection;
+    // Behind the opening, which tells why a store is empty, and tells it once; before the first write.
+    const begun = beginNewJournal(`${this.#databaseName}:journal`, this.#pause);
+    this.#lastWrite = this.#lastWrite.then(() => begun);
   }
 
   async usage(): Promise<StoreUsage> {

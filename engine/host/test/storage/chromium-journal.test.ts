@@ -27,6 +27,8 @@ function tellsOfLosses(): void {
   });
 }
 
+const pause = (): Promise<void> => Promise.resolve();
+
 describe("a new journal", () => {
   afterEach(() => {
     Reflect.deleteProperty(IDBVersionChangeEvent.prototype, "dataLoss");
@@ -34,18 +36,18 @@ describe("a new journal", () => {
 
   it("is had by making and deleting a database, of which nothing is left", async () => {
     tellsOfLosses();
-    const calls = await asked(() => beginNewJournal("journal-1"));
+    const calls = await asked(() => beginNewJournal("journal-1", pause));
     expect(calls).toEqual(["open journal-1", "delete journal-1"]);
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("journal-1");
   });
 
   it("is not asked for where a browser never takes a store for corrupt", async () => {
-    expect(await asked(() => beginNewJournal("journal-2"))).toEqual([]);
+    expect(await asked(() => beginNewJournal("journal-2", pause))).toEqual([]);
   });
 
   it("can be begun by several at once", async () => {
     tellsOfLosses();
-    await Promise.all([beginNewJournal("journal-3"), beginNewJournal("journal-3")]);
+    await Promise.all([beginNewJournal("journal-3", pause), beginNewJournal("journal-3", pause)]);
     expect((await indexedDB.databases()).map(({ name }) => name)).not.toContain("journal-3");
   });
 
@@ -53,7 +55,7 @@ describe("a new journal", () => {
     tellsOfLosses();
     const there = globalThis.indexedDB;
     Reflect.deleteProperty(globalThis, "indexedDB");
-    await beginNewJournal("journal-4");
+    await beginNewJournal("journal-4", pause);
     Object.defineProperty(globalThis, "indexedDB", {
       value: there,
       configurable: true,
