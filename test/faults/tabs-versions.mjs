@@ -133,6 +133,8 @@ async function upgradedByStranger(tabs) {
       .catch(() => false),
   );
   const beganMs = performance.now();
+  // Puts must be made after the upgrade, too.
+  await pause(1_000);
   const report = await old.callFor(60_000, "stop", "old");
   const outageMs = performance.now() - beganMs;
   const untyped = report.errors.filter(
