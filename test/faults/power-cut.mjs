@@ -174,7 +174,7 @@ function torn(lasting, written, random) {
     : lasting.length + beginningOf(lasting.length, grown, random);
   const bytes = Buffer.alloc(size);
   lasting.copy(bytes, 0, 0, Math.min(size, lasting.length));
-  written.copy(bytes, Math.min(lasting.length, size), lasting.length, size);
+  if (size > lasting.length) written.copy(bytes, lasting.length, lasting.length, size);
   for (let at = 0; at < Math.min(size, lasting.length, written.length); at += PAGE_BYTES) {
     const end = Math.min(at + PAGE_BYTES, size, lasting.length, written.length);
     if (random() < 0.5) written.copy(bytes, at, at, end);

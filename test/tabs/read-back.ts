@@ -7,6 +7,8 @@ export interface StreamReport {
   readonly records: number;
   /** Records by partition key. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Records whose key and number stand there already. */
+  readonly repeats: number;
   /** Records that stand where another one should, and sequence numbers that do not grow. */
   readonly problems: readonly string[];
 }
@@ -17,6 +19,8 @@ const PROBLEMS_MAX = 10;
 export class OrderCheck {
   readonly #next = new Map<string, number>();
   readonly #lastOfShard = new Map<string, bigint>();
+  readonly #seen = new Set<string>();
+  repeats = 0;
   readonly problems: string[] = [];
   records = 0;
 
@@ -31,6 +35,9 @@ export class OrderCheck {
     const number = numberOf(data);
     if (number !== expected) this.#report(`${partitionKey}: ${number} where ${expected} should be`);
     this.#next.set(partitionKey, number + 1);
+    const name = `${partitionKey}/${number}`;
+    if (this.#seen.has(name)) this.repeats += 1;
+    this.#seen.add(name);
     const sequenceNumber = BigInt(record.sequenceNumber);
     if (sequenceNumber <= (this.#lastOfShard.get(shardId) ?? -1n)) {
       this.#report(`${shardId}: ${sequenceNumber} does not grow`);
@@ -55,6 +62,6 @@ export async function readBack(stream: Stream): Promise<StreamReport> {
   for await (const record of stream.read({ from: "TRIM_HORIZON", until: "end" })) {
     check.take(record);
   }
-  const { records, counts, problems } = check;
-  return { records, counts, problems };
+  const { records, counts, repeats, problems } = check;
+  return { records, counts, repeats, problems };
 }

@@ -98,12 +98,21 @@ async function takeCopy(key: string, parts: LeftBehindParts): Promise<void> {
   }
 }
 
+/** When a copy was left, in ms since the Unix epoch; 0 when that cannot be read. */
+function leftAtMs(text: string): number {
+  const length = text.indexOf("\n") + 1;
+  return parseHead(text.slice(0, length), text.length - length)?.atMs ?? 0;
+}
+
 /**
- * Takes all copies of an engine, one after the other. A copy is removed when all of it is settled; one
- * that cannot be put now stays. The results are nobody's: of what is refused nothing was acknowledged.
+ * Takes all copies of an engine, one after the other, as they were left: storage keeps them in any order.
+ * A copy is removed when all of it is settled; one that cannot be put now stays. The results are nobody's: of what is refused nothing was acknowledged.
  */
 export async function takeLeftBehind(parts: LeftBehindParts): Promise<void> {
   const prefix = copyPrefix(parts.engineName);
-  const keys = Object.keys(parts.storage).filter((key) => key.startsWith(prefix));
-  for (const key of keys) await takeCopy(key, parts);
+  const copies = Object.keys(parts.storage)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => ({ key, atMs: leftAtMs(parts.storage.getItem(key) ?? "") }))
+    .sort((a, b) => a.atMs - b.atMs);
+  for (const { key } of copies) await takeCopy(key, parts);
 }

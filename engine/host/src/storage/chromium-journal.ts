@@ -22,9 +22,14 @@ function mayFindCorrupt(): boolean {
   return typeof events === "function" && "dataLoss" in events.prototype;
 }
 
+/** Resolves when a request has come to an end, whichever. What it opens is closed. */
 function settled(request: IDBOpenDBRequest): Promise<void> {
   return new Promise((resolve) => {
-    request.onsuccess = () => resolve();
+    request.onsuccess = () => {
+      const { result } = request as { readonly result: IDBDatabase | undefined };
+      result?.close();
+      resolve();
+    };
     request.onerror = () => resolve();
     // It is done as soon as whoever else does the same has closed it.
     request.onblocked = () => resolve();
@@ -38,13 +43,7 @@ function settled(request: IDBOpenDBRequest): Promise<void> {
 export async function beginNewJournal(databaseName: string, pause: Pause): Promise<void> {
   if (!mayFindCorrupt()) return;
   try {
-    const creation = indexedDB.open(databaseName);
-    creation.onupgradeneeded = () => {
-      const database = creation.result;
-      database.onversionchange = () => database.close();
-      database.close();
-    };
-    await settled(creation);
+    await settled(indexedDB.open(databaseName));
     await pause(SETTLING_MS);
     await settled(indexedDB.deleteDatabase(databaseName));
   } catch {

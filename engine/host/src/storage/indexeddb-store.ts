@@ -53,7 +53,7 @@ export class IndexedDbLogStore implements LogStore {
 
   /**
    * Opens or creates the store of an engine. `pause` waits between two steps of the opening, where a platform
-   * needs that. @throws StorageUnavailableError naming the cause.
+   * needs that. @throws StorageUnavailableError, UnsupportedFormatError naming the cause.
    */
   static async open(
     engineName: string,

@@ -76,6 +76,17 @@ describe("what pages left behind", () => {
     expect(desk.puts).toHaveLength(3);
   });
 
+  it("is put before what was left later, whatever the order of its key", async () => {
+    const desk = newDesk();
+    const numbers = Array.from({ length: 8 }, (_, i) => i + 1);
+    for (const number of numbers) {
+      desk.leave([number]);
+      await desk.clock.advance(1);
+    }
+    await desk.take();
+    expect(desk.puts.map(({ number }) => number)).toEqual(numbers);
+  });
+
   it("is not taken by two at once, nor are other engines' and strangers' keys", async () => {
     const desk = newDesk();
     desk.leave([1]);
