@@ -30,6 +30,11 @@ const LONG_TESTS = [
   "test/browser/sdk/aws-resharding.test.ts",
   "test/browser/engine/access-log.test.ts",
 ];
+/** What hangs now and then in WebKitGTK, for reasons that are not known: the README says so. */
+const UNSETTLED_IN_WEBKIT = [
+  "test/browser/leader/many-tabs.test.ts",
+  "test/browser/sdk/groups.test.ts",
+];
 const TABS = {
   page: "test/tabs/tab-page.ts",
   worker: "engine/host/src/worker.ts",
@@ -89,11 +94,12 @@ function readJson(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
 }
 
-function shortFiles() {
+function shortFiles(engine) {
+  const leftOut = [...LONG_TESTS, ...(engine === "webkit" ? UNSETTLED_IN_WEBKIT : [])];
   const files = readdirSync(join(ROOT, TESTS), { recursive: true })
     .filter((file) => file.endsWith(".test.ts"))
     .map((file) => `${TESTS}/${file}`);
-  return files.filter((file) => !LONG_TESTS.includes(file)).sort();
+  return files.filter((file) => !leftOut.includes(file)).sort();
 }
 
 /** Runs the wtr suite of one engine; its counts, and what its probes found. */
@@ -113,7 +119,7 @@ async function functionalTests(engine, { short }) {
   if (features === undefined) return { counts: { passed: 0, failed: 1, leftOut: {} } };
   rmSync(paths.counts, { force: true });
   // All of Chromium's groups run when no files are chosen.
-  const files = short ? { MILLRACE_BROWSER_FILES: shortFiles().join(",") } : {};
+  const files = short ? { MILLRACE_BROWSER_FILES: shortFiles(engine).join(",") } : {};
   const code = await runTests({ ...common, ...files });
   const counts = readJson(paths.counts) ?? { passed: 0, failed: 1, leftOut: {} };
   // What is left out must say why.
@@ -162,7 +168,10 @@ const results = [];
 for (const engine of wanted.length > 0 ? wanted : Object.keys(ENGINES)) {
   results.push(await runEngine(engine, options));
 }
-const leftOut = options.short ? `\nNot in the short form: ${LONG_TESTS.join(", ")}.\n` : "";
+const leftOut = options.short
+  ? `\nNot in the short form: ${LONG_TESTS.join(", ")}; in WebKit, where they hang now and then: ` +
+    `${UNSETTLED_IN_WEBKIT.join(", ")}.\n`
+  : "";
 const tables = `${resultTable(results)}\n${leftOut}\n${featureTable(results)}\n`;
 process.stdout.write(`\n${tables}\n`);
 if (options.table !== undefined) writeFileSync(options.table, tables);
