@@ -45,6 +45,9 @@ export {
   WasmLoadError,
   WorkerLoadError,
 } from "./errors/index.ts";
+export { hexOfBytes } from "./log/bytes.ts";
+export { pause, withSignal } from "./platform/deadline.ts";
+export { randomFraction } from "./platform/random-fraction.ts";
 export { systemClock } from "./platform/system-clock.ts";
 export { systemRandom } from "./platform/system-random.ts";
 export {
@@ -56,7 +59,6 @@ export {
 export type { BrokerSource } from "./rpc/broker-source.ts";
 export type { EngineClient, PutSettings } from "./rpc/client.ts";
 export type { ConnectOptions } from "./rpc/connect.ts";
-export { pause, withSignal } from "./rpc/deadline.ts";
 export { type OpenEngineOptions, openEngine } from "./rpc/open-engine.ts";
 export {
   type CheckedRecord,

@@ -1,5 +1,5 @@
 /** Ids of requests: unique without asking for randomness at every one. */
-import { systemRandom } from "@millrace/engine";
+import { hexOfBytes, systemRandom } from "@millrace/engine";
 
 const RANDOM_BYTES = 10;
 
@@ -7,8 +7,7 @@ let prefix: string | undefined;
 let count = 0;
 
 function makePrefix(): string {
-  const bytes = systemRandom.fill(new Uint8Array(RANDOM_BYTES));
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = hexOfBytes(systemRandom.fill(new Uint8Array(RANDOM_BYTES)));
   const parts = [
     hex.slice(0, 8),
     hex.slice(8, 12),

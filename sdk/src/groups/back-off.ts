@@ -1,9 +1,8 @@
 /** Pauses before something is tried again. */
-import { systemRandom } from "@millrace/engine";
+import { randomFraction, systemRandom } from "@millrace/engine";
 
 /** No pause is longer, in ms. */
 const PAUSE_MS_MAX = 60_000;
-const UINT32_RANGE = 4_294_967_296;
 
 /**
  * The pause before the next attempt in ms: the first one doubled with every failure after the first, up to a
@@ -11,7 +10,5 @@ const UINT32_RANGE = 4_294_967_296;
  */
 export function backOffMs(firstMs: number, failures: number): number {
   const longestMs = Math.min(PAUSE_MS_MAX, firstMs * 2 ** Math.max(0, failures - 1));
-  const bytes = systemRandom.fill(new Uint8Array(4));
-  const drawn = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true) / UINT32_RANGE;
-  return longestMs * (1 - drawn / 2);
+  return longestMs * (1 - randomFraction(systemRandom) / 2);
 }

@@ -1,5 +1,5 @@
 /** How a worker works, checked and complete. */
-import { systemRandom } from "@millrace/engine";
+import { hexOfBytes, systemRandom } from "@millrace/engine";
 import {
   checkInteger,
   checkMembers,
@@ -98,6 +98,5 @@ function checkDeadLetter({ deadLetter, attemptsMax }: WorkerOptions): string | u
 }
 
 function randomId(): string {
-  const bytes = systemRandom.fill(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOfBytes(systemRandom.fill(new Uint8Array(16)));
 }

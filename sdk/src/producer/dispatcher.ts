@@ -1,5 +1,11 @@
 /** Makes a producer's calls: when user records are due, within its limits, and again where that is of use. */
-import { type EngineClient, pause, type systemRandom, toMillraceError } from "@millrace/engine";
+import {
+  type EngineClient,
+  pause,
+  randomFraction,
+  type systemRandom,
+  toMillraceError,
+} from "@millrace/engine";
 import { CallResults, type SentCall, type StrangeGroup, type Unsettled } from "./call-results.ts";
 import type { ProducerSettings } from "./options.ts";
 import { failedError, type PendingRecord } from "./pending-record.ts";
@@ -22,8 +28,6 @@ export interface DispatcherParts extends Surroundings {
   readonly tally: ProducerTally;
   readonly onSettled: (record: PendingRecord) => void;
 }
-
-const UINT32_RANGE = 2 ** 32;
 
 /** The calls of one producer. */
 export class Dispatcher {
@@ -180,8 +184,7 @@ export class Dispatcher {
   #jitterMs(failuresBefore: number): number {
     const { settings, random } = this.#parts;
     const longestMs = Math.min(settings.backoffMaxMs, settings.backoffBaseMs * 2 ** failuresBefore);
-    const drawn = new DataView(random.fill(new Uint8Array(4)).buffer).getUint32(0, true);
-    return (drawn / UINT32_RANGE) * longestMs;
+    return randomFraction(random) * longestMs;
   }
 
   async #learnShards(): Promise<void> {

@@ -2,6 +2,7 @@
 import type { MillraceError } from "../errors/index.ts";
 import type { OperationName } from "../model/shapes.ts";
 import type { Random } from "../platform/platform.ts";
+import { randomFraction } from "../platform/random-fraction.ts";
 import { shardIndexOf } from "../sequence/sequence-number.ts";
 import type { FaultEffect, FaultRule } from "./fault-rules.ts";
 import { checkFaultRules } from "./fault-validation.ts";
@@ -44,8 +45,6 @@ interface ActiveRule {
   /** Calls that it may still befall; Infinity without end. */
   left: number;
 }
-
-const UINT32_RANGE = 2 ** 32;
 
 /** The rules of one engine. They outlive the lives of its log, but not the engine. */
 export class FaultInjector {
@@ -131,9 +130,7 @@ export class FaultInjector {
   #chance(probability: number): boolean {
     if (probability >= 1) return true;
     if (probability <= 0) return false;
-    this.#random.fill(this.#drawn);
-    const drawn = new DataView(this.#drawn.buffer).getUint32(0, true);
-    return drawn / UINT32_RANGE < probability;
+    return randomFraction(this.#random, this.#drawn) < probability;
   }
 }
 

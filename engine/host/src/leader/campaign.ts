@@ -1,6 +1,7 @@
 /** The line for the writer lock: waits for it, steals it from a frozen leader, and lines up again after a term. */
+
+import { pause } from "../platform/deadline.ts";
 import type { Clock, HeldLock, Locks } from "../platform/platform.ts";
-import { pause } from "../rpc/deadline.ts";
 
 /** Shortest and longest pause after a term or an opening that failed, in ms; it doubles each time. */
 const PAUSE_MS = { min: 100, max: 5000 } as const;

@@ -2,8 +2,8 @@
 import { BATCH_HEADER_BYTES } from "@millrace/core/layout";
 import { BatchGapError, MillraceError } from "../errors/index.ts";
 import { readUint64, viewOf } from "../log/bytes.ts";
+import { pause } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
-import { pause } from "../rpc/deadline.ts";
 import type { EngineService } from "../service/engine-service.ts";
 import type { KeptBatch } from "./broker-protocol.ts";
 import { isObject } from "./messages.ts";

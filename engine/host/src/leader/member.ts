@@ -11,9 +11,9 @@ import {
   toMillraceError,
 } from "../errors/index.ts";
 import { hexOfBytes } from "../log/bytes.ts";
+import { pause } from "../platform/deadline.ts";
 import { memberLockName } from "../platform/locks.ts";
 import type { HeldLock } from "../platform/platform.ts";
-import { pause } from "../rpc/deadline.ts";
 import type {
   BatchOrder,
   CallContext,

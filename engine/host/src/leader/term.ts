@@ -1,8 +1,9 @@
 /**
  * One term of a leader: an open engine behind the writer lock, what shows others that it lives, and its end.
  */
+
+import { withDeadline } from "../platform/deadline.ts";
 import type { Clock, HeldLock, Port } from "../platform/platform.ts";
-import { withDeadline } from "../rpc/deadline.ts";
 import type { EngineService } from "../service/engine-service.ts";
 import type { LeaderDesk } from "./leader-desk.ts";
 import { BEAT_MS } from "./leader-link.ts";

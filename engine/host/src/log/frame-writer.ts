@@ -15,10 +15,11 @@ import {
   MillraceError,
   OutcomeUnknownError,
 } from "../errors/index.ts";
+import { pause } from "../platform/deadline.ts";
 import type { Durability, LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
 import type { LogContext } from "./log-context.ts";
-import { pause, REOPEN_DELAYS_MS } from "./store-guard.ts";
+import { REOPEN_DELAYS_MS } from "./store-guard.ts";
 import type { EncodedFrame } from "./wal-frame.ts";
 
 /** Where a frame goes. */

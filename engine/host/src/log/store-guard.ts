@@ -10,6 +10,7 @@ import {
   type MillraceError,
   UnsupportedFormatError,
 } from "../errors/index.ts";
+import { pause } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { viewOf } from "./bytes.ts";
@@ -20,13 +21,6 @@ export const REOPEN_DELAYS_MS = [0, 50, 200, 1000] as const;
 
 /** After these, another attempt ends no otherwise. */
 const FINAL = [DeposedError, EngineClosedError, EngineFailedError, UnsupportedFormatError] as const;
-
-/** Waits so many ms. */
-export function pause(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(delayMs, resolve);
-  });
-}
 
 /** The one way to open a log's store anew. */
 export class StoreGuard {

@@ -5,22 +5,17 @@ import type { LogStore } from "../storage/log-store.ts";
 import { MemoryLogStore } from "../storage/memory-store.ts";
 import { browserVaults } from "./browser-vault.ts";
 import { browserWitnesses } from "./browser-witness.ts";
+import { pause } from "./deadline.ts";
 import { webLocks } from "./locks.ts";
 import type { Platform, StorageKind, Stores } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
-function pause(delayMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    systemClock.after(delayMs, resolve);
-  });
-}
-
 const browserStores: Stores = {
   async open(engineName: string, storage: StorageKind = "indexeddb"): Promise<LogStore> {
     switch (storage) {
       case "indexeddb":
-        return await IndexedDbLogStore.open(engineName, pause);
+        return await IndexedDbLogStore.open(engineName, (delayMs) => pause(systemClock, delayMs));
       case "memory":
         return new MemoryLogStore({ recoverable: false });
       default:

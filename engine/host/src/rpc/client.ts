@@ -10,6 +10,7 @@ import {
   RequestTooLargeError,
   ThreadCrashError,
 } from "../errors/index.ts";
+import { withDeadline, withSignal } from "../platform/deadline.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type {
   BatchOrder,
@@ -21,7 +22,6 @@ import type {
 } from "../service/engine-service.ts";
 import type { PackedBatch } from "./batch-encoder.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import { withDeadline, withSignal } from "./deadline.ts";
 import type { LeftBatch } from "./hand-off.ts";
 import { type Link, LinkLostError, linkLost } from "./link.ts";
 import { LinkKeeper, type LinkKeeperParts } from "./link-keeper.ts";

@@ -1,12 +1,12 @@
 /** From a thread to a client: two channels, a handshake, and what both need from the platform. */
 
 import { EngineClosedError } from "../errors/index.ts";
+import { withSignal } from "../platform/deadline.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
 import type { EngineOptions } from "../service/engine-service.ts";
 import { Client, type ClientLife, type ClientLimits, type EngineClient } from "./client.ts";
-import { withSignal } from "./deadline.ts";
 import type { HandshakeDeadlines } from "./handshake.ts";
 import { Link } from "./link.ts";
 import type { WasmLocation } from "./messages.ts";

@@ -2,9 +2,9 @@
 import { CORE_EXPORT_NAMES } from "../core/core-exports.ts";
 import { supportsSimd } from "../core/simd.ts";
 import { seeLoadingPage, WasmLoadError } from "../errors/index.ts";
+import { pause, withDeadline } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
 import { systemClock } from "../platform/system-clock.ts";
-import { pause, withDeadline } from "./deadline.ts";
 import type { WasmLocation } from "./messages.ts";
 
 /** The core's builds in base64: in a worker that carries them with it. Absent when the sources run as they are. */

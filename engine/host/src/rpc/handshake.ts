@@ -1,7 +1,7 @@
 /** The page's half of the handshake: from a started thread to one that serves an open engine. */
 import { DeadlineError, reviveError, seeLoadingPage, WorkerLoadError } from "../errors/index.ts";
+import { Moment, withDeadline, withSignal } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
-import { Moment, withDeadline, withSignal } from "./deadline.ts";
 import { type Hello, type HelloAnswer, isHelloAnswer } from "./messages.ts";
 import type { Diagnosis, EngineThread } from "./thread.ts";
 import { checkCounterpart } from "./version.ts";

@@ -4,10 +4,10 @@
  */
 import { BATCH_HEADER_BYTES } from "@millrace/core/layout";
 import { BatchGapError, MillraceError } from "../errors/index.ts";
+import { pause } from "../platform/deadline.ts";
 import { webLocks } from "../platform/locks.ts";
 import type { Clock, Locks } from "../platform/platform.ts";
 import type { BatchOrder, CallContext } from "../service/engine-service.ts";
-import { pause } from "./deadline.ts";
 import { type CopyHead, copyPrefix } from "./hand-off.ts";
 
 const NUMBER_AT = 32;

@@ -3,8 +3,8 @@
  * came back, and gives up when threads die one after the other.
  */
 import { MillraceError, ThreadCrashError, toMillraceError } from "../errors/index.ts";
+import { Moment, pause } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
-import { Moment, pause } from "./deadline.ts";
 import { type Link, linkLost } from "./link.ts";
 
 /** So many deaths within so many ms are one too many; a start that fails counts as a death. */

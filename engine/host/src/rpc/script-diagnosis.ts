@@ -2,8 +2,9 @@
  * Finds out why a worker did not load, which browsers do not tell: a bare error event, or nothing at all.
  * Loaded when one did not.
  */
+
+import { withDeadline } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
-import { withDeadline } from "./deadline.ts";
 import type { Diagnosis } from "./thread.ts";
 
 /** For how long a server may keep its answer to itself, and the script its first failure, in ms. */

@@ -1,6 +1,7 @@
 /** The first life over a store that was replaced, as by a browser that clears its data: that may go on for a while. */
 import { DeposedError, UnsupportedFormatError } from "../errors/index.ts";
-import { pause, REOPEN_DELAYS_MS } from "../log/store-guard.ts";
+import { REOPEN_DELAYS_MS } from "../log/store-guard.ts";
+import { pause } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { EngineLife } from "./engine-life.ts";

@@ -1,5 +1,5 @@
 /** Promises that do not wait for ever. */
-import type { Clock } from "../platform/platform.ts";
+import type { Clock } from "./platform.ts";
 
 /** A promise with its handles; nobody need listen for its failure. */
 export class Moment<Value> {
