@@ -306,17 +306,18 @@ describe("failures", () => {
   it("ends with the time to live, with all attempts", async () => {
     const { streams, faults } = await openEngine();
     const stream = await streams.create("clicks");
-    await using producer = await stream.producer({ recordTtlMs: 300, maxBufferedMs: 10 });
+    await using producer = await stream.producer({ recordTtlMs: 1000, maxBufferedMs: 10 });
     const effect = { kind: "error", code: "InternalFailureException" } as const;
     await faults.set([{ operation: "PutRecords", effect }]);
     const failure = await failureOf(producer.put({ partitionKey: "k", data: "1" }));
     expect(failure).toBeInstanceOf(UserRecordFailedError);
-    expect(failure).toMatchObject({ code: "RecordExpiredException", limit: 300, retryable: true });
+    expect(failure).toMatchObject({ code: "RecordExpiredException", limit: 1000, retryable: true });
     const { attempts } = failure as UserRecordFailedError;
     expect(attempts.length).toBeGreaterThan(1);
     expect(attempts[0]).toMatchObject({ error: { code: "InternalFailureException" } });
     await faults.clear();
-    await producer.put({ partitionKey: "k", data: "2" });
+    await using patient = await stream.producer();
+    await patient.put({ partitionKey: "k", data: "2" });
     expect((await readAll(stream)).map((one) => one.text())).toEqual(["2"]);
   });
 
