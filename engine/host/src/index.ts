@@ -45,11 +45,13 @@ export {
   WasmLoadError,
   WorkerLoadError,
 } from "./errors/index.ts";
-export { hexOfBytes } from "./log/bytes.ts";
-export { pause, withSignal } from "./platform/deadline.ts";
+export { hexOfBytes } from "./model/hex.ts";
+export { pause, withDeadline, withSignal } from "./platform/deadline.ts";
+export { whenFree } from "./platform/locks.ts";
 export { randomFraction } from "./platform/random-fraction.ts";
-export { systemClock } from "./platform/system-clock.ts";
+export { systemClock, waitingClock } from "./platform/system-clock.ts";
 export { systemRandom } from "./platform/system-random.ts";
+export { attachOver, openAttached, type Wire } from "./rpc/attached-engine.ts";
 export {
   BatchEncoder,
   type BatchSettings,
@@ -59,6 +61,7 @@ export {
 export type { BrokerSource } from "./rpc/broker-source.ts";
 export type { EngineClient, PutSettings } from "./rpc/client.ts";
 export type { ConnectOptions } from "./rpc/connect.ts";
+export { urlGivenBy } from "./rpc/given-url.ts";
 export { type OpenEngineOptions, openEngine } from "./rpc/open-engine.ts";
 export {
   type CheckedRecord,
@@ -67,6 +70,7 @@ export {
   type Named,
   type PutRecord,
   type RecordData,
+  recordTooLarge,
 } from "./rpc/record-input.ts";
 export {
   BatchResult,
@@ -110,6 +114,13 @@ export type {
   GroupPosition,
   GroupSpec,
   IteratorStamp,
+  JobGroup,
+  JobReport,
+  JobRestart,
+  JobSpec,
+  JobState,
+  JobStatus,
+  JobWorkerReport,
   LeaseCheckpoint,
   LeaseDescription,
   LeaseOwner,
@@ -124,9 +135,15 @@ export type {
   ShardMetrics,
   StartingPosition,
   StorageReport,
+  StoredJob,
   StreamDescription,
   StreamSpec,
   Subscription,
   SubscriptionTicket,
   WorkerDescription,
 } from "./service/engine-service.ts";
+export type {
+  ConsumerInventory,
+  Inventory,
+  StreamInventory,
+} from "./service/inventory-types.ts";

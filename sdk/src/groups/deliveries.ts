@@ -4,7 +4,7 @@ import type { ShardHashKeys } from "../aggregation/index.ts";
 import type { UserRecord } from "./group-types.ts";
 import { comparePositions, type RecordPosition } from "./held-lease.ts";
 import type { FetchedPart } from "./shard-source.ts";
-import { explode } from "./stored-user-record.ts";
+import { asIs, explode } from "./stored-user-record.ts";
 
 /** What is handed to a processor at once. */
 export interface Delivery {
@@ -20,6 +20,7 @@ export interface Delivery {
 export interface DeliveryRules {
   readonly shard: ShardHashKeys;
   readonly recordsMax: number;
+  readonly deaggregate: boolean;
   /** An aggregate was left out because a member falls outside of the shard. */
   readonly onDropped: (sequenceNumber: string, records: number) => void;
 }
@@ -86,8 +87,9 @@ export class Deliveries {
     i: number,
     batch: FetchedPart["batch"],
   ): { kept: readonly UserRecord[]; end: UserRecord | undefined } {
-    const { shard, onDropped } = this.#rules;
-    const { records, dropped } = explode(batch.get(i), shard);
+    const { shard, deaggregate, onDropped } = this.#rules;
+    const stored = batch.get(i);
+    const { records, dropped } = deaggregate ? explode(stored, shard) : asIs(stored);
     const fresh =
       this.#processed === undefined ? records : records.filter((one) => this.#isNew(one));
     const end = fresh.at(-1);

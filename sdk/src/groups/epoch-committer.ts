@@ -15,7 +15,7 @@ import {
 } from "@millrace/engine";
 import { backOffMs } from "./back-off.ts";
 import { copyOf, type EpochOutputs } from "./epoch-outputs.ts";
-import type { OutputRecord, StateValue } from "./group-types.ts";
+import type { CheckpointWith, OutputRecord, StateValue } from "./group-types.ts";
 import { comparePositions, type HeldLease } from "./held-lease.ts";
 
 /** First pause before an epoch is committed again, in ms. */
@@ -39,6 +39,8 @@ export interface EpochStep {
 export interface EpochEffects {
   readonly outputs?: readonly OutputRecord[] | undefined;
   readonly state?: Readonly<Record<string, StateValue>> | undefined;
+  /** State of shards that came of the lease's, by shard id. */
+  readonly childState?: CheckpointWith["childState"] | undefined;
 }
 
 /** See above. */
@@ -53,10 +55,13 @@ export class EpochCommitter {
    * Commits one epoch of a lease, after those before it. @throws LeaseLostError; InvalidArgumentError for a
    * checkpoint behind the last one; and what the engine throws.
    */
-  async commit(step: EpochStep, { outputs = [], state = {} }: EpochEffects): Promise<void> {
+  async commit(step: EpochStep, effects: EpochEffects): Promise<void> {
     const { lease } = step;
-    const { shardIndex } = lease;
-    const changes = Object.entries(state).map(([key, value]) => ({ shardIndex, key, value }));
+    const { outputs = [], state = {}, childState = {} } = effects;
+    const changes = [
+      ...changesOf(lease.shardIndex, state),
+      ...Object.entries(childState).flatMap(([id, own]) => changesOf(shardIndexOf(id), own)),
+    ];
     await lease.exclusively(async () => {
       lease.requireHeld();
       await this.#withOutputs(outputs, (batches) => this.#settle([step], changes, batches));
@@ -134,6 +139,18 @@ export class EpochCommitter {
       }
     }
   }
+}
+
+function changesOf(
+  shardIndex: number,
+  state: Readonly<Record<string, StateValue>>,
+): readonly EpochState[] {
+  return Object.entries(state).map(([key, value]) => ({ shardIndex, key, value }));
+}
+
+/** The number in `shardId-000000000000`. */
+function shardIndexOf(shardId: string): number {
+  return Number(shardId.slice(shardId.lastIndexOf("-") + 1));
 }
 
 /** Whether there is something to commit. */

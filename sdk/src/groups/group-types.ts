@@ -57,6 +57,8 @@ export interface CheckpointWith {
   readonly outputs?: readonly OutputRecord[];
   /** The processor's state under each key; null removes it. */
   readonly state?: Readonly<Record<string, StateValue>>;
+  /** State that the processors of shards that this one was split or merged into begin with, by shard id. */
+  readonly childState?: Readonly<Record<string, Readonly<Record<string, StateValue>>>>;
 }
 
 /** How a processor says what is done. */
@@ -87,6 +89,10 @@ export interface InitializeInput {
   readonly shardId: string;
   /** The processor's state as the last checkpoint left it. */
   readonly state: Readonly<Record<string, StateValue>>;
+  /** For the lease's whole time. While no record is named it leaves the checkpoint where it is. */
+  readonly checkpointer: Checkpointer;
+  /** Aborted when the processor is waited for: the worker stops, or another one is to have the lease or has it. */
+  readonly leaving: AbortSignal;
 }
 
 /** The KCL's ShardRecordProcessor: one is made for each lease that a worker gets. */
@@ -110,6 +116,8 @@ export interface WorkerOptions {
   readonly leasesMax?: number;
   /** Records of one delivery at most, 1 to 10,000; 1,000 when absent. */
   readonly batchRecordsMax?: number;
+  /** Whether members of aggregates come one by one, as with the KCL; true when absent. */
+  readonly deaggregate?: boolean;
   /** "polling" shares 2 MiB/s of a shard with others; "fan-out" has as much for the group alone. */
   readonly reads?: "polling" | "fan-out";
   /** "batch" checkpoints after each batch that was processed, at most once in `checkpointIntervalMs`; "manual" leaves it to the processor. */

@@ -2,7 +2,9 @@
 import {
   type EngineClient,
   GroupSessionLostError,
+  type OwnedLease,
   pause,
+  ResourceNotFoundError,
   type StreamDescription,
 } from "@millrace/engine";
 import { checkMembers, checkOneOf, refuse } from "../check.ts";
@@ -113,7 +115,10 @@ export class GroupWorker {
       release: (lease) => void this.#release(lease),
       failed: (error) => this.#fail(error),
     });
-    const onLeases = this.#leases.apply.bind(this.#leases);
+    const onLeases = (leases: readonly OwnedLease[]): void => {
+      requireSameStream(parts, leases);
+      this.#leases.apply(leases);
+    };
     this.#session = new LeaseSession({ client, groupName, workerId, leasesMax, onLeases });
     this.#session.run().catch((error: unknown) => this.#fail(error));
     const { signal } = settings;
@@ -267,4 +272,16 @@ export class GroupWorker {
       if (kind === event.kind) queueMicrotask(() => tell(event as never));
     }
   }
+}
+
+/** Another group may bear the name by now, of another stream. @throws ResourceNotFoundError. */
+function requireSameStream(
+  { stream, groupName }: GroupWorkerParts,
+  leases: readonly OwnedLease[],
+): void {
+  if (leases.every(({ streamUid }) => streamUid === stream.uid)) return;
+  throw new ResourceNotFoundError(
+    `consumer group ${groupName} of stream ${stream.name} was deleted, and another one bears its name`,
+    { argument: "groupName", value: groupName },
+  );
 }

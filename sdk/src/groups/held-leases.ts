@@ -81,7 +81,14 @@ export class HeldLeases {
     const done = this.#done.get(shardIndex);
     if (done?.lease.leaseCounter === leaseCounter) {
       if (done.end !== "shard-ended") this.#listener.release(done.lease);
-    } else if (!this.#closed) this.#begin(new HeldLease(owned));
+    } else if (handOver) this.#decline(new HeldLease(owned));
+    else if (!this.#closed) this.#begin(new HeldLease(owned));
+  }
+
+  /** Another worker is to have the lease before it was begun here: nothing of it need be finished first. */
+  #decline(lease: HeldLease): void {
+    this.#done.set(lease.shardIndex, { lease, end: "shut-down" });
+    this.#listener.release(lease);
   }
 
   #begin(lease: HeldLease): void {

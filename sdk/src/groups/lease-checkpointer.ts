@@ -2,8 +2,10 @@
 import { InvalidArgumentError, type LeaseCheckpoint, parseSequenceNumber } from "@millrace/engine";
 import { checkInteger, checkMembers, refuse } from "../check.ts";
 import type { EpochCommitter } from "./epoch-committer.ts";
-import type { Checkpointer, CheckpointWith, OutputRecord, StateValue } from "./group-types.ts";
+import type { Checkpointer, CheckpointWith, OutputRecord } from "./group-types.ts";
 import { comparePositions, type HeldLease, type RecordPosition } from "./held-lease.ts";
+
+const SHARD_ID = /^shardId-\d{12}$/;
 
 /** See {@link Checkpointer}. */
 export class LeaseCheckpointer implements Checkpointer {
@@ -19,15 +21,16 @@ export class LeaseCheckpointer implements Checkpointer {
   }
 
   async checkpoint(what: CheckpointWith = {}): Promise<void> {
-    checkMembers("what", what, ["at", "outputs", "state"]);
-    const { at, outputs, state } = what;
+    checkMembers("what", what, ["at", "outputs", "state", "childState"]);
+    const { at, outputs, state, childState } = what;
     const lease = this.#lease;
     checkOutputs(outputs);
-    checkState(state);
+    checkState("what.state", state);
+    checkChildState(childState);
     const position = at === undefined ? undefined : positionOf(at, lease);
     lease.requireHeld();
     const checkpoint = position ?? this.#standing();
-    await this.#committer.commit({ lease, checkpoint }, { outputs, state });
+    await this.#committer.commit({ lease, checkpoint }, { outputs, state, childState });
   }
 }
 
@@ -36,10 +39,19 @@ function checkOutputs(outputs: readonly OutputRecord[] | undefined): void {
   refuse("what.outputs", "an array", outputs, "an array of {streamName, partitionKey, data}");
 }
 
-function checkState(state: Readonly<Record<string, StateValue>> | undefined): void {
+function checkState(argument: string, state: CheckpointWith["state"]): void {
   if (state === undefined) return;
   if (typeof state === "object" && state !== null && !Array.isArray(state)) return;
-  refuse("what.state", "an object of JSON values", state, "an object");
+  refuse(argument, "an object of JSON values", state, "an object");
+}
+
+function checkChildState(childState: CheckpointWith["childState"]): void {
+  checkState("what.childState", childState);
+  for (const [shardId, state] of Object.entries(childState ?? {})) {
+    if (!SHARD_ID.test(shardId))
+      refuse("what.childState", "by shard id", shardId, String(SHARD_ID));
+    checkState(`what.childState.${shardId}`, state);
+  }
 }
 
 /** The position that a record of the lease's shard has. @throws InvalidArgumentError. */

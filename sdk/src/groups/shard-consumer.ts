@@ -117,11 +117,13 @@ export class ShardConsumer {
   }
 
   async #initialize(): Promise<void> {
-    const { factory, lease } = this.#parts;
+    const { factory, lease, committer } = this.#parts;
     const { shardId, begun } = lease;
+    const checkpointer = new LeaseCheckpointer(committer, lease, () => lease.checkpoint);
+    const { signal: leaving } = this.#leaving;
     await this.#untilDone(async () => {
       const processor = factory({ shardId });
-      await processor.initialize?.({ shardId, state: begun.state });
+      await processor.initialize?.({ shardId, state: begun.state, checkpointer, leaving });
       this.#processor = processor;
     });
   }
@@ -132,8 +134,9 @@ export class ShardConsumer {
     const { shardId } = lease;
     const onDropped = (sequenceNumber: string, records: number): void =>
       tell({ kind: "aggregate-dropped", shardId, sequenceNumber, records });
-    const recordsMax = settings.batchRecordsMax;
-    const deliveries = new Deliveries({ shard, recordsMax, onDropped }, lease.processed);
+    const { batchRecordsMax: recordsMax, deaggregate } = settings;
+    const rules = { shard, recordsMax, deaggregate, onDropped };
+    const deliveries = new Deliveries(rules, lease.processed);
     for (let ahead = prefetch(source); ; ) {
       const fetched = await this.#fetch(ahead);
       const { shardClosed } = fetched.part;

@@ -55,11 +55,14 @@ export interface ExplodedRecord {
   readonly dropped: boolean;
 }
 
+/** A stored record as the only user record of itself. */
+export function asIs(stored: StreamRecord): ExplodedRecord {
+  return { records: [new StoredUserRecord(stored, undefined)], dropped: false };
+}
+
 /** Takes a stored record apart as the KCL does. */
 export function explode(stored: StreamRecord, shard: ShardHashKeys): ExplodedRecord {
-  if (!hasAggregateMagic(stored.data)) {
-    return { records: [new StoredUserRecord(stored, undefined)], dropped: false };
-  }
+  if (!hasAggregateMagic(stored.data)) return asIs(stored);
   const members = deaggregate(stored);
   const dropped = !explodesInto(members, shard);
   const records = members.map(

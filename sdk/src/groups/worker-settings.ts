@@ -1,6 +1,7 @@
 /** How a worker works, checked and complete. */
 import { hexOfBytes, systemRandom } from "@millrace/engine";
 import {
+  checkBoolean,
   checkInteger,
   checkMembers,
   checkName,
@@ -14,6 +15,7 @@ const MEMBERS = [
   "workerId",
   "leasesMax",
   "batchRecordsMax",
+  "deaggregate",
   "reads",
   "checkpoints",
   "checkpointIntervalMs",
@@ -32,6 +34,7 @@ export interface WorkerSettings {
   readonly workerId: string;
   readonly leasesMax: number | undefined;
   readonly batchRecordsMax: number;
+  readonly deaggregate: boolean;
   readonly reads: "polling" | "fan-out";
   readonly checkpoints: "batch" | "manual";
   readonly checkpointIntervalMs: number;
@@ -48,11 +51,12 @@ export function checkWorkerOptions(options: WorkerOptions = {}): WorkerSettings 
   checkMembers("options", options, MEMBERS);
   const { batchRecordsMax = 1000, checkpointIntervalMs = 100, retryMs = 200 } = options;
   const { reads = "polling", checkpoints = "batch" } = options;
-  const { leasesMax, attemptsMax, processMsMax } = options;
+  const { leasesMax, attemptsMax, processMsMax, deaggregate = true } = options;
   return {
     workerId: checkWorkerId(options.workerId),
     leasesMax: optionalInteger("leasesMax", leasesMax, Number.MAX_SAFE_INTEGER),
     batchRecordsMax: checkInteger("options.batchRecordsMax", batchRecordsMax, 1, 10_000),
+    deaggregate: checkBoolean("options.deaggregate", deaggregate),
     reads: checkOneOf("options.reads", reads, ["polling", "fan-out"]),
     checkpoints: checkOneOf("options.checkpoints", checkpoints, ["batch", "manual"]),
     checkpointIntervalMs: checkInteger(

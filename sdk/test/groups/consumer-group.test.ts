@@ -1,13 +1,18 @@
 /** Consumer groups as applications see them: the order of calls, where they start, and what comes when. */
 import { type Millrace, ResourceNotFoundError, type Stream } from "millrace";
 import { describe, expect, it } from "vitest";
+import { clientOf } from "../../src/client-of.ts";
+import { openGroup } from "../../src/groups/consumer-group.ts";
 import { byKey, failureOf, openEngine } from "../support.ts";
+import { LateClient } from "./clients.ts";
 import { eventsOf, keep, Notes, numbered, put, sorted, textOf, texts, until } from "./support.ts";
 
 const SHARD_0 = "shardId-000000000000";
 const SHARD_1 = "shardId-000000000001";
 const SHARD_2 = "shardId-000000000002";
 const HOUR_MS = 3_600_000;
+/** When a lease that is not handed over is taken by force. */
+const HAND_OVER_MS = 30_000;
 
 async function opened(shards = 1): Promise<{ engine: Millrace; stream: Stream }> {
   const engine = await openEngine();
@@ -145,6 +150,28 @@ describe("a worker", () => {
     expect(sorted([...one.texts, ...two.texts])).toEqual(texts(0, 600));
   });
 
+  it("hands a lease over that it had not heard of when another worker joined", async () => {
+    const { engine, stream } = await opened(2);
+    const group = await stream.group("g", { from: "TRIM_HORIZON" });
+    const client = new LateClient(clientOf(engine));
+    const late = await openGroup(client, stream.description, "g");
+    const [one, two] = [new Notes(), new Notes()];
+    const first = keep(late.start(one.factory, { workerId: "one" }));
+    const statuses = async () => (await group.describe()).leases.map(({ status }) => status);
+    await until(async () => (await statuses()).every((status) => status === "owned"));
+    const second = keep(group.start(two.factory, { workerId: "two" }));
+    await until(async () => (await statuses()).includes("handing-over"));
+    client.hear();
+    await until(() => first.leases.length === 1 && second.leases.length === 1, HAND_OVER_MS / 2);
+    await put(stream, 0, 100);
+    await until(() => one.records.length + two.records.length >= 100);
+    expect(sorted([...one.texts, ...two.texts])).toEqual(texts(0, 100));
+    expect(one.calls.filter((call) => call.endsWith("initialize"))).toHaveLength(1);
+    const { leases } = await group.describe();
+    // Each lease had one owner, and one of them another one before.
+    expect(leases.map(({ leaseCounter }) => leaseCounter).sort()).toEqual([1, 3]);
+  });
+
   it("loses a lease that is taken by force, and hears of it", async () => {
     const { stream } = await opened();
     await put(stream, 0, 10);
@@ -184,6 +211,21 @@ describe("a worker", () => {
     expect(await failureOf(worker.finished)).toBeInstanceOf(ResourceNotFoundError);
     await until(() => notes.calls.includes(`${SHARD_0} leaseLost`));
     expect(worker.closed).toBe(true);
+  });
+
+  it("ends when another group bears its group's name, and keeps no leases of that one", async () => {
+    const engine = await openEngine();
+    const old = await engine.streams.create("clicks");
+    const former = await old.group("g", { from: "TRIM_HORIZON" });
+    await engine.streams.delete("clicks");
+    const stream = await engine.streams.create("clicks");
+    const group = await stream.group("g", { from: "TRIM_HORIZON" });
+    const stale = keep(former.start(new Notes().factory));
+    await expect(stale.finished).rejects.toBeInstanceOf(ResourceNotFoundError);
+    const notes = new Notes();
+    keep(group.start(notes.factory));
+    await put(stream, 0, 10);
+    await until(() => notes.records.length === 10);
   });
 
   it("reads as a registered consumer of the group's name", async () => {

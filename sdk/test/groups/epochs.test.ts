@@ -14,8 +14,9 @@ import { encodeAggregate } from "millrace/aggregation";
 import { describe, expect, it } from "vitest";
 import { clientOf } from "../../src/client-of.ts";
 import { openGroup } from "../../src/groups/consumer-group.ts";
+import { Leaders } from "../leaders.ts";
 import { failureOf, openEngine, readAll } from "../support.ts";
-import { CountingClient, Leaders, MuteClient, TroubledClient } from "./clients.ts";
+import { CountingClient, MuteClient, TroubledClient } from "./clients.ts";
 import { eventsOf, keep, Notes, numbered, put, sorted, textOf, texts, until } from "./support.ts";
 
 const SHARD_0 = "shardId-000000000000";

@@ -18,7 +18,7 @@ import {
 import { puttingLease, type StoredLease, stateKey } from "./group-documents.ts";
 import type { GroupLeases, LeaseSources } from "./group-leases.ts";
 import type { EpochCheckpoint, EpochCommit, EpochState } from "./group-types.ts";
-import { changesOf } from "./lease-discovery.ts";
+import { changesOf, parentsOf } from "./lease-discovery.ts";
 import { creatingLease } from "./new-lease.ts";
 
 /** Characters of one entry of state as JSON. */
@@ -49,7 +49,7 @@ export function checkEpoch({ groupName, workerId, checkpoints, state }: EpochCom
     groupName,
     workerId,
     checkpoints: plain,
-    state: state.map((one, i) => plainState(one, i, shards)),
+    state: state.map(plainState),
   };
 }
 
@@ -65,15 +65,9 @@ function plainProgress(
   return { shardIndex, leaseCounter, epoch, checkpoint: plain, pending };
 }
 
-function plainState(
-  { shardIndex, key, value }: EpochState,
-  i: number,
-  shards: ReadonlySet<number>,
-): EpochState {
+function plainState({ shardIndex, key, value }: EpochState, i: number): EpochState {
   checkGroupName(`state[${i}].key`, key);
-  if (!shards.has(shardIndex)) {
-    throw invalid(`state[${i}].shardIndex`, shardIndex, "a shard of one of the checkpoints");
-  }
+  checkCount(`state[${i}].shardIndex`, shardIndex, 0, 2 ** 31 - 1);
   const size = jsonOf(value)?.length;
   if (size === undefined) throw invalid(`state[${i}].value`, typeof value, "a JSON value");
   if (size > STATE_SIZE_MAX) {
@@ -118,6 +112,7 @@ export function decideEpoch(
     checkProgress(`checkpoints[${i}].checkpoint`, one.checkpoint, lease, end);
     changed.set(one.shardIndex, advanced(lease, one));
   }
+  checkStateShards(group, changed, state);
   const records = [
     ...Array.from(changed, ([index, lease]) =>
       puttingLease(documents, group.groupName, index, lease),
@@ -209,6 +204,28 @@ function childrenOf(
   const leases = new Map([...group.all(), ...changed]);
   const { created } = changesOf(group.stream.shards, leases, stored.startingPosition);
   return created.map((lease) => creatingLease({ log, documents }, group.groupName, stored, lease));
+}
+
+/**
+ * State is a checkpoint's own, or that of a shard which came of its shard: nobody can own that one before the
+ * checkpoint is at its shard's end. @throws InvalidArgumentError.
+ */
+function checkStateShards(
+  group: GroupLeases,
+  changed: ReadonlyMap<number, StoredLease>,
+  state: readonly EpochState[],
+): void {
+  const foreign = state.findIndex(({ shardIndex }) => !changed.has(shardIndex));
+  if (foreign < 0) return;
+  const allowed = new Set(changed.keys());
+  for (const shard of group.stream.shards) {
+    if (parentsOf(shard).some((index) => changed.has(index))) allowed.add(shard.shardIndex);
+  }
+  for (const [i, { shardIndex }] of state.entries()) {
+    if (allowed.has(shardIndex)) continue;
+    const limit = "a shard of one of the checkpoints, or one that came of it";
+    throw invalid(`state[${i}].shardIndex`, shardIndex, limit);
+  }
 }
 
 function stateRecord(

@@ -103,16 +103,17 @@ async function progressOf(
   const firstIndex = await firstIndexOf(log, shard, lease);
   const processed = "index" in checkpoint ? checkpoint.index : -1;
   const next = Math.max(firstIndex, processed + 1);
-  const { durableIndex } = log.core.position(shard.slot);
   const probes = await probe(log, shard, firstIndex);
   const oldest = probes.find(({ index }) => index >= next) ?? (await probe(log, shard, next))[0];
+  // A takeover raises the next index, so that there need not be a record before it.
+  const lagRecords = oldest === undefined ? 0 : log.countRecords(shard, oldest.index);
   return {
     checkpoint: describeCheckpoint(
       shard,
       checkpoint,
       probes.find(({ index }) => index === processed),
     ),
-    lagRecords: Math.max(0, durableIndex - next),
+    lagRecords,
     iteratorAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - oldest.arrivalMs),
   };
 }

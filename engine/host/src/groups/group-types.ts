@@ -77,7 +77,7 @@ export interface LeaseDescription {
   readonly pendingCheckpoint: CheckpointDescription | null;
   /** Changes of owner since the last checkpoint (KCL: ownerSwitchesSinceCheckpoint). */
   readonly ownerSwitches: number;
-  /** Records behind the checkpoint, gaps of sequence indexes included. */
+  /** Records behind the checkpoint. */
   readonly lagRecords: number;
   /** Age of the oldest record behind the checkpoint in ms, 0 when there is none (AWS: MillisBehindLatest). */
   readonly iteratorAgeMs: number;
@@ -142,7 +142,7 @@ export interface EpochCheckpoint {
 
 /** One entry of a processor's state that an epoch changes; null removes it. */
 export interface EpochState {
-  /** A shard of one of the epoch's checkpoints. */
+  /** A shard of one of the epoch's checkpoints, or one that was split or merged from such a shard. */
   readonly shardIndex: number;
   /** 1 to 128 of a-z, A-Z, 0-9, `_`, `.` and `-`. */
   readonly key: string;

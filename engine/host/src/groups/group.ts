@@ -3,8 +3,8 @@
  * is, the documents say; here is only what ends with the leader.
  */
 import { GroupSessionLostError, MillraceError } from "../errors/index.ts";
-import { hexOfBytes } from "../log/bytes.ts";
 import type { SlottedShard } from "../log/shard-slots.ts";
+import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, Locks, Random } from "../platform/platform.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
 import { type AssignableLease, assign } from "./assignment.ts";

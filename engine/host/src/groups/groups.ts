@@ -68,9 +68,10 @@ export class Groups {
     this.#groups.clear();
   }
 
-  /** A group. @throws ResourceNotFoundError. */
+  /** A group. @throws ResourceNotFoundError; what ended the log: a leader that was deposed does not know how its groups are. */
   get(name: string): Group {
-    if (this.#failure !== undefined) throw this.#failure;
+    const failure = this.#failure ?? this.#parts.log.failure;
+    if (failure !== undefined) throw failure;
     const group = this.#groups.get(name);
     if (group === undefined) throw noGroup(String(name));
     return group;

@@ -34,7 +34,10 @@ export function checkpointOf(position: GroupPosition): LeaseCheckpoint {
 }
 
 /** Indexes of a shard's parents, whether they are still there or not. */
-function parentsOf({ parentShardIndex, adjacentParentShardIndex }: ShardDefinition): number[] {
+export function parentsOf({
+  parentShardIndex,
+  adjacentParentShardIndex,
+}: ShardDefinition): number[] {
   return [parentShardIndex, adjacentParentShardIndex].filter((index) => index !== undefined);
 }
 

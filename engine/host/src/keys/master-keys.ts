@@ -9,9 +9,9 @@ import {
   KmsNotFoundError,
   ResourceInUseError,
 } from "../errors/index.ts";
-import { uuidOfBytes } from "../log/bytes.ts";
 import type { ControlRecord } from "../log/control-records.ts";
 import type { ControlState } from "../log/control-state.ts";
+import { uuidOfBytes } from "../model/hex.ts";
 import type { Random } from "../platform/platform.ts";
 import { aliasArn, checkAlias, keyArn, parseKeyReference } from "./key-references.ts";
 

@@ -10,7 +10,7 @@ import {
   type MillraceError,
   toMillraceError,
 } from "../errors/index.ts";
-import { hexOfBytes } from "../log/bytes.ts";
+import { hexOfBytes } from "../model/hex.ts";
 import { pause } from "../platform/deadline.ts";
 import { memberLockName } from "../platform/locks.ts";
 import type { HeldLock } from "../platform/platform.ts";

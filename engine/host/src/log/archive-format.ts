@@ -9,8 +9,10 @@
  * and five zeros. The trailer is an entry without payload: its key is `[frames, segments, bytes of
  * payloads, values that could not be read, 0, 0]`, and its second hash covers the hashes of all payloads.
  */
+
+import { bytesOfHex, hexOfBytes } from "../model/hex.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
-import { bytesOfHex, hexOfBytes, padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
+import { padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 
 /** XXH64 of bytes. */
 export type Hash = (bytes: Uint8Array) => bigint;

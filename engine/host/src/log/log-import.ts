@@ -10,10 +10,11 @@ import {
   InvalidArgumentError,
   UnsupportedFormatError,
 } from "../errors/index.ts";
+import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore, SegmentWrite } from "../storage/log-store.ts";
 import { ArchiveDamage, type ArchiveEntry, ArchiveReader } from "./archive-format.ts";
-import { hexOfBytes, readUint64, viewOf, writeUint64 } from "./bytes.ts";
+import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import { fenceSection } from "./sections.ts";
 import { decodeFrame, encodeFrame } from "./wal-frame.ts";
 import { encodeTestimony } from "./witness.ts";

@@ -26,6 +26,7 @@ import type { Waiting } from "./pending-put.ts";
 import type { ProducerTable } from "./producer-table.ts";
 import { Reader, type ReadLimits, type ReadOutcome, type ReadPosition } from "./reader.ts";
 import type { RecordCipher } from "./record-cipher.ts";
+import { countRecords } from "./record-count.ts";
 import { type RecoverySettings, recover, requireShard } from "./recovery.ts";
 import { RetentionSweep, SWEEP_INTERVAL_MS } from "./retention.ts";
 import { RoomKeeper } from "./room-keeper.ts";
@@ -134,6 +135,7 @@ export class Log {
       committed: (runs) => this.#committed(runs),
       applied: (record) => {
         this.#applied(record);
+        context.controlCopy.applied(record);
         for (const tell of this.#followers) tell(record);
       },
       pressed: () => this.#pressed(),
@@ -240,6 +242,11 @@ export class Log {
     return this.#reader.read(positions, limits);
   }
 
+  /** Number of durable records at or after the index of one. */
+  countRecords(shard: SlottedShard, fromIndex: number): number {
+    return countRecords(this.#context, shard, fromIndex);
+  }
+
   /** Index of the first record that is durable and within the retention period; the end when there is none. */
   trimHorizon(shard: SlottedShard): Promise<number> {
     return this.#reader.trimHorizon(shard);
@@ -314,6 +321,7 @@ export class Log {
     await this.#checkpointer.settled();
     await this.#commit.idle();
     this.#context.guard.stop();
+    await this.#context.controlCopy.close();
     await this.#context.witness.close();
     this.#commit.fail(closedError(this.#name));
   }
@@ -321,6 +329,7 @@ export class Log {
   /** Ends everything at once with an error; what was not acknowledged is indeterminate. */
   fail(error: MillraceError): void {
     this.#context.witness.stop();
+    this.#context.controlCopy.stop();
     this.#cancelSweep();
     this.#commit.fail(error);
     void this.#room.stop();

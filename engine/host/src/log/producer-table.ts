@@ -15,7 +15,8 @@
  *            bitmap: bit i of byte i / 8 is set when record i was accepted; padded to a multiple of 8
  */
 import { STATUS_OK } from "@millrace/core/layout";
-import { bytesOfHex, hexOfBytes, padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
+import { bytesOfHex, hexOfBytes } from "../model/hex.ts";
+import { padTo8, readUint64, viewOf, writeUint64 } from "./bytes.ts";
 
 const ENTRY_HEADER_BYTES = 40;
 const ENTRY_SHARD_BYTES = 16;

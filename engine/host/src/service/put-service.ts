@@ -19,7 +19,7 @@ import {
   RequestTooLargeError,
   ResourceNotFoundError,
 } from "../errors/index.ts";
-import { hexOfBytes, padTo8, readUint64, viewOf } from "../log/bytes.ts";
+import { padTo8, readUint64, viewOf } from "../log/bytes.ts";
 import { CoreFailedError } from "../log/commit-errors.ts";
 import type { StreamDefinition } from "../log/control-records.ts";
 import type { Log } from "../log/log.ts";
@@ -27,6 +27,7 @@ import type { AppendedPut } from "../log/pending-put.ts";
 import { type BatchResult, BatchResultBuilder } from "../log/producer-table.ts";
 import type { ShardPut } from "../metrics/metrics-registry.ts";
 import type { ShardCounters } from "../metrics/shard-counters.ts";
+import { hexOfBytes } from "../model/hex.ts";
 import { streamArn } from "../streams/arns.ts";
 import { streamPrefix } from "../streams/documents.ts";
 import type { OnDemandScaler } from "../streams/on-demand-scaler.ts";

@@ -18,11 +18,12 @@ import {
   STATUS_ORDER,
 } from "@millrace/core/layout";
 import { IndeterminateError, ResourceNotFoundError } from "../errors/index.ts";
-import { hexOfBytes, padTo8, viewOf, writeUint64 } from "../log/bytes.ts";
+import { padTo8, viewOf, writeUint64 } from "../log/bytes.ts";
 import type { ShardDefinition, StreamDefinition } from "../log/control-records.ts";
 import { type DocumentReader, encryptionOf } from "../log/data-keys.ts";
 import type { Log } from "../log/log.ts";
 import type { BatchResult } from "../log/producer-table.ts";
+import { hexOfBytes } from "../model/hex.ts";
 
 /** The hash key by which each record of a batch goes to a shard, as 32 hexadecimal digits. */
 function hashKeysOfRows(log: Log, batch: Uint8Array): string[] {

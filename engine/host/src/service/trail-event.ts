@@ -1,7 +1,7 @@
 /** Events of the call trail: one JSON object per API call, with CloudTrail's member names. */
 import { belongsToAccount, ROOT_PRINCIPAL } from "../access/principals.ts";
 import { ACCOUNT_ID, toMillraceError } from "../errors/index.ts";
-import { uuidOfBytes } from "../log/bytes.ts";
+import { uuidOfBytes } from "../model/hex.ts";
 import type { OperationName } from "../model/shapes.ts";
 import type { Random } from "../platform/platform.ts";
 import { REGION } from "../streams/arns.ts";

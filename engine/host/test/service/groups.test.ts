@@ -1,17 +1,21 @@
 /** Consumer groups in one engine: leases, workers, hand-over, discovery, descriptions and resets. */
 import { afterEach, describe, expect, it } from "vitest";
 import {
+  DeposedError,
   GroupSessionLostError,
   InvalidArgumentError,
   LeaseLostError,
   ResourceInUseError,
   ResourceNotFoundError,
 } from "../../src/errors/index.ts";
+import { writerLockName } from "../../src/platform/locks.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { formatSequenceNumber } from "../../src/sequence/sequence-number.ts";
 import type {
+  EpochCommit,
   GroupDescription,
   GroupPosition,
+  LeaseCheckpoint,
   StreamDescription,
 } from "../../src/service/engine-service.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
@@ -316,6 +320,42 @@ describe("shards that are split and merged", () => {
     ]);
   });
 
+  it("leave state to the shards that came of them, and to no others", async () => {
+    const { engine, stream } = await scene(2, 10);
+    await createGroup(engine.service, stream);
+    const worker = await join(engine, "one");
+    await rest();
+    await worker.poll();
+    // Shards 2 and 3 come of shard 0.
+    await split(engine, "shardId-000000000000", String(2n ** 126n));
+    const leaving = (shardIndex: number, to: number, checkpoint: LeaseCheckpoint): EpochCommit => ({
+      ...worker.commitOf(shardIndex, checkpoint),
+      state: [{ shardIndex: to, key: "sum", value: { of: shardIndex } }],
+    });
+    for (const [from, to] of [
+      [1, 2],
+      [0, 1],
+      [0, 7],
+    ] as const) {
+      const foreign = leaving(from, to, { at: "TRIM_HORIZON" });
+      expect(await failureOf(worker.commit(foreign))).toMatchObject({
+        argument: "state[0].shardIndex",
+      });
+    }
+    // Before the end, and with it.
+    await worker.commit(leaving(0, 2, { at: "TRIM_HORIZON" }));
+    const last = worker.commitOf(0, { at: "SHARD_END" }, { epochsOn: 2 });
+    const state = [{ shardIndex: 3, key: "sum", value: { of: "the end" } }];
+    await worker.commit({ ...last, state });
+    expect(await worker.commit({ ...last, state })).toEqual({ repeated: true });
+    await worker.poll();
+    expect([1, 2, 3].map((index) => worker.lease(index).state)).toEqual([
+      {},
+      { sum: { of: 0 } },
+      { sum: { of: "the end" } },
+    ]);
+  });
+
   it("lose their leases when retention drops them, and their children get theirs", async () => {
     const { engine, platform, stream } = await scene(1, 10);
     await createGroup(engine.service, stream);
@@ -372,6 +412,24 @@ describe("a description", () => {
   });
 });
 
+describe("a group that has processed everything", () => {
+  it("has no lag after a takeover, which raises the next sequence index", async () => {
+    const { engine, platform, stream } = await scene(1, 3);
+    await createGroup(engine.service, stream);
+    const worker = await join(engine, "one");
+    await rest();
+    await worker.poll();
+    await worker.commit(worker.commitOf(0, at(3)));
+    await platform.clock.advance(5000);
+    await engine.service.close();
+    const again = await TestEngine.open(platform.restart());
+    opened.push(again);
+    expect((await described(again)).leases).toMatchObject([{ lagRecords: 0, iteratorAgeMs: 0 }]);
+    await again.put(stream, someRecords(2));
+    expect((await described(again)).leases).toMatchObject([{ lagRecords: 2 }]);
+  });
+});
+
 describe("a reset", () => {
   it("replays from a position, once nobody owns the leases, or by force", async () => {
     const { engine, platform, stream } = await scene(1, 5);
@@ -408,5 +466,22 @@ describe("a reset", () => {
     expect(await again.poll()).toMatchObject([{ nextIndex: 11 }]);
     const none = engine.service.call("groupsReset", { ...one, shardId: "shardId-000000000007" });
     expect(await failureOf(none)).toBeInstanceOf(ResourceNotFoundError);
+  });
+});
+
+describe("a leader that was deposed", () => {
+  it("tells workers at their next poll, and says nothing of groups, whose leases others give out now", async () => {
+    const { engine, platform, stream } = await scene(1, 5);
+    await createGroup(engine.service, stream);
+    const worker = await join(engine, "one");
+    const thief = await platform.locks.acquire(writerLockName("test"), { steal: true });
+    thief.release();
+    const next = await TestEngine.open(platform);
+    opened.push(next);
+    // It learns of it when it writes.
+    expect(await failureOf(engine.put(stream, someRecords(1)))).toBeInstanceOf(DeposedError);
+    expect(await failureOf(worker.poll())).toBeInstanceOf(DeposedError);
+    expect(await failureOf(described(engine))).toBeInstanceOf(DeposedError);
+    expect((await described(next)).workers).toMatchObject([{ workerId: "one", joined: false }]);
   });
 });

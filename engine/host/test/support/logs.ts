@@ -1,7 +1,6 @@
 /** Logs without an engine around them: real core, real log, streams and reshards made by hand. */
 import { PART_AT_END } from "@millrace/core/layout";
 import { Core } from "../../src/core/core.ts";
-import { hexOfBytes } from "../../src/log/bytes.ts";
 import type {
   ControlRecord,
   ShardDefinition,
@@ -13,6 +12,7 @@ import type { LogEvent } from "../../src/log/log-events.ts";
 import { BatchResultBuilder } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX, type SlottedShard } from "../../src/log/shard-slots.ts";
 import type { Testimony } from "../../src/log/witness.ts";
+import { hexOfBytes } from "../../src/model/hex.ts";
 import type { VirtualPlatform } from "../../src/platform/virtual-platform.ts";
 import {
   buildBatch,

@@ -2,13 +2,13 @@
 import { AccessControl } from "../../src/access/access-control.ts";
 import { ROOT_PRINCIPAL } from "../../src/access/principals.ts";
 import { Core } from "../../src/core/core.ts";
-import { hexOfBytes } from "../../src/log/bytes.ts";
 import type { StreamDefinition } from "../../src/log/control-records.ts";
 import { Log } from "../../src/log/log.ts";
 import type { AppendedPut } from "../../src/log/pending-put.ts";
 import { BatchResultBuilder } from "../../src/log/producer-table.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../../src/log/shard-slots.ts";
 import { MetricsRegistry } from "../../src/metrics/metrics-registry.ts";
+import { hexOfBytes } from "../../src/model/hex.ts";
 import type { InputOf, OutputOf } from "../../src/model/shapes.ts";
 import { validateInput } from "../../src/model/validate.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
