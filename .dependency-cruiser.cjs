@@ -11,6 +11,7 @@ const LAYERS = [
   ["keys"],
   ["streams", "metrics", "access", "channels", "faults"],
   ["groups"],
+  ["jobs"],
   ["service"],
   ["rpc"],
   ["leader"],
@@ -81,7 +82,11 @@ module.exports = {
       severity: "error",
       from: {
         path: "^(engine/host|sdk|plugins/[^/]+|site)/src/",
-        pathNot: [`${HOST}/(local\\.ts$|(platform|storage)/node-)`, "^sdk/src/serve/"],
+        pathNot: [
+          `${HOST}/(local\\.ts$|(platform|storage)/node-)`,
+          "^sdk/src/serve/",
+          "^sdk/src/jobs/node-",
+        ],
       },
       to: { dependencyTypes: ["core"] },
     },

@@ -24,6 +24,7 @@ const KINDS: readonly EngineEventKind[] = [
   "data-loss",
   "records-dropped",
   "storage-full",
+  "job-changed",
   "leader-changed",
 ];
 /** How long one question may wait in the engine, ms. */

@@ -24,6 +24,7 @@ export {
   IndeterminateError,
   InternalFailureError,
   InvalidArgumentError,
+  type JobState,
   type JsonValue,
   KeyLostError,
   KmsAccessDeniedError,
@@ -69,6 +70,7 @@ export {
 } from "@millrace/engine";
 export type { ImportReport, ImportSource } from "./archive.ts";
 export type { AwsClientConfig, AwsOptions } from "./aws/client-config.ts";
+export type { Backend, BackendOptions } from "./backend.ts";
 export type { EngineEventKind, EngineEventOf, ListenOptions } from "./events.ts";
 export type { Faults } from "./faults.ts";
 export type { ConsumerGroup, GroupReadOptions, ResetOptions } from "./groups/consumer-group.ts";
@@ -94,9 +96,37 @@ export type {
   WorkerEventOf,
 } from "./groups/group-worker.ts";
 export type { Groups } from "./groups/groups.ts";
+export type {
+  JobContext,
+  JobDefinition,
+  JobDescription,
+  JobGroupOptions,
+  JobModule,
+  JobParts,
+  JobRestartOptions,
+  JobSummary,
+  JobWorkerOptions,
+  JobWorkerReport,
+} from "./jobs/job-types.ts";
+export type { Jobs } from "./jobs/jobs.ts";
 export type { KeyOptions, Keys } from "./keys.ts";
 export type { Millrace } from "./millrace.ts";
 export { type ImportOptions, importLog, type OpenOptions, open } from "./open.ts";
+export type { Flow } from "./pipelines/flow.ts";
+export type { Pipeline } from "./pipelines/pipeline.ts";
+export type {
+  Aggregation,
+  PipelineDescription,
+  PipelineEdge,
+  PipelineEvent,
+  PipelineNode,
+  PipelineStartOptions,
+  RecordOrigin,
+  RekeyOptions,
+  SinkOptions,
+  SourceOptions,
+  ValueFormat,
+} from "./pipelines/pipeline-types.ts";
 export type { ProducerOptions } from "./producer/options.ts";
 export type { ProducerPutResult } from "./producer/pending-record.ts";
 export type { Producer } from "./producer/producer.ts";
@@ -104,9 +134,29 @@ export type { PutAttempt } from "./producer/producer-errors.ts";
 export type { ProducerMetrics } from "./producer/producer-tally.ts";
 export type { PutRecordsResult } from "./put-records-result.ts";
 export type { ReadFrom, ReadOptions } from "./read-options.ts";
-export type { PutOptions, Stream, SubscribeOptions } from "./stream.ts";
-export type { MetricDatapoint, MetricOptions, StreamConsumer } from "./stream-control.ts";
+export type { Stream } from "./stream.ts";
+export type { MetricDatapoint, MetricOptions } from "./stream-control.ts";
+export type { MillraceLike, StreamConsumer, StreamLike, StreamsLike } from "./stream-like.ts";
+export type { PutOptions, SubscribeOptions } from "./stream-options.ts";
 export type { StreamKeeping, StreamOptions } from "./stream-spec.ts";
 export type { Streams } from "./streams.ts";
 export type { EngineTime } from "./time.ts";
 export type { Trail } from "./trail.ts";
+export type { FilterCriteria } from "./triggers/filter-criteria.ts";
+export type {
+  Trigger,
+  TriggerDescription,
+  TriggerEventKind,
+  TriggerEventOf,
+} from "./triggers/trigger.ts";
+export type {
+  DiscardCondition,
+  KinesisEvent,
+  KinesisEventRecord,
+  LambdaCallback,
+  LambdaContext,
+  LambdaHandler,
+  TriggerEvent,
+  TriggerMetrics,
+  TriggerOptions,
+} from "./triggers/trigger-types.ts";

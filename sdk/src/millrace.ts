@@ -16,7 +16,9 @@ import {
 } from "./events.ts";
 import { Faults } from "./faults.ts";
 import { Groups } from "./groups/groups.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { Keys } from "./keys.ts";
+import type { Pipeline } from "./pipelines/pipeline.ts";
 import { Streams } from "./streams.ts";
 import { EngineTime } from "./time.ts";
 import { Trail } from "./trail.ts";
@@ -32,6 +34,8 @@ export class Millrace implements AsyncDisposable {
   readonly streams: Streams;
   /** The consumer groups of all streams. */
   readonly groups: Groups;
+  /** Work on streams that goes on in workers of its own. */
+  readonly jobs: Jobs;
   /** Keys that streams can be encrypted under. */
   readonly keys: Keys;
   /** Faults that are injected on purpose. */
@@ -47,6 +51,7 @@ export class Millrace implements AsyncDisposable {
     this.#events = new EngineEvents(client);
     this.streams = new Streams(client, inTurn);
     this.groups = new Groups(client);
+    this.jobs = new Jobs(client, this.#events, inTurn);
     this.keys = new Keys(client);
     this.faults = new Faults(client);
     this.time = new EngineTime(client);
@@ -74,6 +79,14 @@ export class Millrace implements AsyncDisposable {
     return clientConfig(this.#client, () => import("./aws/request-handler.ts"), options);
   }
 
+  /**
+   * A pipeline of that name: stages from stream to stream, which are written down anew each time and go on from
+   * their checkpoints. @throws InvalidArgumentError.
+   */
+  async pipeline(name: string): Promise<Pipeline> {
+    return new (await import("./pipelines/pipeline.ts")).Pipeline(this.#client, name);
+  }
+
   /** Where the engine's bytes are. */
   async storage(): Promise<StorageReport> {
     return await this.#client.call("storageReport", {});
@@ -85,8 +98,8 @@ export class Millrace implements AsyncDisposable {
   }
 
   /**
-   * Calls back with every event of one kind from now on: "data-loss", "records-dropped", "storage-full" or
-   * "leader-changed". Returns how to end that; the signal ends it, too.
+   * Calls back with every event of one kind from now on: "data-loss", "records-dropped", "storage-full",
+   * "job-changed" or "leader-changed". Returns how to end that; the signal ends it, too.
    *
    * @throws InvalidArgumentError.
    */
@@ -145,6 +158,7 @@ export class Millrace implements AsyncDisposable {
 
   /** Lets puts under way settle, closes the engine and ends its worker. Safe to call twice. */
   async close(): Promise<void> {
+    await this.jobs.release();
     this.streams.flush();
     await this.#client.close();
   }

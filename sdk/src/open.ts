@@ -8,6 +8,7 @@ import {
   type WorkerSource,
 } from "@millrace/engine";
 import type { ImportReport, ImportSource } from "./archive.ts";
+import type { BackendOptions } from "./backend.ts";
 import {
   checkBoolean,
   checkInteger,
@@ -52,6 +53,10 @@ export interface OpenOptions {
   readonly transitionMs?: number;
   /** Enforces AWS's rates of control operations, too; false when absent. */
   readonly controlQuotas?: boolean;
+  /** Hosts the engine's jobs in this page whenever its tab leads; see `millrace.jobs`. False when absent. */
+  readonly jobs?: boolean;
+  /** The jobs worker: its URL, or a function that makes it; a URL or path in Node. The package's own when absent. */
+  readonly jobsWorker?: WorkerSource;
   /** Gives up opening. */
   readonly signal?: AbortSignal;
 }
@@ -71,10 +76,16 @@ const MEMBERS = [
   "time",
   "transitionMs",
   "controlQuotas",
+  "jobs",
+  "jobsWorker",
   "signal",
 ];
 
-function checkSource(argument: "worker" | "broker", source: unknown, kind: string): void {
+function checkSource(
+  argument: "worker" | "broker" | "jobsWorker",
+  source: unknown,
+  kind: string,
+): void {
   const fits = source === undefined || typeof source === "string" || source instanceof URL;
   if (fits || typeof source === "function") return;
   refuse(
@@ -109,6 +120,8 @@ function checkOptions(options: OpenOptions): EngineOptions {
   checkMembers("options", options, MEMBERS);
   checkSource("worker", options.worker, "Worker");
   checkSource("broker", options.broker, "SharedWorker");
+  checkSource("jobsWorker", options.jobsWorker, "Worker");
+  checkBoolean("jobs", options.jobs ?? false);
   checkWasm(options.wasm);
   checkSignal("signal", options.signal);
   const { storage = "indexeddb", quotas = "unlimited", memoryBudgetBytes = 256 * MIB } = options;
@@ -127,6 +140,14 @@ function checkOptions(options: OpenOptions): EngineOptions {
       ? {}
       : { storageBudgetBytes: checkBudget(storageBudgetBytes) }),
   };
+}
+
+function leadsElsewhere<Opened>(
+  options: OpenOptions | BackendOptions<Opened>,
+): options is BackendOptions<Opened> {
+  return (
+    typeof (options as Partial<BackendOptions<Opened>> | undefined)?.backend?.open === "function"
+  );
 }
 
 async function openInWorker(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {
@@ -150,9 +171,21 @@ async function openInWorker(engine: EngineOptions, options: OpenOptions): Promis
  * @throws WorkerLoadError, WasmLoadError, VersionMismatchError when the engine's parts do not load.
  * @throws UnsupportedFormatError when a newer build wrote the store; DeadlineError; the signal's reason.
  */
-export async function open(options: OpenOptions): Promise<Millrace> {
+export function open(options: OpenOptions): Promise<Millrace>;
+/**
+ * Opens what a backend leads to: with `kinesis()` of `millrace/remote`, the streams of a Kinesis elsewhere.
+ *
+ * @throws InvalidArgumentError; what the backend throws; the signal's reason.
+ */
+export function open<Opened>(options: BackendOptions<Opened>): Promise<Opened>;
+export async function open<Opened>(
+  options: OpenOptions | BackendOptions<Opened>,
+): Promise<Millrace | Opened> {
+  if (leadsElsewhere(options)) return await options.backend.open(options);
   const engine = checkOptions(options);
-  return new Millrace(await openClient(engine, options), engine.quotas === "aws");
+  const millrace = new Millrace(await openClient(engine, options), engine.quotas === "aws");
+  if (options.jobs) await millrace.jobs.host(options.jobsWorker);
+  return millrace;
 }
 
 async function openClient(engine: EngineOptions, options: OpenOptions): Promise<EngineClient> {

@@ -26,11 +26,16 @@ function modifiedMs(path) {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
-/** Builds a package unless what it builds is newer than its sources. */
-function buildIfStale(folder, output) {
+/** Builds a package unless what it builds is newer than its sources and what else goes into it. */
+function buildIfStale(folder, output, ...more) {
   const source = join(root, folder, "src");
   const files = readdirSync(source, { recursive: true }).map((name) => join(source, name));
-  const newest = Math.max(...[...files, join(root, folder, "build.mjs")].map(modifiedMs));
+  const inputs = [
+    ...files,
+    join(root, folder, "build.mjs"),
+    ...more.map((path) => join(root, path)),
+  ];
+  const newest = Math.max(...inputs.map(modifiedMs));
   if (modifiedMs(join(root, folder, output)) > newest) return;
   const { status, stderr } = spawnSync(process.execPath, ["build.mjs"], {
     cwd: join(root, folder),
@@ -50,12 +55,13 @@ function runInNode(source) {
   return JSON.parse(stdout);
 }
 
-describe("millrace in plain Node", () => {
-  beforeAll(() => {
-    buildIfStale("engine/host", "dist/local.js");
-    buildIfStale("sdk", "dist/index.js");
-  });
+beforeAll(() => {
+  buildIfStale("engine/host", "dist/local.js");
+  // The jobs worker carries the client of the engine's build.
+  buildIfStale("sdk", "dist/jobs-worker.js", "engine/host/dist/index.js");
+}, 60_000);
 
+describe("millrace in plain Node", () => {
   it("is imported without a look at any browser global", () => {
     const touched = runInNode(`
       const touched = [];
@@ -120,5 +126,38 @@ describe("millrace in plain Node", () => {
       }));
     `);
     assert.deepEqual(failure, { typed: true, argument: "storage" });
+  });
+});
+
+describe("jobs in plain Node", () => {
+  it("runs a job in a thread of its own, and lets the process end", () => {
+    const read = runInNode(`
+      import { open } from "millrace";
+      const millrace = await open({ name: "node", storage: "memory", jobs: true });
+      const input = await millrace.streams.create("in", { shards: 2 });
+      const output = await millrace.streams.create("out", { shards: 1 });
+      const job = (context) => () => ({
+        processRecords: async ({ records, checkpointer }) => {
+          const outputs = records.map(({ partitionKey, data }) => ({ streamName: "out", partitionKey, data }));
+          await checkpointer.checkpoint({ outputs });
+        },
+      });
+      await millrace.jobs.define("copies", {
+        module: "data:text/javascript," + encodeURIComponent("export default " + job),
+        group: { streamName: "in" },
+      });
+      await input.putRecords(
+        Array.from({ length: 1000 }, (_, i) => ({ partitionKey: "key-" + (i % 7), data: String(i) })),
+      );
+      const numbers = new Set();
+      for await (const record of output.read({ from: "TRIM_HORIZON", until: "live" })) {
+        numbers.add(record.text());
+        if (numbers.size === 1000) break;
+      }
+      const { state, restarts } = await millrace.jobs.describe("copies");
+      await millrace.close();
+      console.log(JSON.stringify({ numbers: numbers.size, state, restarts }));
+    `);
+    assert.deepEqual(read, { numbers: 1000, state: "running", restarts: 0 });
   });
 });

@@ -13,6 +13,15 @@ export const systemClock: Clock = {
   },
 };
 
+/** As {@link systemClock}, but a timer keeps a Node process alive: for what somebody waits for. */
+export const waitingClock: Clock = {
+  ...systemClock,
+  after(delayMs, callback) {
+    const timer: unknown = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer as number);
+  },
+};
+
 function hasUnref(timer: unknown): timer is { unref(): void } {
   return typeof timer === "object" && timer !== null && "unref" in timer;
 }

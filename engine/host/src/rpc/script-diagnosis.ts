@@ -5,6 +5,7 @@
 
 import { withDeadline } from "../platform/deadline.ts";
 import type { Clock } from "../platform/platform.ts";
+import { urlGivenBy } from "./given-url.ts";
 import type { Diagnosis } from "./thread.ts";
 
 /** For how long a server may keep its answer to itself, and the script its first failure, in ms. */
@@ -14,29 +15,6 @@ const TRIAL_MS = 700;
 const WHAT_TO_DO =
   "Serve worker.js of @millrace/engine at this URL, under a JavaScript type and with a CSP that allows it " +
   "(worker-src), or pass `worker`: the URL at which you serve it";
-
-/**
- * The URL that `make` gives to the worker that it makes. Where the package's own worker lies only the
- * bundler knows, whose code is behind `make`: no worker is made, its URL is looked at.
- */
-function urlGivenBy(make: () => unknown): string | undefined {
-  const { Worker } = globalThis;
-  let url: string | undefined;
-  class Witness {
-    constructor(given: string | URL) {
-      url = new URL(given, globalThis.location?.href).href;
-    }
-  }
-  Reflect.set(globalThis, "Worker", Witness);
-  try {
-    make();
-  } catch {
-    // What was made is no worker; the URL is known by now, or never will be.
-  } finally {
-    Reflect.set(globalThis, "Worker", Worker);
-  }
-  return url;
-}
 
 /** What is wrong with the server's answer; undefined when nothing is. @throws when there is no answer. */
 async function askServer(url: string, clock: Clock): Promise<string | undefined> {

@@ -13,8 +13,10 @@ import {
 import { registerError, serializeError } from "../errors/index.ts";
 import { portOf } from "../platform/browser-channels.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { AttachOperations } from "../service/attach-operations.ts";
 import type { ControlOperations, EngineOptions, EngineService } from "../service/engine-service.ts";
 import { openImporter } from "../service/importer.ts";
+import { Attachments } from "./attachments.ts";
 import { serveData } from "./data-server.ts";
 import {
   type ControlAnswer,
@@ -62,9 +64,16 @@ async function runControl(
   operation: string,
   argument: unknown,
   again: boolean,
+  attachments?: Attachments,
 ): Promise<ControlAnswer> {
   try {
+    const own = attachments?.operations;
+    if (own !== undefined && Object.hasOwn(own, operation)) {
+      const attach: (argument: never) => unknown = own[operation as keyof AttachOperations];
+      return { ok: true, value: await attach(argument as never) };
+    }
     if (operation === "close") {
+      attachments?.stop();
       await engine.close();
       return { ok: true, value: null };
     }
@@ -97,9 +106,16 @@ export function attachServer(scope: ServerScope, parts: ServerParts): Server {
     const opened = options.importing
       ? await openImporter(parts.platform, core, options)
       : await parts.createEngine(parts.platform, core, options, hello.broker);
+    const attachments = new Attachments(
+      opened,
+      parts.platform.random,
+      (attached) =>
+        (operation, argument, again = false) =>
+          runControl(attached, operation, argument, again),
+    );
     expose(
       (operation: string, argument: unknown, again = false) =>
-        runControl(opened, operation, argument, again),
+        runControl(opened, operation, argument, again, attachments),
       hello.control,
     );
     serveData(opened, portOf(hello.data));

@@ -13,6 +13,7 @@ import { resolvePosition } from "../streams/positions.ts";
 import type { OpenedSubscription } from "../streams/subscriptions.ts";
 import { isControlOperation, unknownOperation } from "./api-dispatch.ts";
 import { archiveHandlers } from "./archive-controls.ts";
+import type { AttachOperations } from "./attach-operations.ts";
 import { type CallFacts, type Facts, factsOfInput } from "./call-facts.ts";
 import type { CallGate } from "./call-gate.ts";
 import { type CallTrail, TRAIL_KEY } from "./call-trail.ts";
@@ -27,6 +28,8 @@ import type {
   StreamSpec,
 } from "./engine-service.ts";
 import { groupHandlers } from "./group-controls.ts";
+import { inventoryOf } from "./inventory.ts";
+import { jobHandlers } from "./job-controls.ts";
 import { keyHandlers } from "./key-controls.ts";
 import type { LastingParts } from "./lasting-parts.ts";
 import { aloneStatus, resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
@@ -89,8 +92,10 @@ export class EngineControls {
       ...this.#streamHandlers(),
       ...this.#engineHandlers(),
       ...groupHandlers(this.#parts.lives),
+      ...jobHandlers(this.#parts.lives),
       ...keyHandlers(this.#parts.lives),
       ...archiveHandlers(this.#parts.lives, this.#parts.clock),
+      ...attachHandlers(),
     };
   }
 
@@ -164,6 +169,7 @@ export class EngineControls {
       advanceTime: ({ byMs }: { byMs: number }, again: boolean) => this.#advanceTime(byMs, again),
       reset: () => this.#reset(),
       storageReport: () => lives.attempt((life) => storageReport(life, options.storage, trail)),
+      inventory: () => lives.attempt(async (life) => inventoryOf(life.context)),
       dataLoss: () => lives.attempt(async (life) => [...life.log.losses]),
       memberStatus: () => lives.attempt(async (life) => aloneStatus(life)),
       events: async ({ after, waitMs }: Parameters<ControlOperations["events"]>[0]) => {
@@ -347,6 +353,18 @@ export class EngineControls {
     lasting.counters.clear();
     return null;
   }
+}
+
+/** What the worker around the engine answers, for its own page only. */
+function attachHandlers() {
+  const refuse = (operation: keyof AttachOperations) => (): never => {
+    throw unknownOperation(operation);
+  };
+  return {
+    attach: refuse("attach"),
+    attachmentEnd: refuse("attachmentEnd"),
+    detach: refuse("detach"),
+  } satisfies Partial<Handlers>;
 }
 
 /** Members of an input that may be anything. */

@@ -4,6 +4,7 @@ import { AccessControl } from "../access/access-control.ts";
 import type { CoreOptions, Run, ShardLogCore } from "../core/core-types.ts";
 import { type MillraceError, toMillraceError } from "../errors/index.ts";
 import { Groups } from "../groups/groups.ts";
+import { Jobs } from "../jobs/jobs.ts";
 import { CoreFailedError, closedError } from "../log/commit-errors.ts";
 import { Log } from "../log/log.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
@@ -51,6 +52,7 @@ export class EngineLife {
   readonly reads: ReadService;
   readonly groups: Groups;
   readonly epochs: EpochService;
+  readonly jobs: Jobs;
   readonly store: LogStore;
   readonly #scaler: OnDemandScaler;
   readonly #forgetLosses: () => void;
@@ -78,6 +80,11 @@ export class EngineLife {
     this.epochs = new EpochService({
       ...{ context: this.context, groups: this.groups, scaler: this.#scaler },
       arrivalMs: () => this.puts.arrivalMs(),
+    });
+    this.jobs = new Jobs({
+      ...{ clock, documents, catalogue },
+      onChange: (jobName, state) =>
+        events.emit({ kind: "job-changed", atMs: clock.nowMs(), jobName, state }),
     });
     this.#forgetLosses = log.lossReports.onLoss((loss) => events.lost(loss));
     subscriptions.follow(this.context);

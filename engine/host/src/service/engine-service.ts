@@ -2,6 +2,8 @@
 import type { FaultRule } from "../faults/fault-rules.ts";
 import type { GroupOperations } from "../groups/group-operations.ts";
 import type { EpochAnswer, EpochCommit } from "../groups/group-types.ts";
+import type { JobOperations } from "../jobs/job-operations.ts";
+import type { JobState } from "../jobs/job-types.ts";
 import type { Datapoint } from "../metrics/metrics-registry.ts";
 import type { OperationName, StructureOf } from "../model/shapes.ts";
 import type {
@@ -12,6 +14,8 @@ import type {
   StreamKeeping,
   StreamSpec,
 } from "../streams/stream-types.ts";
+import type { AttachOperations } from "./attach-operations.ts";
+import type { Inventory } from "./inventory-types.ts";
 
 export type { FaultRule } from "../faults/fault-rules.ts";
 export type {
@@ -32,6 +36,16 @@ export type {
   OwnedLease,
   WorkerDescription,
 } from "../groups/group-types.ts";
+export type {
+  JobGroup,
+  JobReport,
+  JobRestart,
+  JobSpec,
+  JobState,
+  JobStatus,
+  JobWorkerReport,
+  StoredJob,
+} from "../jobs/job-types.ts";
 export type { Datapoint } from "../metrics/metrics-registry.ts";
 export type {
   ResolvedPosition,
@@ -205,6 +219,13 @@ export type EngineEvent =
     }
   /** The store became full, or has room again. */
   | { readonly kind: "storage-full"; readonly atMs: number; readonly full: boolean }
+  /** A job is doing otherwise than before; without a state it was deleted. */
+  | {
+      readonly kind: "job-changed";
+      readonly atMs: number;
+      readonly jobName: string;
+      readonly state: JobState | undefined;
+    }
   /** Another context leads from now on. */
   | {
       readonly kind: "leader-changed";
@@ -279,7 +300,7 @@ export interface ImportReport {
 }
 
 /** Control operations by name: argument and answer. */
-export interface ControlOperations extends GroupOperations {
+export interface ControlOperations extends GroupOperations, JobOperations, AttachOperations {
   /** Runs any operation but the data operations. The input is validated; the answer is as the model says. */
   invoke(argument: ApiCall): unknown;
   /** Makes all checks of a data operation or GetShardIterator but those of its records, then throws DryRunError. */
@@ -313,6 +334,8 @@ export interface ControlOperations extends GroupOperations {
   describeStream(argument: { name: string }): StreamDescription;
   listStreams(argument: Record<string, never>): StreamDescription[];
   deleteStream(argument: { name: string }): null;
+  /** All streams with what belongs to them, of one moment; no call of AWS's, so that nothing refuses or notes it. */
+  inventory(argument: Record<string, never>): Inventory;
   /**
    * Changes how a stream is kept, from the next frame on; what is absent stays. Made again, it changes nothing
    * more. @throws ResourceNotFoundError, ResourceInUseError, InvalidArgumentError.

@@ -1,5 +1,5 @@
 /** A thread whose engine is a few lines, for what a real engine does not do: crash, be silent, lie. */
-
+import { afterEach } from "vitest";
 import { WasmLoadError } from "../../src/errors/index.ts";
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
@@ -91,6 +91,25 @@ export async function openDouble(
   const client = await connect(thread, WASM, { ...OPTIONS, clock, ...options });
   return { client, thread, clock };
 }
+
+/** More than a client waits for anything when it closes, in ms. */
+const CLOSING_MS = 40_000;
+const kept: Opened[] = [];
+
+/** Closes a client after the test, also one whose engine answers nothing. */
+export function keep<One extends Opened>(one: One): One {
+  kept.push(one);
+  return one;
+}
+
+afterEach(async () => {
+  for (const { client, clock } of kept.splice(0)) {
+    const closing = outcome(client.close());
+    await turns();
+    await clock.advance(CLOSING_MS);
+    await closing;
+  }
+});
 
 /** A batch of one row that only has a size. */
 export function batchOf(byteLength: number): {

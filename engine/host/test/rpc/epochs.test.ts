@@ -1,8 +1,8 @@
 /** Epochs between a page and its worker: sent as copies, and again when the worker dies or does not know. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { IndeterminateError, LeaseLostError, StoreFailedError } from "../../src/errors/index.ts";
 import type { EngineService, EpochCommit } from "../../src/service/engine-service.ts";
-import { batchOf, never, openRestarting, outcome, type Restarting, turns } from "./double.ts";
+import { batchOf, keep, never, openRestarting, outcome, type Restarting, turns } from "./double.ts";
 
 const COMMIT: EpochCommit = {
   ...{ groupName: "group", workerId: "one", state: [{ shardIndex: 0, key: "a", value: [1] }] },
@@ -11,21 +11,9 @@ const COMMIT: EpochCommit = {
   ],
 };
 
-const opened: Restarting[] = [];
 async function open(plans: readonly Partial<EngineService>[]): Promise<Restarting> {
-  const one = await openRestarting(plans);
-  opened.push(one);
-  return one;
+  return keep(await openRestarting(plans));
 }
-
-afterEach(async () => {
-  for (const { client, clock } of opened.splice(0)) {
-    const closing = outcome(client.close());
-    await turns();
-    await clock.advance(40_000);
-    await closing;
-  }
-});
 
 describe("an epoch of a page", () => {
   it("goes to the next worker as it was when one dies under it", async () => {

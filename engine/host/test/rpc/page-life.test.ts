@@ -1,32 +1,20 @@
 /** Pages that end, or are put aside and come back, with puts under way. */
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { BatchGapError, EngineClosedError, StoreFullError } from "../../src/errors/index.ts";
 import type { KeptBatch } from "../../src/rpc/hand-off.ts";
-import { batchOf, never, numberOf, outcome, type ThreadPlan, turns } from "./double.ts";
+import { batchOf, keep, never, numberOf, outcome, type ThreadPlan, turns } from "./double.ts";
 import { newOrigin, type Origin, openPage, type Page } from "./pages.ts";
 
 const silent: ThreadPlan = {};
 const answering: ThreadPlan = { put: async (batch) => new ArrayBuffer(32 + numberOf(batch)) };
 
-const opened: Page[] = [];
 async function open(
   plans: readonly ThreadPlan[],
   origin: Origin = newOrigin(),
   limits = {},
 ): Promise<Page> {
-  const page = await openPage(plans, origin, limits);
-  opened.push(page);
-  return page;
+  return keep(await openPage(plans, origin, limits));
 }
-
-afterEach(async () => {
-  for (const { client, clock } of opened.splice(0)) {
-    const closing = outcome(client.close());
-    await turns();
-    await clock.advance(40_000);
-    await closing;
-  }
-});
 
 function numbersOf(batches: readonly KeptBatch[] | undefined): number[] {
   return (batches ?? []).map(({ bytes }) => numberOf(new Uint8Array(bytes).buffer));

@@ -1,5 +1,5 @@
 /** Clients whose worker dies: what was under way goes on with the next one. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   BatchGapError,
   EngineClosedError,
@@ -10,6 +10,7 @@ import {
 import type { ReadRequest } from "../../src/service/engine-service.ts";
 import {
   batchOf,
+  keep,
   never,
   numberOf,
   openRestarting,
@@ -34,21 +35,9 @@ function resultOf(batch: ArrayBuffer): ArrayBuffer {
   return new ArrayBuffer(32 + numberOf(batch));
 }
 
-const opened: Restarting[] = [];
 async function open(plans: readonly ThreadPlan[], limits = {}): Promise<Restarting> {
-  const one = await openRestarting(plans, { limits });
-  opened.push(one);
-  return one;
+  return keep(await openRestarting(plans, { limits }));
 }
-
-afterEach(async () => {
-  for (const { client, clock } of opened.splice(0)) {
-    const closing = outcome(client.close());
-    await turns();
-    await clock.advance(40_000);
-    await closing;
-  }
-});
 
 describe("a client whose worker dies", () => {
   it("sends what is not acknowledged again, in order, under its own numbers", async () => {

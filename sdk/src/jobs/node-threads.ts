@@ -1,0 +1,55 @@
+/**
+ * Node's worker_threads, at both of their ends. Had without an import: bundlers for pages would stop at one,
+ * and this file lies beside what pages load.
+ */
+import type { Wire } from "@millrace/engine";
+import type { JobThread } from "./job-thread.ts";
+
+const MIB = 1_048_576;
+
+function workerThreads(): typeof import("node:worker_threads") | undefined {
+  return globalThis.process?.getBuiltinModule?.("node:worker_threads");
+}
+
+/** Starts a thread of Node. @throws when this is not Node, or one that is too old. */
+export function startNodeThread(url: string | URL, memoryBytesMax: number | null): JobThread {
+  const threads = workerThreads();
+  if (threads === undefined)
+    throw new TypeError("there are neither workers nor worker_threads here");
+  const limits =
+    memoryBytesMax === null ? {} : { maxOldGenerationSizeMb: Math.ceil(memoryBytesMax / MIB) };
+  // Threads take paths, and URLs as objects only.
+  const script = String(url).startsWith("file:") ? new URL(url) : url;
+  // Options such as loaders are the job's, too; what says how text is run that is no file is refused with one.
+  const execArgv = globalThis.process.execArgv.filter((word) => !word.startsWith("--input-type"));
+  const worker = new threads.Worker(script, { resourceLimits: limits, execArgv });
+  return {
+    wire: {
+      post: (message, transfer = []) =>
+        worker.postMessage(message, transfer as Parameters<typeof worker.postMessage>[1]),
+      listen: (listener) => worker.on("message", listener),
+    },
+    onFailure: (listener) => {
+      worker.on("error", (error) => listener(`${error.name}: ${error.message}`));
+      worker.on("exit", (code) => listener(`it ended with exit code ${code}`));
+    },
+    terminate: () => void worker.terminate(),
+  };
+}
+
+/** The way from a thread of Node to the thread that started it; undefined anywhere else. */
+export function nodeWire(): Wire | undefined {
+  const port = workerThreads()?.parentPort ?? undefined;
+  if (port === undefined) return undefined;
+  return {
+    post: (message, transfer = []) =>
+      port.postMessage(message, transfer as Parameters<typeof port.postMessage>[1]),
+    listen: (listener) => port.on("message", listener),
+  };
+}
+
+/** Bytes that the memory of this thread of Node holds; undefined anywhere else. */
+export function nodeMemoryBytes(): number | undefined {
+  const usage = globalThis.process?.memoryUsage?.();
+  return usage === undefined ? undefined : usage.heapUsed + usage.arrayBuffers;
+}
