@@ -1,0 +1,161 @@
+/**
+ * One stage in one shard: what comes of its records, the state of its keys and its checkpoint are stored in one
+ * epoch, so that each record counts once, whoever is killed and when.
+ */
+import type { EngineClient, ShardDescription } from "@millrace/engine";
+import { memberFallsInto } from "../aggregation/index.ts";
+import type {
+  Checkpointer,
+  InitializeInput,
+  OutputRecord,
+  ProcessInput,
+  ShardProcessor,
+  StateValue,
+  UserRecord,
+} from "../groups/group-types.ts";
+import { allShards, parentsOf } from "../shard-turns.ts";
+import { KeyedState } from "./keyed-state.ts";
+import type { Element } from "./operators.ts";
+import type { Stage } from "./stage-graph.ts";
+import { decodeValue, encodeValue } from "./value-format.ts";
+
+/** An epoch is full when its outputs have so many bytes; the engine takes 8 MiB. */
+const EPOCH_BYTES_FULL = 2_097_152;
+/** And when so many keys have changed; the engine takes 10,000 entries. */
+const EPOCH_KEYS_FULL = 2000;
+/** About what a record takes besides its data and key, in bytes. */
+const RECORD_BYTES = 32;
+
+type KeptState = Record<string, StateValue>;
+
+/** See above. */
+export class StageProcessor implements ShardProcessor {
+  readonly #client: Pick<EngineClient, "call">;
+  readonly #stage: Stage;
+  readonly #shardId: string;
+  /** Of each operator that is an aggregation. */
+  #states: readonly (KeyedState | undefined)[] = [];
+  #checkpointer: Checkpointer | undefined;
+  #outputs: OutputRecord[] = [];
+  #outputBytes = 0;
+
+  constructor(client: Pick<EngineClient, "call">, stage: Stage, shardId: string) {
+    this.#client = client;
+    this.#stage = stage;
+    this.#shardId = shardId;
+  }
+
+  initialize({ state, checkpointer }: InitializeInput): void {
+    this.#checkpointer = checkpointer;
+    this.#states = this.#stage.operators.map(({ kind }, i) =>
+      kind === "aggregate" ? new KeyedState(i, state) : undefined,
+    );
+  }
+
+  async processRecords({ records, checkpointer, signal }: ProcessInput): Promise<void> {
+    this.#forget();
+    try {
+      for (const record of records) {
+        signal.throwIfAborted();
+        await this.#process(record);
+        if (this.#isFull()) await this.#commit(checkpointer, record);
+      }
+      await this.#commit(checkpointer);
+    } finally {
+      this.#forget();
+    }
+  }
+
+  /** Keys go to the shards that have their records from now on. */
+  async shardEnded({
+    checkpointer,
+  }: Parameters<NonNullable<ShardProcessor["shardEnded"]>>[0]): Promise<void> {
+    const held = this.#states.flatMap((state) => state ?? []);
+    const all = held.flatMap((state) => state.keys.map((key) => ({ state, key })));
+    if (all.length === 0) return;
+    const children = await this.#children();
+    for (let from = 0; from < all.length; from += EPOCH_KEYS_FULL) {
+      const some = all.slice(from, from + EPOCH_KEYS_FULL);
+      const last = from + EPOCH_KEYS_FULL >= all.length;
+      await (last ? checkpointer : this.#keeper()).checkpoint(moved(some, children));
+    }
+  }
+
+  /** Runs one record through all operators. @throws what the application's functions throw. */
+  async #process(record: UserRecord): Promise<void> {
+    const { operators, fromFormat, toFormat, to: streamName } = this.#stage;
+    const { partitionKey, sequenceNumber, shardId, arrivalMs } = record;
+    const origin = { partitionKey, sequenceNumber, shardId, arrivalMs };
+    const value = decodeValue(fromFormat, record.data);
+    let elements: readonly Element[] = [{ key: partitionKey, value }];
+    for (const [i, operator] of operators.entries()) {
+      const next: Element[] = [];
+      for (const element of elements) {
+        const made = operator.apply(element, origin, this.#states[i]);
+        next.push(...(made instanceof Promise ? await made : made));
+      }
+      elements = next;
+    }
+    for (const { key, value: made } of elements) {
+      const data = encodeValue(toFormat, made);
+      this.#outputs.push({ streamName, partitionKey: key, data });
+      this.#outputBytes += data.length + key.length + RECORD_BYTES;
+    }
+  }
+
+  #isFull(): boolean {
+    const keys = this.#states.reduce((sum, state) => sum + (state?.stagedCount ?? 0), 0);
+    return this.#outputBytes >= EPOCH_BYTES_FULL || keys >= EPOCH_KEYS_FULL;
+  }
+
+  /** Stores everything up to a record, or to the delivery's end. */
+  async #commit(checkpointer: Checkpointer, at?: UserRecord): Promise<void> {
+    const state: KeptState = {};
+    for (const one of this.#states) Object.assign(state, one?.staged());
+    await checkpointer.checkpoint({
+      ...(at === undefined ? {} : { at }),
+      ...{ outputs: this.#outputs, state },
+    });
+    for (const one of this.#states) one?.commit();
+    this.#forget();
+  }
+
+  /** Nothing of a delivery is left that was not stored. */
+  #forget(): void {
+    this.#outputs = [];
+    this.#outputBytes = 0;
+    for (const state of this.#states) state?.discard();
+  }
+
+  async #children(): Promise<readonly ShardDescription[]> {
+    const description = await this.#client.call("describeStream", { name: this.#stage.from });
+    const shards = allShards(description);
+    const own = shards.find(({ shardId }) => shardId === this.#shardId);
+    return shards.filter((one) => own !== undefined && parentsOf(one).includes(own.shardIndex));
+  }
+
+  /** Stores while the checkpoint stays where it is. */
+  #keeper(): Checkpointer {
+    if (this.#checkpointer === undefined) throw new Error("a processor is initialized first");
+    return this.#checkpointer;
+  }
+}
+
+/** Moves keys to the children that have their hash keys; the first one gets those that no child has. */
+function moved(
+  keys: readonly { readonly state: KeyedState; readonly key: string }[],
+  children: readonly ShardDescription[],
+): { readonly state: KeptState; readonly childState: Readonly<Record<string, KeptState>> } {
+  const state: KeptState = {};
+  const childState: Record<string, KeptState> = {};
+  for (const { state: held, key } of keys) {
+    const { removing, putting } = held.entries([key]);
+    Object.assign(state, removing);
+    const member = { partitionKey: key, explicitHashKey: undefined };
+    const child = children.find((one) => memberFallsInto(member, one)) ?? children[0];
+    if (child === undefined) continue;
+    const own = childState[child.shardId] ?? {};
+    childState[child.shardId] = Object.assign(own, putting);
+  }
+  return { state, childState };
+}

@@ -1,0 +1,100 @@
+/**
+ * A pipeline of three stages and a branch in a process that is killed (SIGKILL) at random:
+ * `node test/pipelines/run.mjs [--records N] [--kills N]`. What it has put out at last is compared, value by value
+ * and in the order of every key, with what an uninterrupted run puts out. The last line is `N passed, N failed`.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { bundle, ROOT } from "../harness/bundle.mjs";
+import { Suite } from "../harness/suite.mjs";
+import { closingLine } from "../tools/test-counts.mjs";
+
+/** After a kill's place in the work is reached it comes so much later at most, in ms. */
+const DELAY_MS_MAX = 300;
+
+const { values: options } = parseArgs({
+  options: {
+    records: { type: "string", default: "20000" },
+    kills: { type: "string", default: "10" },
+  },
+});
+const records = Number(options.records);
+const kills = Number(options.kills);
+
+function start(folder, mode, directory) {
+  const wasm = join(ROOT, "engine/host/wasm/core.wasm");
+  const script = join(folder, "process.js");
+  const settings = ["--max-old-space-size=6144", script, mode, directory, wasm, String(records)];
+  const child = spawn(process.execPath, settings, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => {
+    child.once("close", (code, signal) => resolve({ code, signal }));
+  });
+  return { child, ended, lines: createInterface({ input: child.stdout }) };
+}
+
+/** Runs a process to its end. Resolves with the last thing it said. */
+async function whole(folder, mode, directory) {
+  const { ended, lines } = start(folder, mode, directory);
+  let last = {};
+  lines.on("line", (line) => {
+    last = JSON.parse(line);
+  });
+  const { code } = await ended;
+  if (code !== 0) throw new Error(`${mode} ended with ${code}`);
+  return last;
+}
+
+/** Runs until a part of all work is done, or all of it; then kills. Says whether it was killed before its end. */
+async function runUntil(folder, directory, part) {
+  const { child, ended, lines } = start(folder, "run", directory);
+  let finished = false;
+  let due = false;
+  lines.on("line", (line) => {
+    const { processed, done, failed } = JSON.parse(line);
+    if (failed !== undefined) process.stderr.write(`${failed}\n`);
+    finished ||= done === true;
+    if (due || !(processed >= part * records)) return;
+    due = true;
+    setTimeout(() => child.kill("SIGKILL"), Math.random() * DELAY_MS_MAX);
+  });
+  const { code, signal } = await ended;
+  if (signal !== "SIGKILL" && code !== 0) throw new Error(`the pipeline ended with ${code}`);
+  return signal === "SIGKILL" && !finished;
+}
+
+async function killAgainAndAgain(folder) {
+  const directory = mkdtempSync(join(tmpdir(), "millrace-dag-"));
+  try {
+    await whole(folder, "fill", directory);
+    let killed = 0;
+    for (let kill = 0; kill < kills; kill++) {
+      const part = (kill + Math.random()) / (kills + 1);
+      if (await runUntil(folder, directory, part)) killed += 1;
+    }
+    const { elapsedMs } = await whole(folder, "run", directory);
+    const { problems, count, losses } = await whole(folder, "check", directory);
+    if (count > 0) throw new Error(`${count} keys differ: ${problems.join("; ")}`);
+    if (losses > 0) throw new Error(`the engine reports ${losses} damaged places`);
+    if (killed < kills) throw new Error(`only ${killed} of ${kills} kills came before the end`);
+    const rest = (elapsedMs / 1000).toFixed(1);
+    return `${records} records, ${killed} kills; the last run took ${rest} s; every value as without a kill`;
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const suite = new Suite();
+const folder = await bundle(
+  "pipelines",
+  { process: "test/pipelines/pipeline-process.ts" },
+  { platform: "node", external: [/^node:/, "@millrace/engine/broker"] },
+);
+await suite.test("a pipeline that is killed puts out each value once, in order", () =>
+  killAgainAndAgain(folder),
+);
+process.stdout.write(`${closingLine(suite)}\n`);
+process.exitCode = suite.failed === 0 ? 0 : 1;
