@@ -1,6 +1,6 @@
-/** The command `millrace serve` as a process: it says where it is, stops when told, and outlives a kill. */
+/** The command `millrace` as a process: it says where it is, stops when told, outlives a kill, and exports. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert } from "chai";
@@ -98,6 +98,28 @@ it("takes over what a killed one left, with all that was acknowledged", async ()
     Records.map((record) => record.SequenceNumber),
     [SequenceNumber],
   );
+});
+
+it("exports what a killed one left, and nothing of one that serves", async () => {
+  const first = start("serve", "--port", "0", "--data", directory);
+  const url = await first.url;
+  await call(url, "CreateStream", { StreamName: "clicks", ShardCount: 3 });
+  const words = ["export", "--format", "cloudformation", directory];
+  const refused = await start(...words).ended;
+  assert.deepEqual([refused.code, refused.output], [1, ""]);
+  assert.include(refused.complaint, 'has the engine "kinesis" open');
+  first.child.kill("SIGKILL");
+  await first.ended;
+  const { code, output, complaint } = await start(...words).ended;
+  assert.equal(code, 0);
+  const { Resources } = JSON.parse(output);
+  assert.deepInclude(Resources.StreamClicks.Properties, { Name: "clicks", ShardCount: 3 });
+  assert.include(complaint, "millrace: records, sequence numbers and checkpoints stay");
+  const out = join(directory, "template.json");
+  assert.equal((await start(...words, "--out", out).ended).output, "");
+  assert.equal(readFileSync(out, "utf8"), output);
+  const wrong = await start("export", directory).ended;
+  assert.equal(wrong.code, 2);
 });
 
 it("explains itself, and what it does not understand", async () => {

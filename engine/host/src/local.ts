@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findStoredLogs, type StoredLog } from "./platform/node-inspect.ts";
 import { nodePlatform } from "./platform/node-platform.ts";
+import { requireUnused, storedEngineName, storedPlatform } from "./platform/node-stored.ts";
 import type { EngineClient } from "./rpc/client.ts";
 import { type ConnectOptions, connect } from "./rpc/connect.ts";
 import { chooseCore, compileCore, wasmLoadError } from "./rpc/core-loader.ts";
@@ -64,6 +65,51 @@ export async function checkStoredLogs(path: string): Promise<StoredCheck[]> {
     checks.push({ path: log.path, kind: log.kind, report });
   }
   return checks;
+}
+
+/** An engine in a directory that nobody has open. */
+export interface StoredEngine {
+  readonly name: string;
+  readonly path: string;
+  /**
+   * Opens it to be looked at, in this thread. Time stands still for it, and what it changes of the log is
+   * forgotten when it is closed: the directory stays as it is. What is encrypted cannot be read.
+   *
+   * @throws EngineInUseError when a process has it open; UnsupportedFormatError for one of a newer build.
+   */
+  open(): Promise<EngineClient>;
+}
+
+/** A log may have been written with any budget; memory that is not used is never asked for. */
+const STORED_MEMORY_BUDGET_BYTES = 2_147_483_648;
+/** The longest transitions, so that one that was begun goes on as it was. */
+const STORED_TRANSITION_MS = 60_000;
+
+/**
+ * The engines under a path: an engine's directory, or a directory of engines. Nothing is changed.
+ *
+ * @throws StorageUnavailableError when there are none.
+ */
+export async function findStoredEngines(path: string): Promise<StoredEngine[]> {
+  const logs = await findStoredLogs(path);
+  return logs.flatMap((log) => {
+    if (log.kind !== "store") return [];
+    const name = storedEngineName(log.path);
+    const open = async (): Promise<EngineClient> => {
+      await requireUnused(log.path);
+      const thread = localThread({
+        platform: storedPlatform(log),
+        loadCore: readCore,
+        createEngine,
+      });
+      return await connect(thread, locateCore(undefined), {
+        ...{ name, storage: "file", quotas: "unlimited", time: "virtual" },
+        memoryBudgetBytes: STORED_MEMORY_BUDGET_BYTES,
+        transitionMs: STORED_TRANSITION_MS,
+      });
+    };
+    return [{ name, path: log.path, open }];
+  });
 }
 
 /**

@@ -2,15 +2,21 @@
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { checkOneOf } from "../check.ts";
+import type { InfrastructureFormat } from "../infrastructure/infrastructure-of.ts";
 import type { ServeOptions } from "./options.ts";
 import type { AccessKey } from "./signature.ts";
 
 /** What `millrace --help` prints. */
 export const USAGE = `Usage: millrace serve [options]
        millrace check PATH
+       millrace export --format cloudformation|terraform [--name ENGINE] [--out FILE] DIRECTORY
 
 check verifies an exported log, or the logs in a directory that nobody has open, and changes nothing; it
 ends with 1 when something is damaged.
+
+export writes the streams of an engine that nobody has open, with consumers, tags, keys and policies, as
+infrastructure code for AWS, and changes nothing; what has no counterpart there is told in the code and as
+warnings. --name says which engine when the directory holds several; --out writes a file.
 
 serve:
 
@@ -46,15 +52,31 @@ const OPTIONS = {
   "transition-ms": { type: "string" },
   "access-key": { type: "string", multiple: true },
   "allow-origin": { type: "string", multiple: true },
+  format: { type: "string" },
+  name: { type: "string" },
+  out: { type: "string" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
+
+/** What is to be exported, and where to. */
+export interface ExportCommand {
+  readonly kind: "export";
+  readonly format: InfrastructureFormat;
+  /** An engine's directory, or one of engines. */
+  readonly path: string;
+  /** Which of several engines. */
+  readonly engineName: string | undefined;
+  /** File to write; the standard output when undefined. */
+  readonly out: string | undefined;
+}
 
 /** What a command line asks for. */
 export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | { readonly kind: "check"; readonly path: string }
+  | ExportCommand
   | { readonly kind: "serve"; readonly options: ServeOptions };
 
 /** A command line that makes no sense. */
@@ -67,7 +89,8 @@ export async function readCommand(words: readonly string[]): Promise<Command> {
   if (values.version === true) return { kind: "version" };
   const [command, ...rest] = positionals;
   if (command === undefined) return { kind: "help" };
-  if (command === "check") return { kind: "check", path: pathOf(rest) };
+  if (command === "check") return { kind: "check", path: pathOf("check", rest) };
+  if (command === "export") return exportCommand(values, rest);
   if (command !== "serve") throw new UsageError(`there is no command "${command}"`);
   if (rest.length > 0) throw new UsageError(`"${rest.join(" ")}" says nothing to serve`);
   const time = values.time ?? "system";
@@ -89,11 +112,27 @@ export async function readCommand(words: readonly string[]): Promise<Command> {
   };
 }
 
-function pathOf(rest: readonly string[]): string {
+function pathOf(command: "check" | "export", rest: readonly string[]): string {
   const [path, ...others] = rest;
-  if (path === undefined) throw new UsageError("check needs the path of a file or a directory");
-  if (others.length > 0) throw new UsageError("check takes one path");
+  const what = command === "check" ? "a file or a directory" : "a directory";
+  if (path === undefined) throw new UsageError(`${command} needs the path of ${what}`);
+  if (others.length > 0) throw new UsageError(`${command} takes one path`);
   return path;
+}
+
+function exportCommand(
+  { format, name, out }: ReturnType<typeof parse>["values"],
+  rest: readonly string[],
+): ExportCommand {
+  if (format === undefined)
+    throw new UsageError("export needs --format cloudformation or terraform");
+  return {
+    kind: "export",
+    format: checkOneOf<InfrastructureFormat>("--format", format, ["cloudformation", "terraform"]),
+    path: pathOf("export", rest),
+    engineName: name,
+    out,
+  };
 }
 
 function parse(words: readonly string[]) {

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-/** The command `millrace`: reads its words, and serves until it is told to stop, or checks what is stored. */
+/** The command `millrace`: reads its words, and serves until it is told to stop, or checks or exports what is stored. */
+import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import { VERSION } from "@millrace/engine";
 import { checkStoredLogs } from "@millrace/engine/local";
-import { readCommand, USAGE, UsageError } from "./arguments.ts";
+import { type ExportCommand, readCommand, USAGE, UsageError } from "./arguments.ts";
 import { describeCheck } from "./check-report.ts";
+import { exportStored } from "./export-stored.ts";
 import { serve } from "./index.ts";
 import type { ServeOptions } from "./options.ts";
 
@@ -32,6 +34,13 @@ async function check(path: string): Promise<void> {
   process.exitCode = checks.some(({ report }) => report.damage.length > 0) ? 1 : 0;
 }
 
+async function exportCode(command: ExportCommand): Promise<void> {
+  const { text, notes } = await exportStored(command);
+  if (command.out === undefined) process.stdout.write(text);
+  else await writeFile(command.out, text);
+  for (const note of notes) process.stderr.write(`millrace: ${note}\n`);
+}
+
 function fail(error: unknown): never {
   const usage = error instanceof UsageError;
   const text = error instanceof Error ? error.message : String(error);
@@ -44,6 +53,7 @@ try {
   if (command.kind === "help") process.stdout.write(USAGE);
   else if (command.kind === "version") process.stdout.write(`${VERSION}\n`);
   else if (command.kind === "check") await check(command.path);
+  else if (command.kind === "export") await exportCode(command);
   else await serveUntilStopped(command.options);
 } catch (error) {
   fail(error);

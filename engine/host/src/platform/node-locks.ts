@@ -63,7 +63,7 @@ export class FileLocks implements Locks {
 
   /** @throws StorageUnavailableError when the directory cannot be written. */
   async tryAcquire(name: string): Promise<HeldLock | undefined> {
-    const directory = join(this.#directory, `${encodeURIComponent(name)}.locks`);
+    const directory = lockDirectory(this.#directory, name);
     try {
       await makeDirectory(directory);
       return await acquire(directory);
@@ -74,6 +74,22 @@ export class FileLocks implements Locks {
       );
     }
   }
+}
+
+/** Whether a living process holds a lock of a directory. Nothing is made or changed there. */
+export async function isLockHeld(directory: string, name: string): Promise<boolean> {
+  const locks = lockDirectory(directory, name);
+  try {
+    const newest = (await lockNumbers(locks)).at(-1);
+    return newest !== undefined && (await isHeld(join(locks, lockName(newest))));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function lockDirectory(directory: string, name: string): string {
+  return join(directory, `${encodeURIComponent(name)}.locks`);
 }
 
 async function acquire(directory: string): Promise<HeldLock | undefined> {
