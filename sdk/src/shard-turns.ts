@@ -1,11 +1,10 @@
 /** Which shards of a stream may be read now: a child only after all of its parents were read to their end. */
 import type { ShardCursor, ShardDescription, StreamDescription } from "@millrace/engine";
 
+type KnownShards = Pick<StreamDescription, "openShards" | "closedShards">;
+
 /** Open and closed shards of a stream, by index. */
-export function allShards({
-  openShards,
-  closedShards,
-}: Pick<StreamDescription, "openShards" | "closedShards">): ShardDescription[] {
+export function allShards({ openShards, closedShards }: KnownShards): ShardDescription[] {
   return [...closedShards, ...openShards].sort((a, b) => a.shardIndex - b.shardIndex);
 }
 
@@ -30,7 +29,7 @@ export class ShardTurns {
   #newest = 0;
 
   /** Adds shards to read, where they are begun. The description must not be older than they are. */
-  begin(shards: readonly ShardCursor[], description: StreamDescription): void {
+  begin(shards: readonly ShardCursor[], description: KnownShards): void {
     this.#learn(description);
     for (const { shardIndex, nextIndex } of shards) {
       this.#held.set(shardIndex, nextIndex);
@@ -50,7 +49,7 @@ export class ShardTurns {
    * Finishes the shards that retention removed before they were read, and adds what came of those that
    * are done, from its beginning, if the reading follows. Says whether any was removed.
    */
-  adopt(description: StreamDescription, follows: boolean): boolean {
+  adopt(description: KnownShards, follows: boolean): boolean {
     this.#learn(description);
     const wanted = [...this.cursors.keys(), ...this.#held.keys()];
     const removed = wanted.filter((index) => !this.#parents.has(index));
@@ -68,7 +67,7 @@ export class ShardTurns {
     return removed.length > 0;
   }
 
-  #learn(description: StreamDescription): void {
+  #learn(description: KnownShards): void {
     this.#parents = new Map(
       allShards(description).map((shard) => [shard.shardIndex, parentsOf(shard)]),
     );

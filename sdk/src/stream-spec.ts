@@ -43,8 +43,11 @@ const CHOICES = {
 
 const FIELD_NAMES = ["shards", "retentionHours", "recordKibMax"] as const;
 
+/** A specification without gaps. */
+export type CompleteSpec = Required<Omit<StreamSpec, "distribution">>;
+
 /** The whole specification. @throws InvalidArgumentError. */
-export function completeSpec(name: string, options: StreamOptions): StreamSpec {
+export function completeSpec(name: string, options: StreamOptions): CompleteSpec {
   checkName("name", name);
   checkMembers("spec", options, [...FIELD_NAMES, ...Object.keys(CHOICES)]);
   const { mode = "PROVISIONED", durability = "strict", whenFull = "refuse-new" } = options;
@@ -78,7 +81,7 @@ export function checkKeeping(options: StreamKeeping): StreamKeeping {
 }
 
 /** @throws StreamSpecMismatchError when the stream differs in a field that the options name. */
-export function compareSpec(found: StreamDescription, options: StreamOptions): void {
+export function compareSpec(found: Omit<StreamDescription, "uid">, options: StreamOptions): void {
   for (const member of ["mode", "durability", "whenFull"] as const) {
     const there = found[member];
     const wanted = options[member] ?? there;

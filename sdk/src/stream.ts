@@ -12,53 +12,36 @@ import {
   ThroughputExceededError,
 } from "@millrace/engine";
 import { BatchReader } from "./batch-reader.ts";
-import { checkMembers, checkName, checkSignal, refuse } from "./check.ts";
+import { checkMembers } from "./check.ts";
 import type { ConsumerGroup } from "./groups/consumer-group.ts";
 import type { GroupOptions } from "./groups/group-types.ts";
 import { LateIterator } from "./late-iterator.ts";
 import type { ProducerOptions } from "./producer/options.ts";
 import type { Producer } from "./producer/producer.ts";
 import { PutRecordsResult } from "./put-records-result.ts";
-import { checkReadOptions, type ReadFrom, type ReadOptions } from "./read-options.ts";
+import { checkReadOptions, type ReadOptions } from "./read-options.ts";
 import type { RecordBatcher } from "./record-batcher.ts";
 import { RecordReader } from "./record-reader.ts";
-import type { MetricDatapoint, MetricOptions, StreamConsumer } from "./stream-control.ts";
+import type { MetricDatapoint, MetricOptions } from "./stream-control.ts";
+import type { StreamConsumer, StreamLike } from "./stream-like.ts";
+import {
+  checkPutOptions,
+  checkRecords,
+  checkSubscribeOptions,
+  type PutOptions,
+  type SubscribeOptions,
+} from "./stream-options.ts";
 import type { StreamKeeping } from "./stream-spec.ts";
-
-/** How a put is made. */
-export interface PutOptions {
-  /**
-   * Rejects the put with the signal's reason. A record that was not sent yet is withdrawn unless others
-   * share its batch; one that was sent may be stored all the same.
-   */
-  readonly signal?: AbortSignal;
-}
-
-/** How a registered consumer reads a stream. */
-export interface SubscribeOptions {
-  /** Name of a consumer that was registered. */
-  readonly consumer: string;
-  readonly from: ReadFrom;
-  /** Only this shard, as in `shardId-000000000000`; the reading then ends when it is closed. */
-  readonly shard?: string;
-  readonly signal?: AbortSignal;
-}
+import type { Trigger } from "./triggers/trigger.ts";
+import type { LambdaHandler, TriggerOptions } from "./triggers/trigger-types.ts";
 
 /** Not part of what every page loads. */
 const loadControl = () => import("./stream-control.ts");
 
-function checkPutOptions(options: PutOptions | undefined): AbortSignal | undefined {
-  if (options === undefined) return undefined;
-  checkMembers("options", options, ["signal"]);
-  const signal = checkSignal("options.signal", options.signal);
-  signal?.throwIfAborted();
-  return signal;
-}
-
 const nameOfOnly = (): string => "record";
 
 /** A stream of an open engine. */
-export class Stream {
+export class Stream implements StreamLike {
   readonly #client: EngineClient;
   readonly #batcher: RecordBatcher;
   #description: StreamDescription;
@@ -127,9 +110,7 @@ export class Stream {
    */
   async putRecords(records: readonly PutRecord[], options?: PutOptions): Promise<PutRecordsResult> {
     const signal = checkPutOptions(options);
-    if (!Array.isArray(records)) {
-      refuse("records", "an array", records, "an array of {partitionKey, data}");
-    }
+    checkRecords(records);
     if (records.length === 0) return new PutRecordsResult([]);
     return new PutRecordsResult(await this.#batcher.put(records, (i) => `records[${i}]`, signal));
   }
@@ -169,10 +150,8 @@ export class Stream {
    * reads as this consumer, and what {@link read} throws, from the loop.
    */
   subscribe(options: SubscribeOptions): AsyncIterableIterator<RecordBatch> {
-    checkMembers("options", options, ["consumer", "from", "shard", "signal"]);
-    const { consumer, ...read } = options;
-    const checked = checkReadOptions({ ...read, until: "live" });
-    checkName("options.consumer", consumer);
+    const checked = checkSubscribeOptions(options);
+    const { consumer } = options;
     const reader = import("./consumer-reader.ts").then(
       ({ ConsumerReader }) =>
         new ConsumerReader(this.#client, this.#description, consumer, checked),
@@ -189,6 +168,18 @@ export class Stream {
   async group(name: string, options?: GroupOptions): Promise<ConsumerGroup> {
     const { openGroup } = await import("./groups/consumer-group.ts");
     return await openGroup(this.#client, this.#description, name, options);
+  }
+
+  /**
+   * Hands the stream's records to a Lambda handler for Kinesis as it is, in batches, as Lambda's event source
+   * mapping does. Begins at once, and goes on from the trigger's checkpoints.
+   *
+   * @throws InvalidArgumentError, also for a filter that does not parse; ResourceNotFoundError,
+   * ResourceInUseError when another stream has a group of that name.
+   */
+  async trigger(handler: LambdaHandler, options: TriggerOptions): Promise<Trigger> {
+    const { openTrigger } = await import("./triggers/trigger.ts");
+    return await openTrigger(this.#client, this.#description, handler, options);
   }
 
   /** All shards, also closed ones that retention keeps, by index, with their parents. */

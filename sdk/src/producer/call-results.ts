@@ -52,13 +52,17 @@ export class CallResults {
   readonly #settings: ProducerSettings;
   readonly #tally: ProducerTally;
   readonly #onSettled: (record: PendingRecord) => void;
+  readonly #repeatsUncertain: boolean;
 
+  /** `repeatsUncertain`: see `PutTarget`. */
   constructor(
     settings: ProducerSettings,
     tally: ProducerTally,
     onSettled: (record: PendingRecord) => void,
+    repeatsUncertain: boolean,
   ) {
     this.#settings = settings;
+    this.#repeatsUncertain = repeatsUncertain;
     this.#tally = tally;
     this.#onSettled = onSettled;
   }
@@ -88,12 +92,16 @@ export class CallResults {
     const error = toMillraceError(thrown);
     const retries = new Map<ShardLane, Retry>();
     const throttled = error.code === THROTTLED && this.#settings.failIfThrottled;
-    const again = error.retryable && !error.indeterminate && !throttled;
+    const certain = !error.indeterminate || this.#repeatsUncertain;
+    const again = error.retryable && certain && !throttled;
     const { code, message, retryAfterMs = 0 } = error;
     const attempt = { ...this.#countCall(call, nowMs), error: { code, message } };
     for (const { lane, group } of call.taken) {
       this.#tally.countError(code);
-      for (const record of group.members) record.attempts.push(attempt);
+      for (const record of group.members) {
+        record.attempts.push(attempt);
+        record.mayBeStored ||= error.indeterminate;
+      }
       if (again) addRetry(retries, lane, group, retryAfterMs);
       else for (const record of group.members) this.fail(record, failedError(record, error));
     }
@@ -165,7 +173,7 @@ export class CallResults {
       return;
     }
     for (const record of group.members) {
-      const details = { retryable: true, retryAfterMs };
+      const details = { retryable: true, retryAfterMs, indeterminate: record.mayBeStored };
       this.fail(record, new UserRecordFailedError(code, message, record.attempts, details));
     }
   }

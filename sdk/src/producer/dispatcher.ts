@@ -48,7 +48,8 @@ export class Dispatcher {
     const { settings, target, listing, tally, onSettled } = parts;
     this.#parts = parts;
     this.#lanes = new ShardLanes(settings, target, listing);
-    this.#results = new CallResults(settings, tally, onSettled);
+    const { repeatsUncertain = false } = target;
+    this.#results = new CallResults(settings, tally, onSettled, repeatsUncertain);
   }
 
   /** Bytes that one record of the stream may have, data and key, as far as is known. */

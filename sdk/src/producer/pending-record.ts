@@ -32,6 +32,8 @@ export class PendingRecord {
   readonly expiresMs: number;
   readonly promise: Promise<ProducerPutResult>;
   readonly attempts: PutAttempt[] = [];
+  /** An attempt ended without an answer, so that the record may be stored whatever comes of others. */
+  mayBeStored = false;
   #settled = false;
   #resolve: (result: ProducerPutResult) => void = () => undefined;
   #reject: (reason: unknown) => void = () => undefined;
@@ -85,13 +87,17 @@ export function expiredError(record: PendingRecord, recordTtlMs: number): UserRe
     EXPIRED,
     `The record was not put within ${recordTtlMs} ms; ${why}`,
     record.attempts,
-    { argument: "recordTtlMs", value: record.partitionKey, limit: recordTtlMs, retryable: true },
+    {
+      ...{ argument: "recordTtlMs", value: record.partitionKey, limit: recordTtlMs },
+      ...{ retryable: true, indeterminate: record.mayBeStored },
+    },
   );
 }
 
 /** The error of a record whose call failed for good. */
 export function failedError(record: PendingRecord, cause: MillraceError): UserRecordFailedError {
-  const { code, message, argument, value, limit, retryable, indeterminate } = cause;
+  const { code, message, argument, value, limit, retryable } = cause;
+  const indeterminate = cause.indeterminate || record.mayBeStored;
   return new UserRecordFailedError(code, message, record.attempts, {
     ...(argument === undefined ? {} : { argument }),
     ...(value === undefined ? {} : { value }),

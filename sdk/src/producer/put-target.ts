@@ -59,6 +59,11 @@ export interface PutTarget {
    */
   readonly orderedBytesMax: number;
   /**
+   * Whether a call is made again of which nobody knows what came: its records may then be stored twice, as
+   * the KPL's. They are failed as `indeterminate` when absent.
+   */
+  readonly repeatsUncertain?: boolean;
+  /**
    * Puts 1 to 500 records and resolves with an outcome for each, in their order. The data are copied or
    * sent before it returns.
    *

@@ -1,0 +1,160 @@
+/** One shard that is read by GetRecords: within AWS's rates, over iterators that expire, to its end or for ever. */
+import { ExpiredIteratorError, ThroughputExceededError } from "@millrace/engine";
+import type { InputOf, OutputOf } from "@millrace/engine/model";
+import { RemoteBatch } from "./remote-batch.ts";
+import type { ShardSource, SourceAnswer, SourceParts, SourceStart } from "./shard-source.ts";
+
+/** AWS lets all readers of a shard together make five calls a second. */
+const CALL_MS_MIN = 200;
+const RECORDS_MAX = 10_000;
+/** AWS's iterators live for five minutes; one that marks an end is renewed before. */
+const MARK_MS_MAX = 240_000;
+/** How much an answer's age and our own time may disagree, in ms. */
+const DRIFT_MS = 1000;
+
+/** What a polled source is made of. */
+export interface PolledParts extends SourceParts {
+  /** Between two reads that had nothing new, in ms. */
+  readonly pollMs: number;
+  /** Reads up to the end that the shard has now, instead of for ever. */
+  readonly toEnd: boolean;
+}
+
+/** The polls of one shard. */
+export class PolledShard implements ShardSource {
+  readonly #parts: PolledParts;
+  readonly #begunMs: number;
+  /** Wall time, for an iterator LATEST that expired before it gave anything. */
+  readonly #begunAt: number;
+  #iterator: string | undefined;
+  /** Whether it was asked for since the last answer. */
+  #isNew = false;
+  #lastSequenceNumber: string | undefined;
+  #nextMs = 0;
+  /** An iterator that stands where the shard ended when the reading began. */
+  #mark: string | undefined;
+  #markMs = 0;
+  /** Sequence number of the first record that came later, once that is known. */
+  #firstLater: string | undefined;
+
+  constructor(parts: PolledParts) {
+    this.#parts = parts;
+    const { clock } = parts.calls;
+    this.#begunMs = clock.monotonicMs();
+    this.#begunAt = clock.nowMs();
+  }
+
+  /** Fixes what depends on the present: LATEST, and the end. */
+  async begin(signal: AbortSignal, closed: boolean): Promise<void> {
+    const { start, toEnd } = this.#parts;
+    if (start.type === "LATEST") this.#iterator = await this.#iteratorAt(start, signal);
+    if (!toEnd || closed) return;
+    this.#mark = await this.#iteratorAt({ type: "LATEST" }, signal);
+    this.#markMs = this.#parts.calls.clock.monotonicMs();
+  }
+
+  async next(signal: AbortSignal): Promise<SourceAnswer> {
+    for (;;) {
+      await this.#pace(signal);
+      try {
+        return await this.#read(signal);
+      } catch (error) {
+        // One that expires as soon as it is given out would be asked for without an end.
+        if (error instanceof ExpiredIteratorError && !this.#isNew) this.#iterator = undefined;
+        else if (!(error instanceof ThroughputExceededError)) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#iterator = undefined;
+  }
+
+  async #read(signal: AbortSignal): Promise<SourceAnswer> {
+    const { calls, pollMs, shard, toEnd } = this.#parts;
+    if (this.#iterator === undefined) {
+      this.#iterator = await this.#iteratorAt(this.#position(), signal);
+      this.#isNew = true;
+    }
+    const answer = await this.#getRecords(this.#iterator, RECORDS_MAX, signal);
+    const { Records, NextShardIterator, MillisBehindLatest = 0 } = answer;
+    const iterator = NextShardIterator ?? undefined;
+    this.#iterator = iterator;
+    this.#isNew = false;
+    const last = Records.at(-1);
+    if (last !== undefined) this.#lastSequenceNumber = last.SequenceNumber;
+    const waits = last === undefined && MillisBehindLatest === 0;
+    this.#nextMs = calls.clock.monotonicMs() + (waits && !toEnd ? pollMs : CALL_MS_MIN);
+    if (toEnd && last !== undefined) await this.#findEnd(MillisBehindLatest, signal);
+    const records = toEnd ? Records.filter(this.#isWanted) : Records;
+    const closed = iterator === undefined;
+    const atEnd = toEnd && (waits || records.length < Records.length);
+    const batch = new RemoteBatch({
+      shardId: shard.shardId,
+      records,
+      millisBehindLatest: MillisBehindLatest,
+      closed,
+      readMs: calls.clock.nowMs(),
+    });
+    return { batch, done: closed || atEnd };
+  }
+
+  readonly #isWanted = ({ SequenceNumber }: { readonly SequenceNumber: string }): boolean =>
+    this.#firstLater === undefined || BigInt(SequenceNumber) < BigInt(this.#firstLater);
+
+  /** Looks whether records came after the reading began, if the last answer may hold any of those. */
+  async #findEnd(millisBehindLatest: number, signal: AbortSignal): Promise<void> {
+    if (this.#mark === undefined) return;
+    const nowMs = this.#parts.calls.clock.monotonicMs();
+    const isOld = millisBehindLatest > nowMs - this.#begunMs + DRIFT_MS;
+    if (isOld && nowMs - this.#markMs < MARK_MS_MAX) return;
+    try {
+      const { Records, NextShardIterator } = await this.#getRecords(this.#mark, 1, signal);
+      this.#firstLater = Records[0]?.SequenceNumber;
+      this.#mark = this.#firstLater === undefined ? (NextShardIterator ?? undefined) : undefined;
+    } catch (error) {
+      // A shard that waited too long for its turn ends where it is caught up with.
+      if (!(error instanceof ExpiredIteratorError)) throw error;
+      this.#mark = undefined;
+    }
+    this.#markMs = this.#parts.calls.clock.monotonicMs();
+    this.#nextMs = this.#markMs + CALL_MS_MIN;
+  }
+
+  /** Where the reading goes on when it has no iterator. */
+  #position(): SourceStart {
+    const sequenceNumber = this.#lastSequenceNumber;
+    if (sequenceNumber !== undefined) return { type: "AFTER_SEQUENCE_NUMBER", sequenceNumber };
+    const { start } = this.#parts;
+    if (start.type !== "LATEST") return start;
+    return { type: "AT_TIMESTAMP", timestampMs: this.#begunAt };
+  }
+
+  async #iteratorAt(position: SourceStart, signal: AbortSignal): Promise<string> {
+    const { calls, streamName, shard } = this.#parts;
+    const input: InputOf<"GetShardIterator"> = {
+      StreamName: streamName,
+      ShardId: shard.shardId,
+      ShardIteratorType: position.type,
+      ...("sequenceNumber" in position ? { StartingSequenceNumber: position.sequenceNumber } : {}),
+      ...("timestampMs" in position ? { Timestamp: new Date(position.timestampMs) } : {}),
+    };
+    const { ShardIterator } = await calls.call("GetShardIterator", input, signal);
+    return ShardIterator ?? "";
+  }
+
+  #getRecords(
+    ShardIterator: string,
+    Limit: number,
+    signal: AbortSignal,
+  ): Promise<OutputOf<"GetRecords">> {
+    return this.#parts.calls.call("GetRecords", { ShardIterator, Limit }, signal);
+  }
+
+  async #pace(signal: AbortSignal): Promise<void> {
+    const { calls } = this.#parts;
+    const waitMs = this.#nextMs - calls.clock.monotonicMs();
+    if (waitMs > 0) await calls.pause(waitMs, signal);
+    this.#nextMs = calls.clock.monotonicMs() + CALL_MS_MIN;
+  }
+}

@@ -1,0 +1,112 @@
+/** What the service says of a stream, in the words of this package. */
+import { parseSequenceNumber, type ShardDescription } from "@millrace/engine";
+import type { OutputOf, StructureOf } from "@millrace/engine/model";
+import type { CommonStreamDescription } from "../stream-like.ts";
+import type { RemoteCalls } from "./remote-calls.ts";
+
+/** A stream of a Kinesis elsewhere; it is as durable as that service keeps it, which refuses what it has no room for. */
+export type RemoteStreamDescription = CommonStreamDescription;
+
+const RECORD_KIB_MAX = 1024;
+
+/** Parts of a sequence number; undefined for one of another version than AWS has used since 2014. */
+export function partsOf(
+  sequenceNumber: string,
+): ReturnType<typeof parseSequenceNumber> | undefined {
+  try {
+    return parseSequenceNumber(sequenceNumber);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Position of a shard in its stream, as its id says it. */
+export function shardIndexOf(shardId: string): number {
+  return Number(shardId.slice(shardId.lastIndexOf("-") + 1));
+}
+
+/** One shard. */
+export function shardOf(shard: StructureOf<"Shard">): ShardDescription {
+  const { ShardId, HashKeyRange, SequenceNumberRange, ParentShardId, AdjacentParentShardId } =
+    shard;
+  const { StartingSequenceNumber, EndingSequenceNumber } = SequenceNumberRange;
+  return {
+    shardId: ShardId,
+    shardIndex: shardIndexOf(ShardId),
+    createdSeconds: partsOf(StartingSequenceNumber)?.createdSeconds ?? 0,
+    startingHashKey: HashKeyRange.StartingHashKey,
+    endingHashKey: HashKeyRange.EndingHashKey,
+    startingSequenceNumber: StartingSequenceNumber,
+    ...(EndingSequenceNumber === undefined
+      ? {}
+      : {
+          endingSequenceNumber: EndingSequenceNumber,
+          closedMs: (partsOf(EndingSequenceNumber)?.arrivalSeconds ?? 0) * 1000,
+        }),
+    ...(ParentShardId === undefined ? {} : { parentShardIndex: shardIndexOf(ParentShardId) }),
+    ...(AdjacentParentShardId === undefined
+      ? {}
+      : { adjacentParentShardIndex: shardIndexOf(AdjacentParentShardId) }),
+  };
+}
+
+/** All shards, open and closed, by index. */
+export async function listRemoteShards(
+  calls: RemoteCalls,
+  name: string,
+  signal?: AbortSignal,
+): Promise<ShardDescription[]> {
+  const shards: ShardDescription[] = [];
+  let token: string | undefined;
+  do {
+    const input = token === undefined ? { StreamName: name } : { NextToken: token };
+    const page: OutputOf<"ListShards"> = await calls.call("ListShards", input, signal);
+    shards.push(...(page.Shards ?? []).map(shardOf));
+    token = page.NextToken;
+  } while (token !== undefined);
+  return shards.sort((a, b) => a.shardIndex - b.shardIndex);
+}
+
+/** The stream without its shards. */
+export async function summarize(
+  calls: RemoteCalls,
+  name: string,
+  signal?: AbortSignal,
+): Promise<StructureOf<"StreamDescriptionSummary">> {
+  const input = { StreamName: name };
+  return (await calls.call("DescribeStreamSummary", input, signal)).StreamDescriptionSummary;
+}
+
+/** The stream with its shards. @throws ResourceNotFoundError, and what calls throw. */
+export async function describeRemote(
+  calls: RemoteCalls,
+  name: string,
+): Promise<RemoteStreamDescription> {
+  const [summary, shards] = await Promise.all([
+    summarize(calls, name),
+    listRemoteShards(calls, name),
+  ]);
+  const openShards = shards
+    .filter(({ closedMs }) => closedMs === undefined)
+    .sort((a, b) => (BigInt(a.startingHashKey) < BigInt(b.startingHashKey) ? -1 : 1));
+  const { KeyId } = summary;
+  return {
+    name,
+    arn: summary.StreamARN,
+    shards: openShards.length,
+    mode: summary.StreamModeDetails?.StreamMode ?? "PROVISIONED",
+    distribution: summary.RecordDistributionStrategy === "AUTO" ? "AUTO" : "USER_PARTITION_KEY",
+    retentionHours: summary.RetentionPeriodHours,
+    recordKibMax: summary.MaxRecordSizeInKiB ?? RECORD_KIB_MAX,
+    durability: "strict",
+    whenFull: "refuse-new",
+    status: summary.StreamStatus as RemoteStreamDescription["status"],
+    encryption:
+      summary.EncryptionType === "KMS" && KeyId !== undefined
+        ? { masterKeyId: KeyId, keyName: KeyId, shredded: false }
+        : null,
+    createdMs: summary.StreamCreationTimestamp.getTime(),
+    openShards,
+    closedShards: shards.filter(({ closedMs }) => closedMs !== undefined),
+  };
+}

@@ -1,0 +1,80 @@
+/** A stream of a Kinesis elsewhere as what is put into, by producers and by whatever ships records there. */
+import { ResourceNotFoundError } from "@millrace/engine";
+import type { StructureOf } from "@millrace/engine/model";
+import type {
+  PutTarget,
+  TargetListing,
+  TargetOutcome,
+  TargetRecord,
+} from "../producer/put-target.ts";
+import type { RemoteCalls } from "./remote-calls.ts";
+import { listRemoteShards, type RemoteStreamDescription, summarize } from "./remote-description.ts";
+
+/** AWS's: what a shard takes in a second. */
+const SHARD_RATE = { recordsPerSecond: 1000, bytesPerSecond: 1_048_576 };
+const RECORD_KIB_MAX = 1024;
+
+/** One stream, as it was when it was described: another one of its name is not the same. */
+export class RemoteTarget implements PutTarget {
+  readonly name: string;
+  /** AWS promises no order within a call. */
+  readonly orderedBytesMax = 0;
+  /** A call whose answer was lost is made again, as the KPL makes it; its records may then be there twice. */
+  readonly repeatsUncertain = true;
+  readonly #calls: RemoteCalls;
+  readonly #stream: Pick<RemoteStreamDescription, "name" | "createdMs">;
+
+  constructor(calls: RemoteCalls, stream: Pick<RemoteStreamDescription, "name" | "createdMs">) {
+    this.name = `stream ${stream.name} of ${calls.place}`;
+    this.#calls = calls;
+    this.#stream = stream;
+  }
+
+  /** One PutRecords of 1 to 500 records and at most 10 MiB. @throws as calls do. */
+  async putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]> {
+    const answer = await this.#calls.call("PutRecords", {
+      StreamName: this.#stream.name,
+      Records: records.map(({ partitionKey, explicitHashKey, data }) => ({
+        PartitionKey: partitionKey,
+        Data: data,
+        ...(explicitHashKey === undefined ? {} : { ExplicitHashKey: explicitHashKey }),
+      })),
+    });
+    return records.map((_record, i) => outcomeOf(answer.Records[i]));
+  }
+
+  /** The stream's shards by now. @throws ResourceNotFoundError, also for another stream of its name. */
+  async listShards(): Promise<TargetListing> {
+    const { name, createdMs } = this.#stream;
+    const [summary, shards] = await Promise.all([
+      summarize(this.#calls, name),
+      listRemoteShards(this.#calls, name),
+    ]);
+    if (summary.StreamCreationTimestamp.getTime() !== createdMs) {
+      throw new ResourceNotFoundError(`${this.name} was deleted; another one has its name`, {
+        argument: "name",
+        value: name,
+      });
+    }
+    return {
+      shards: shards.map(({ shardId, startingHashKey, endingHashKey, closedMs }) => ({
+        ...{ shardId, startingHashKey, endingHashKey },
+        open: closedMs === undefined,
+      })),
+      spread: summary.RecordDistributionStrategy === "AUTO",
+      recordBytesMax: (summary.MaxRecordSizeInKiB ?? RECORD_KIB_MAX) * 1024,
+      shardRate: SHARD_RATE,
+    };
+  }
+}
+
+function outcomeOf(entry: StructureOf<"PutRecordsResultEntry"> | undefined): TargetOutcome {
+  const { SequenceNumber, ShardId, ErrorCode, ErrorMessage } = entry ?? {};
+  if (SequenceNumber !== undefined && ShardId !== undefined) {
+    return { sequenceNumber: SequenceNumber, shardId: ShardId };
+  }
+  return {
+    errorCode: ErrorCode ?? "InternalFailure",
+    errorMessage: ErrorMessage ?? "The answer does not say what came of the record.",
+  };
+}
