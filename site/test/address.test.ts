@@ -34,11 +34,25 @@ const records = fc
     record: rest.from === "AT_SEQUENCE_NUMBER" ? (record ?? sequence) : record,
   }));
 
+const text = fc.option(fc.string({ maxLength: 200 }), { nil: undefined });
+const producer = fc
+  .record({
+    stream: fc.option(stream, { nil: undefined }),
+    ratePerSecond: fc.option(fc.integer({ min: 0, max: 99_999 }), { nil: undefined }),
+    aggregation: fc.boolean(),
+    keyTemplate: text,
+    dataTemplate: text,
+  })
+  .map((settings): Address => ({ place: "producer", ...settings }));
+
 const address: fc.Arbitrary<Address> = fc.oneof(
   fc.constant<Address>({ place: "live" }),
   fc.constant<Address>({ place: "storage" }),
   fc.constant<Address>({ place: "faults" }),
+  fc.constant<Address>({ place: "pipelines" }),
   fc.constant<Address>({ place: "streams", view: "list" }),
+  fc.option(stream, { nil: undefined }).map((group): Address => ({ place: "consumers", group })),
+  producer,
   fc
     .record({ stream, shardIndex })
     .map((one): Address => ({ place: "streams", view: "shards", ...one })),
@@ -56,8 +70,14 @@ describe("a place in the address", () => {
 
   it("is never refused, whatever the address says", () => {
     const query = fc.dictionary(
-      fc.constantFrom("place", "stream", "tab", "shard", "from", "at", "sequence", "form"),
-      fc.oneof(fc.string(), fc.constantFrom("streams", "records", "AT_TIMESTAMP", "clicks", "0")),
+      fc.constantFrom(
+        ...["place", "stream", "tab", "shard", "from", "at", "sequence", "form"],
+        ...["group", "persecond", "aggregation", "key", "data"],
+      ),
+      fc.oneof(
+        fc.string(),
+        fc.constantFrom("streams", "consumers", "producer", "records", "AT_TIMESTAMP", "a", "0"),
+      ),
     );
     fc.assert(
       fc.property(query, (words) => {

@@ -33,6 +33,31 @@ export interface FaultsAddress {
   readonly place: "faults";
 }
 
+/** The Consumers place: groups with their leases and workers. */
+export interface ConsumersAddress {
+  readonly place: "consumers";
+  /** The group that is looked at; undefined for the first one. */
+  readonly group: string | undefined;
+}
+
+/** The Producer place: records made from templates. What is undefined is as at a first visit. */
+export interface ProducerAddress {
+  readonly place: "producer";
+  readonly stream: string | undefined;
+  readonly ratePerSecond: number | undefined;
+  /** Whether the producer aggregates. */
+  readonly aggregation: boolean;
+  /** Template of the partition keys. */
+  readonly keyTemplate: string | undefined;
+  /** Template of the data. */
+  readonly dataTemplate: string | undefined;
+}
+
+/** The Pipelines place: stages between streams. */
+export interface PipelinesAddress {
+  readonly place: "pipelines";
+}
+
 /** The list of streams. */
 export interface ListAddress {
   readonly place: "streams";
@@ -72,14 +97,23 @@ export type Address =
   | LiveAddress
   | StorageAddress
   | FaultsAddress
+  | ConsumersAddress
+  | ProducerAddress
+  | PipelinesAddress
   | ListAddress
   | ShardsAddress
   | RecordsAddress;
 
+/** Places that a query can name; none is Live. */
+const PLACES = ["streams", "consumers", "producer", "pipelines", "storage", "faults"] as const;
+
+/** Names of streams and of consumer groups. */
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;
 const SEQUENCE_NUMBER = /^(0|[1-9]\d{0,128})$/;
 const SHARD_INDEX = /^\d{1,9}$/;
 const FILTER_CHARACTERS_MAX = 200;
+const TEMPLATE_CHARACTERS_MAX = 4000;
+const RATE = /^\d{1,5}$/;
 
 function matching(query: URLSearchParams, name: string, pattern: RegExp): string | undefined {
   const text = query.get(name);
@@ -126,12 +160,44 @@ function recordsIn(query: URLSearchParams, stream: string, shardIndex: number | 
   };
 }
 
+/** A producer as at a first visit. */
+export function producerOf(stream?: string): ProducerAddress {
+  return {
+    ...{ place: "producer", stream, ratePerSecond: undefined, aggregation: true },
+    ...{ keyTemplate: undefined, dataTemplate: undefined },
+  };
+}
+
+function producerIn(query: URLSearchParams): ProducerAddress {
+  const rate = matching(query, "persecond", RATE);
+  return {
+    ...producerOf(matching(query, "stream", STREAM_NAME)),
+    ratePerSecond: rate === undefined ? undefined : Number(rate),
+    aggregation: query.get("aggregation") !== "off",
+    keyTemplate: query.get("key")?.slice(0, TEMPLATE_CHARACTERS_MAX),
+    dataTemplate: query.get("data")?.slice(0, TEMPLATE_CHARACTERS_MAX),
+  };
+}
+
 /** The place that a query names; what it does not know falls back to what stands above it. */
 export function addressOf(search: string): Address {
   const query = new URLSearchParams(search);
-  const place = oneOf(query, "place", ["storage", "faults"] as const);
-  if (place !== undefined) return { place };
-  if (query.get("place") !== "streams") return { place: "live" };
+  const place = oneOf(query, "place", PLACES);
+  switch (place) {
+    case undefined:
+      return { place: "live" };
+    case "consumers":
+      return { place, group: matching(query, "group", STREAM_NAME) };
+    case "producer":
+      return producerIn(query);
+    case "streams":
+      return streamsIn(query);
+    default:
+      return { place };
+  }
+}
+
+function streamsIn(query: URLSearchParams): Address {
   const stream = matching(query, "stream", STREAM_NAME);
   if (stream === undefined) return { place: "streams", view: "list" };
   const shard = matching(query, "shard", SHARD_INDEX);
@@ -154,28 +220,59 @@ function recordsQuery(address: RecordsAddress): Record<string, string | undefine
   };
 }
 
-/** The query that stands for a place, with its question mark; empty for Live. */
-export function searchOfAddress(address: Address): string {
-  if (address.place === "live") return "";
-  if (address.place !== "streams") return `?place=${address.place}`;
-  const query = new URLSearchParams({ place: "streams" });
-  if (address.view === "list") return `?${query}`;
-  query.set("stream", address.stream);
-  query.set("tab", address.view);
-  if (address.shardIndex !== undefined) query.set("shard", String(address.shardIndex));
-  const more = address.view === "records" ? recordsQuery(address) : {};
-  for (const [name, value] of Object.entries(more)) {
+function producerQuery(address: ProducerAddress): Record<string, string | undefined> {
+  const { stream, ratePerSecond, aggregation, keyTemplate, dataTemplate } = address;
+  return {
+    stream,
+    persecond: ratePerSecond === undefined ? undefined : String(ratePerSecond),
+    aggregation: aggregation ? undefined : "off",
+    key: keyTemplate,
+    data: dataTemplate,
+  };
+}
+
+/** The query of a place with members that are there. */
+function queryOf(place: string, members: Readonly<Record<string, string | undefined>>): string {
+  const query = new URLSearchParams({ place });
+  for (const [name, value] of Object.entries(members)) {
     if (value !== undefined) query.set(name, value);
   }
   return `?${query}`;
 }
 
+function streamsQuery(
+  address: ListAddress | ShardsAddress | RecordsAddress,
+): Record<string, string | undefined> {
+  if (address.view === "list") return {};
+  const { stream, view, shardIndex } = address;
+  return {
+    ...{ stream, tab: view },
+    shard: shardIndex === undefined ? undefined : String(shardIndex),
+    ...(view === "records" ? recordsQuery(address) : {}),
+  };
+}
+
+/** The query that stands for a place, with its question mark; empty for Live. */
+export function searchOfAddress(address: Address): string {
+  if (address.place === "live") return "";
+  const { place } = address;
+  switch (place) {
+    case "streams":
+      return queryOf(place, streamsQuery(address));
+    case "consumers":
+      return queryOf(place, { group: address.group });
+    case "producer":
+      return queryOf(place, producerQuery(address));
+    default:
+      return queryOf(place, {});
+  }
+}
+
 /** Title of the document at a place. */
 export function titleOf(address: Address): string {
-  if (address.place === "live") return "Live · Millrace";
-  if (address.place === "storage") return "Storage · Millrace";
-  if (address.place === "faults") return "Faults · Millrace";
-  if (address.view === "list") return "Streams · Millrace";
+  if (address.place !== "streams" || address.view === "list") {
+    return `${address.place.charAt(0).toUpperCase()}${address.place.slice(1)} · Millrace`;
+  }
   const view = address.view === "shards" ? "Shards" : "Records";
   return `${view} of ${address.stream} · Millrace`;
 }

@@ -105,6 +105,8 @@ export function eventText(event: EngineEvent): string {
     }
     case "storage-full":
       return event.full ? "The store is full: new records are refused" : "The store has room again";
+    case "job-changed":
+      return `Job ${event.jobName} is ${event.state ?? "deleted"}`;
     case "leader-changed":
       return event.here
         ? `This tab leads from now on, epoch ${event.epoch}`

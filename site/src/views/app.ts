@@ -14,7 +14,7 @@ import { UpdateController } from "../controllers/update-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
 import { type IconName, iconShape } from "../kit/icons.ts";
 import { searchOf, settingsOf } from "../live/settings.ts";
-import { type Address, searchOfAddress } from "../places/address.ts";
+import { type Address, producerOf, searchOfAddress } from "../places/address.ts";
 import "../kit/notice.ts";
 import "./edge-strip.ts";
 import "./live.ts";
@@ -26,6 +26,24 @@ const LAZY_PLACES = {
     icon: "streams",
     link: `./${searchOfAddress({ place: "streams", view: "list" })}`,
     load: () => import("./streams/place.ts"),
+  },
+  producer: {
+    name: "Produce",
+    icon: "produce",
+    link: `./${searchOfAddress(producerOf())}`,
+    load: () => import("./producer/place.ts"),
+  },
+  consumers: {
+    name: "Consume",
+    icon: "consume",
+    link: `./${searchOfAddress({ place: "consumers", group: undefined })}`,
+    load: () => import("./consumers/place.ts"),
+  },
+  pipelines: {
+    name: "Pipelines",
+    icon: "pipelines",
+    link: `./${searchOfAddress({ place: "pipelines" })}`,
+    load: () => import("./pipelines/place.ts"),
   },
   storage: {
     name: "Storage",
@@ -42,6 +60,9 @@ const LAZY_PLACES = {
 } as const;
 
 type LazyPlace = keyof typeof LAZY_PLACES;
+
+/** In the order of the rail. */
+const LAZY_NAMES = ["streams", "producer", "consumers", "pipelines", "storage", "faults"] as const;
 
 /** Whether the code of a place has arrived, or why it has not; absent before it was asked for. */
 type Arrival = "loading" | "here" | Error;
@@ -124,11 +145,12 @@ export class MillraceApp extends LitElement {
         outline: none;
       }
 
-      mill-faults,
-      mill-live,
-      mill-storage,
-      mill-streams {
+      main > * {
         flex: 1;
+      }
+
+      main > mill-edge-strip {
+        flex: none;
       }
 
       .alone {
@@ -181,7 +203,8 @@ export class MillraceApp extends LitElement {
           flex-direction: row;
           justify-content: space-around;
           block-size: var(--bar-height);
-          padding: var(--unit) calc(var(--unit) * 3);
+          gap: 0;
+          padding: var(--unit);
           border-inline-end: 0;
           border-block-start: 1px solid var(--line);
         }
@@ -191,8 +214,11 @@ export class MillraceApp extends LitElement {
         }
 
         .place {
-          flex: 1;
+          flex: 1 1 0;
+          min-inline-size: 0;
           padding: var(--unit) 0;
+          font-size: 0.6875rem;
+          letter-spacing: -0.01em;
         }
 
         .theme {
@@ -241,7 +267,7 @@ export class MillraceApp extends LitElement {
           <a class="skip" href="#main" @click=${this.#skip}>Skip to the content</a>
           <div class="brand">Millrace</div>
           ${this.#place("live", "wheel", "Live", this.#navigation.liveLink)}
-          ${this.#lazyLink("streams")} ${this.#lazyLink("storage")} ${this.#lazyLink("faults")}
+          ${LAZY_NAMES.map((place) => this.#lazyLink(place))}
           ${this.#themeButton()}
         </nav>
         <main id="main" tabindex="-1">${this.#view()}</main>
@@ -304,6 +330,23 @@ export class MillraceApp extends LitElement {
           .engine=${engine}
           @mill-reopen=${() => this.#engine.reopen()}
         ></mill-storage>`;
+      case "consumers":
+        return html`<mill-consumers
+          .engine=${engine}
+          .address=${this.#navigation.address}
+          @mill-reopen=${() => this.#engine.reopen()}
+        ></mill-consumers>`;
+      case "producer":
+        return html`<mill-producer
+          .engine=${engine}
+          .address=${this.#navigation.address}
+          @mill-reopen=${() => this.#engine.reopen()}
+        ></mill-producer>`;
+      case "pipelines":
+        return html`<mill-pipelines
+          .engine=${engine}
+          @mill-reopen=${() => this.#engine.reopen()}
+        ></mill-pipelines>`;
       case "faults":
         return html`<mill-faults .engine=${engine}></mill-faults>`;
     }

@@ -3,15 +3,8 @@ import { css } from "lit";
 
 /** Rules of the live view. */
 export const liveStyles = css`
-  :host {
-    display: flex;
-    flex-direction: column;
-    min-block-size: 100%;
-  }
-
   .page {
     display: grid;
-    flex: 1;
     align-content: start;
     gap: calc(var(--unit) * 4);
     inline-size: 100%;
@@ -59,12 +52,6 @@ export const liveStyles = css`
     gap: calc(var(--unit) * 4);
   }
 
-  mill-edge-strip {
-    position: sticky;
-    inset-block-end: 0;
-    z-index: 2;
-  }
-
   @media (max-width: 960px) {
     .top {
       grid-template-columns: minmax(0, 1fr);
@@ -75,10 +62,6 @@ export const liveStyles = css`
     .page {
       padding: calc(var(--unit) * 4) calc(var(--unit) * 3);
       gap: calc(var(--unit) * 3);
-    }
-
-    mill-edge-strip {
-      inset-block-end: var(--bar-height, 0px);
     }
   }
 `;

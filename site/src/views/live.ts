@@ -15,6 +15,7 @@ import { MediaController } from "../controllers/media-controller.ts";
 import { MeterController } from "../controllers/meter-controller.ts";
 import { ProducerController } from "../controllers/producer-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
+import { frameStyles } from "../kit/layout-styles.ts";
 import { AccessLogSource } from "../live/access-log-source.ts";
 import { describeError, type ShownError } from "../live/advice.ts";
 import { formatCount, formatNumberOf, formatRate } from "../live/format.ts";
@@ -22,6 +23,7 @@ import { type LiveSettings, searchOf, settingsOf } from "../live/settings.ts";
 import type { StatusColumns, StatusTotal } from "../live/status-history.ts";
 import { weigh } from "../live/verdict.ts";
 import type { DiskReadings } from "./disk-panel.ts";
+import { edgeStrip } from "./edge.ts";
 import { liveStyles } from "./live-styles.ts";
 import { codeButton, pauseButton, reopenNotice } from "./page-actions.ts";
 import type { ProducerReadings } from "./producer-panel.ts";
@@ -29,7 +31,6 @@ import type { MillRing } from "./ring.ts";
 import "../kit/panel.ts";
 import "./code-drawer.ts";
 import "./disk-panel.ts";
-import "./edge-strip.ts";
 import "./producer-panel.ts";
 import "./ring.ts";
 import "./shard-inspector.ts";
@@ -59,7 +60,7 @@ export class MillLive extends LitElement {
     };
   }
 
-  static override readonly styles = [baseStyles, liveStyles];
+  static override readonly styles = [baseStyles, frameStyles, liveStyles];
 
   /** The open engine. */
   declare engine: OpenEngine | undefined;
@@ -185,11 +186,7 @@ export class MillLive extends LitElement {
           .lastFailure=${this.#consumer.lastFailure ?? ""}
         ></mill-status-panel>
       </div>
-      <mill-edge-strip
-        .storage=${this.#meter.reading?.storage}
-        .member=${this.#meter.reading?.member}
-        .online=${this.#media.online}
-      ></mill-edge-strip>
+      ${edgeStrip(this.#meter.reading, this.#media.online)}
       ${this.#dialogs()}
       <div class="visually-hidden" role="status">${this.summary}</div>`;
   }

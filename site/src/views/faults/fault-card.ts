@@ -11,6 +11,7 @@ import type { Fault } from "../../faults/faults.ts";
 import type { RunResult } from "../../faults/run-result.ts";
 import { verdictOf } from "../../faults/words.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { formatCount, formatMs } from "../../live/format.ts";
 import "../../kit/lamp.ts";
 import "../../kit/reading.ts";
@@ -33,6 +34,7 @@ export class MillFaultCard extends LitElement {
 
   static override readonly styles = [
     baseStyles,
+    stackStyles,
     css`
       section {
         display: flex;
@@ -52,22 +54,6 @@ export class MillFaultCard extends LitElement {
 
       .what {
         flex: 1;
-      }
-
-      .readings {
-        display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(132px, 1fr));
-        gap: calc(var(--unit) * 3);
-      }
-
-      .line {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        justify-content: space-between;
-        gap: calc(var(--unit) * 2) calc(var(--unit) * 3);
-        padding-block-start: calc(var(--unit) * 3);
-        border-block-start: 1px solid var(--line);
       }
     `,
   ];

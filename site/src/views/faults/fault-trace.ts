@@ -10,6 +10,7 @@ import {
 } from "lit";
 import type { Mark, Trace } from "../../faults/trace.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { formatMs, formatNumberOf } from "../../live/format.ts";
 import "../../kit/panel.ts";
 
@@ -25,12 +26,8 @@ export class MillFaultTrace extends LitElement {
 
   static override readonly styles = [
     baseStyles,
+    stackStyles,
     css`
-      .stack {
-        display: grid;
-        gap: calc(var(--unit) * 3);
-      }
-
       svg {
         display: block;
         inline-size: 100%;

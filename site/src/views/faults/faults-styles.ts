@@ -1,7 +1,7 @@
-/** Layout that the Faults place and its parts share. */
+/** Layout of the Faults place. */
 import { css } from "lit";
 
-/** The grid of faults, readings side by side, and what the others have, too. */
+/** The introduction and the grid of faults. */
 export const faultsStyles = css`
   .intro {
     max-inline-size: 92ch;
@@ -20,27 +20,6 @@ export const faultsStyles = css`
 
   .faults > :nth-last-child(-n + 2) {
     grid-column: span 3;
-  }
-
-  .stack {
-    display: grid;
-    gap: calc(var(--unit) * 3);
-  }
-
-  mill-edge-strip {
-    position: sticky;
-    inset-block-end: 0;
-    z-index: 2;
-  }
-
-  :host(mill-faults) {
-    display: flex;
-    flex-direction: column;
-    min-block-size: 100%;
-  }
-
-  :host(mill-faults) .page {
-    flex: 1;
   }
 
   @media (max-width: 1080px) {
@@ -62,10 +41,6 @@ export const faultsStyles = css`
     .faults {
       grid-template-columns: minmax(0, 1fr);
       gap: calc(var(--unit) * 3);
-    }
-
-    mill-edge-strip {
-      inset-block-end: var(--bar-height, 0px);
     }
   }
 `;

@@ -7,7 +7,6 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from "lit";
-import type { MemberStatus, StorageReport } from "millrace";
 import type { OpenEngine } from "../../controllers/engine-controller.ts";
 import { FaultsController, RunLog } from "../../controllers/faults-controller.ts";
 import { MediaController } from "../../controllers/media-controller.ts";
@@ -15,11 +14,12 @@ import { PollController } from "../../controllers/poll-controller.ts";
 import { BENCH_ENGINE } from "../../faults/bench.ts";
 import { FAULTS, type Fault, type FaultId } from "../../faults/faults.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { frameStyles } from "../../kit/layout-styles.ts";
+import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
 import { codeButton, errorNotice } from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
 import type { CardState } from "./fault-card.ts";
 import { faultsStyles } from "./faults-styles.ts";
-import "../edge-strip.ts";
 import "./fault-card.ts";
 import "./fault-trace.ts";
 import "./faults-code.ts";
@@ -30,30 +30,22 @@ const READING_MS = 1000;
 /** What was run stays known while the person looks at other places. */
 const runLog = new RunLog();
 
-/** What the strip at the edge shows of the site's own engine. */
-interface Reading {
-  readonly storage: StorageReport;
-  readonly member: MemberStatus;
-}
-
 /** See above. */
 export class MillFaults extends LitElement {
   static override get properties(): PropertyDeclarations {
     return { engine: { attribute: false } };
   }
 
-  static override readonly styles = [baseStyles, placeStyles, faultsStyles];
+  static override readonly styles = [baseStyles, placeStyles, frameStyles, faultsStyles];
 
   /** The site's own engine, which no fault befalls. */
   declare engine: OpenEngine | undefined;
 
   readonly #media = new MediaController(this);
   readonly #faults = new FaultsController(this, runLog);
-  readonly #poll = new PollController<Reading | undefined>(this, READING_MS, async () => {
+  readonly #poll = new PollController<EdgeReading | undefined>(this, READING_MS, async () => {
     const millrace = this.engine?.millrace;
-    if (millrace === undefined) return undefined;
-    const [storage, member] = await Promise.all([millrace.storage(), millrace.member()]);
-    return { storage, member };
+    return millrace === undefined ? undefined : await readEdge(millrace);
   });
 
   constructor() {
@@ -80,11 +72,7 @@ export class MillFaults extends LitElement {
         <mill-run-table .runs=${this.#faults.runs}></mill-run-table>
         <div class="visually-hidden" role="status" id="summary">${summary}</div>
       </div>
-      <mill-edge-strip
-        .storage=${reading?.storage}
-        .member=${reading?.member}
-        .online=${this.#media.online}
-      ></mill-edge-strip>
+      ${edgeStrip(reading, this.#media.online)}
       <mill-faults-code></mill-faults-code>`;
   }
 

@@ -3,9 +3,9 @@ import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResu
 import type { CheckReport, Millrace } from "millrace";
 import { ActionController } from "../../controllers/action-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { bytesQuantity, formatCount, formatNumberOf } from "../../live/format.ts";
 import { lossText } from "../../storage/words.ts";
-import { storageStyles } from "./storage-styles.ts";
 import "../../kit/lamp.ts";
 import "../../kit/notice.ts";
 import "../../kit/panel.ts";
@@ -19,7 +19,7 @@ export class MillCheckPanel extends LitElement {
     return { millrace: { attribute: false }, report: { state: true } };
   }
 
-  static override readonly styles = [baseStyles, storageStyles];
+  static override readonly styles = [baseStyles, stackStyles];
 
   /** The open engine. */
   declare millrace: Millrace | undefined;

@@ -9,10 +9,10 @@ import {
 } from "lit";
 import type { DataLossReport } from "millrace";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { formatClockTime, formatNumberOf } from "../../live/format.ts";
 import type { EventLog } from "../../storage/event-log.ts";
 import { eventState, eventText, lossText } from "../../storage/words.ts";
-import { storageStyles } from "./storage-styles.ts";
 import "../../kit/lamp.ts";
 import "../../kit/panel.ts";
 
@@ -26,7 +26,7 @@ export class MillEventsPanel extends LitElement {
 
   static override readonly styles = [
     baseStyles,
-    storageStyles,
+    stackStyles,
     css`
       ol {
         display: grid;

@@ -2,9 +2,9 @@
 import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { MemberStatus } from "millrace";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { formatNumberOf } from "../../live/format.ts";
 import { roleMark, shortId, transportText } from "../../storage/words.ts";
-import { storageStyles } from "./storage-styles.ts";
 import "../../kit/lamp.ts";
 import "../../kit/panel.ts";
 import "../../kit/reading.ts";
@@ -17,7 +17,7 @@ export class MillMembersPanel extends LitElement {
     return { member: { attribute: false } };
   }
 
-  static override readonly styles = [baseStyles, storageStyles];
+  static override readonly styles = [baseStyles, stackStyles];
 
   /** This tab's status. */
   declare member: MemberStatus | undefined;

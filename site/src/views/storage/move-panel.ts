@@ -1,12 +1,19 @@
 /** The log as one file: written to a download, or read from one into an engine of a new name. */
-import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
+import {
+  css,
+  html,
+  LitElement,
+  nothing,
+  type PropertyDeclarations,
+  type TemplateResult,
+} from "lit";
 import { importLog, type Millrace } from "millrace";
 import { ActionController } from "../../controllers/action-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
 import { formStyles } from "../../kit/form-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { formatBytes, formatNumberOf } from "../../live/format.ts";
 import { collect, offerDownload } from "../../storage/download.ts";
-import { storageStyles } from "./storage-styles.ts";
 import "../../kit/notice.ts";
 import "../../kit/panel.ts";
 
@@ -21,7 +28,16 @@ export class MillMovePanel extends LitElement {
     };
   }
 
-  static override readonly styles = [baseStyles, formStyles, storageStyles];
+  static override readonly styles = [
+    baseStyles,
+    formStyles,
+    stackStyles,
+    css`
+      input[type="file"] {
+        padding-block: calc(var(--unit) * 1.5);
+      }
+    `,
+  ];
 
   /** The open engine. */
   declare millrace: Millrace | undefined;

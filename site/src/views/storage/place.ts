@@ -7,20 +7,20 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from "lit";
-import type { MemberStatus, StorageReport, StreamDescription } from "millrace";
+import type { StreamDescription } from "millrace";
 import { ActionController } from "../../controllers/action-controller.ts";
 import { BeatController } from "../../controllers/beat-controller.ts";
 import { ENGINE_NAME, type OpenEngine } from "../../controllers/engine-controller.ts";
 import { MediaController } from "../../controllers/media-controller.ts";
 import { PollController } from "../../controllers/poll-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { frameStyles, pairStyles } from "../../kit/layout-styles.ts";
 import type { ShownError } from "../../live/advice.ts";
 import { formatBytes } from "../../live/format.ts";
 import { roleMark } from "../../storage/words.ts";
+import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
 import { codeButton, pauseButton, reopenNotice } from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
-import { storageStyles } from "./storage-styles.ts";
-import "../edge-strip.ts";
 import "./check-panel.ts";
 import "./events-panel.ts";
 import "./log-panel.ts";
@@ -34,9 +34,7 @@ const READING_MS = 1000;
 const SUMMARY_MS = 5000;
 
 /** One reading of all that the place shows. */
-interface Reading {
-  readonly storage: StorageReport;
-  readonly member: MemberStatus;
+interface Reading extends EdgeReading {
   readonly streams: readonly StreamDescription[];
 }
 
@@ -46,7 +44,7 @@ export class MillStorage extends LitElement {
     return { engine: { attribute: false }, summary: { state: true } };
   }
 
-  static override readonly styles = [baseStyles, placeStyles, storageStyles];
+  static override readonly styles = [baseStyles, placeStyles, frameStyles, pairStyles];
 
   /** The open engine. */
   declare engine: OpenEngine | undefined;
@@ -57,12 +55,8 @@ export class MillStorage extends LitElement {
   readonly #poll = new PollController<Reading | undefined>(this, READING_MS, async () => {
     const millrace = this.engine?.millrace;
     if (millrace === undefined) return undefined;
-    const [storage, member, streams] = await Promise.all([
-      millrace.storage(),
-      millrace.member(),
-      millrace.streams.list(),
-    ]);
-    return { storage, member, streams };
+    const [edge, streams] = await Promise.all([readEdge(millrace), millrace.streams.list()]);
+    return { ...edge, streams };
   });
 
   constructor() {
@@ -84,11 +78,7 @@ export class MillStorage extends LitElement {
         ${reading === undefined ? html`<p role="status">Reading the storage…</p>` : this.#panels(reading)}
         <div class="visually-hidden" role="status">${this.summary}</div>
       </div>
-      <mill-edge-strip
-        .storage=${reading?.storage}
-        .member=${reading?.member}
-        .online=${this.#media.online}
-      ></mill-edge-strip>
+      ${edgeStrip(reading, this.#media.online)}
       <mill-storage-code .engineName=${ENGINE_NAME}></mill-storage-code>`;
   }
 

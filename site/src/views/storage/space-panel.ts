@@ -2,8 +2,8 @@
 import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { StorageReport } from "millrace";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { stackStyles } from "../../kit/layout-styles.ts";
 import { formatBytes, formatShare } from "../../live/format.ts";
-import { storageStyles } from "./storage-styles.ts";
 import "../../kit/gauge.ts";
 import "../../kit/lamp.ts";
 import "../../kit/panel.ts";
@@ -19,7 +19,7 @@ export class MillSpacePanel extends LitElement {
     };
   }
 
-  static override readonly styles = [baseStyles, storageStyles];
+  static override readonly styles = [baseStyles, stackStyles];
 
   /** The engine's report. */
   declare storage: StorageReport | undefined;

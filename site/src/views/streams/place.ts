@@ -14,12 +14,13 @@ import { MediaController } from "../../controllers/media-controller.ts";
 import { goTo } from "../../controllers/navigation-controller.ts";
 import { PollController } from "../../controllers/poll-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { frameStyles } from "../../kit/layout-styles.ts";
 import type { ShownError } from "../../live/advice.ts";
 import type { Address } from "../../places/address.ts";
 import { StreamsMeter } from "../../streams/readings.ts";
 import type { Act } from "../../streams/samples.ts";
+import { edgeStrip, readEdge } from "../edge.ts";
 import { reopenNotice } from "../page-actions.ts";
-import "../edge-strip.ts";
 import "../start-over.ts";
 import "./act-code.ts";
 import "./stream-list.ts";
@@ -41,13 +42,8 @@ export class MillStreams extends LitElement {
 
   static override readonly styles = [
     baseStyles,
+    frameStyles,
     css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        min-block-size: 100%;
-      }
-
       .view {
         flex: 1;
       }
@@ -56,19 +52,9 @@ export class MillStreams extends LitElement {
         margin: calc(var(--unit) * 5) calc(var(--unit) * 6);
       }
 
-      mill-edge-strip {
-        position: sticky;
-        inset-block-end: 0;
-        z-index: 2;
-      }
-
       @media (max-width: 700px) {
         mill-notice {
           margin: calc(var(--unit) * 3);
-        }
-
-        mill-edge-strip {
-          inset-block-end: var(--bar-height, 0px);
         }
       }
     `,
@@ -87,9 +73,8 @@ export class MillStreams extends LitElement {
   readonly #streams = new PollController(this, READING_MS, async () => {
     const { engine } = this;
     if (engine === undefined) return undefined;
-    const storage = await engine.millrace.storage();
-    const member = await engine.millrace.member();
-    return { storage, member, streams: await this.#meter.read(engine.millrace) };
+    const edge = await readEdge(engine.millrace);
+    return { ...edge, streams: await this.#meter.read(engine.millrace) };
   });
 
   constructor() {
@@ -115,11 +100,7 @@ export class MillStreams extends LitElement {
         ${this.#notice("The streams cannot be read", this.#streams.error)}
         ${this.#notice("The stream was not deleted", this.#action.error)} ${this.#view()}
       </div>
-      <mill-edge-strip
-        .storage=${reading?.storage}
-        .member=${reading?.member}
-        .online=${this.#media.online}
-      ></mill-edge-strip>
+      ${edgeStrip(reading, this.#media.online)}
       <mill-act-code></mill-act-code>
       <mill-start-over
         .heading=${"Delete a stream"}
