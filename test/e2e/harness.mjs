@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import puppeteer from "puppeteer-core";
 import { CHROMIUM_FLAGS, requireChromium } from "../tools/chromium.mjs";
+import { failureText } from "../tools/failures.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -105,7 +106,7 @@ export async function runScenarios(scenarios) {
       process.stdout.write(`ok      ${name}\n`);
     } catch (error) {
       failed += 1;
-      process.stdout.write(`FAILED  ${name}\n        ${error.stack ?? error}\n`);
+      process.stdout.write(failureText(name, error.stack ?? String(error)));
     } finally {
       await browser.stop();
     }

@@ -3,8 +3,20 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { assert, startServer, VIEWPORTS } from "../harness.mjs";
 import { click, expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
-import { fetched, find, inPlace, inRecords, inShards, inStream, press } from "../streams-page.mjs";
+import {
+  fetched,
+  find,
+  inPlace,
+  inRecords,
+  inShards,
+  inStream,
+  press,
+  type,
+} from "../streams-page.mjs";
+import { inConsumers, untilAllHere } from "./consumers.mjs";
 import { inFaults, untilRuns } from "./faults.mjs";
+import { untilFlowing } from "./pipelines.mjs";
+import { inProducer, untilPut } from "./producer.mjs";
 import { inStorage } from "./storage.mjs";
 
 const axeSource = readFileSync(
@@ -155,6 +167,44 @@ async function lookAtFaults(browser, theme, viewport) {
   }
 }
 
+async function lookAtFlows(browser, theme, viewport) {
+  const server = await startServer();
+  try {
+    const address = `${server.address}?place=producer`;
+    const { page, complaints } = await browser.open(address, { theme, viewport });
+    const look = async (where) => {
+      await expectAccessible(page, where);
+      await expectNoOverflow(page, where);
+    };
+    await press(page, inProducer("#start"));
+    await untilPut(page, "aggregated", 50);
+    await press(page, inProducer("mill-template-form >>> summary"));
+    await look("the producer");
+    await press(page, inProducer("#show-code"));
+    await find(page, inProducer("mill-drawer >>> dialog[open]"));
+    await expectAccessible(page, "the producer's code");
+    await page.keyboard.press("Escape");
+    await press(page, inProducer("#stop"));
+    await type(page, inProducer("mill-template-form >>> textarea"), "{{");
+    await find(page, inProducer("mill-template-form >>> .problem"));
+    await look("the producer, with a template that does not read");
+    await press(page, "millrace-app >>> nav a[href*='place=consumers']");
+    await untilAllHere(page);
+    await look("the consumers");
+    await expectNoSidewaysScroll(page, inConsumers("mill-group-table >>> .scroll"));
+    await press(page, inConsumers("#create"));
+    await find(page, inConsumers("mill-create-group >>> mill-drawer >>> dialog[open]"));
+    await expectAccessible(page, "the dialog that creates a group");
+    await page.keyboard.press("Escape");
+    await press(page, "millrace-app >>> nav a[href*='place=pipelines']");
+    await untilFlowing(page);
+    await look("the pipelines");
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
+
 async function themeCanBeSwitched(browser) {
   const server = await startServer();
   try {
@@ -192,6 +242,10 @@ const looks = ["light", "dark"].flatMap((theme) =>
     {
       name: `axe finds nothing in the faults, ${theme}, ${width}`,
       run: (browser) => lookAtFaults(browser, theme, viewport),
+    },
+    {
+      name: `axe finds nothing from producer to pipelines, ${theme}, ${width}`,
+      run: (browser) => lookAtFlows(browser, theme, viewport),
     },
   ]),
 );
