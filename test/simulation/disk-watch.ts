@@ -1,5 +1,5 @@
 /** Checks every write that reaches the simulated disk: one content per WAL position, epochs that never fall, fences that stay. */
-import { WAL_HEADER_BYTES } from "@millrace/core/layout";
+import { SEGMENT_MAGIC, WAL_HEADER_BYTES } from "@millrace/core/layout";
 import { padTo8, readUint64, viewOf } from "../../engine/host/src/log/bytes.ts";
 import type { MemoryDisk } from "../../engine/host/src/storage/memory-disk.ts";
 import type { Verdict } from "./violations.ts";
@@ -93,7 +93,10 @@ export class DiskWatch {
 
   /** A segment is in the store now: all that it holds must be in the WAL already. */
   segmentAdded(image: Uint8Array): void {
-    const lastFrame = readUint64(viewOf(image), SEGMENT_LAST_FRAME_AT);
+    const view = viewOf(image);
+    // A full store is tried with noise, which is no segment.
+    if (view.getUint32(0, true) !== SEGMENT_MAGIC) return;
+    const lastFrame = readUint64(view, SEGMENT_LAST_FRAME_AT);
     if (lastFrame <= this.#newest) return;
     const newest = `the WAL ends at frame ${this.#newest}`;
     this.#verdict.report("seal", `a segment holds records of frame ${lastFrame}, but ${newest}`);

@@ -1,5 +1,6 @@
 /** What goes wrong in a run, drawn from its seed: which faults, when, how hard. */
 import type { SeededRandom } from "../../engine/host/src/platform/seeded-random.ts";
+import { drawGroup, type GroupScript } from "./group-script.ts";
 
 /** One fault; times are virtual ms from the start of the workload. */
 export type FaultEvent =
@@ -66,6 +67,8 @@ export interface Script {
   /** Whether loss is allowed and must be reported. */
   readonly damages: boolean;
   readonly events: readonly FaultEvent[];
+  /** Absent where nobody reads as a group. */
+  readonly group: GroupScript | undefined;
 }
 
 const MINUTE_MS = 60_000;
@@ -123,8 +126,8 @@ function drawFault(random: SeededRandom, atMs: number): FaultEvent {
 
 const SHARING = ["alone", "alone", "alone", "brokered", "brokered", "relayed"] as const;
 
-/** Draws the script of a seed. */
-export function drawScript(random: SeededRandom): Script {
+/** Draws the script of a seed. `grouped` gives it a consumer group in any case. */
+export function drawScript(random: SeededRandom, grouped: boolean): Script {
   const durationMs = 700 + random.below(2100);
   const damages = random.below(12) === 0;
   const events: FaultEvent[] = [];
@@ -133,7 +136,7 @@ export function drawScript(random: SeededRandom): Script {
   }
   if (damages) events.push({ kind: "damage", atMs: random.below(durationMs) });
   events.sort((a, b) => a.atMs - b.atMs);
-  return {
+  const script = {
     ...{ durationMs, damages, events },
     sharing: SHARING[random.below(SHARING.length)] ?? "alone",
     pages: 1 + random.below(3),
@@ -144,4 +147,5 @@ export function drawScript(random: SeededRandom): Script {
     windowBatches: 1 + random.below(8),
     pauseMs: 25 + random.below(70),
   };
+  return { ...script, group: drawGroup(random, script, grouped) };
 }

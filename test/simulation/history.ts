@@ -101,6 +101,11 @@ export class History {
     return this.#records.size;
   }
 
+  /** What is known of a record. */
+  find(id: string): SentRecord | undefined {
+    return this.#records.get(id);
+  }
+
   /** Notes a record that is about to be sent. */
   sent(record: SentRecord): void {
     this.#records.set(record.id, record);

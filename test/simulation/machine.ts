@@ -9,7 +9,7 @@ import { VirtualVaults } from "../../engine/host/src/platform/virtual-vault.ts";
 import { MemoryDisk } from "../../engine/host/src/storage/memory-disk.ts";
 import { DiskWatch } from "./disk-watch.ts";
 import type { Process, Scheduler } from "./scheduler.ts";
-import { type PlatformParts, simPlatform, type WallClock } from "./sim-platform.ts";
+import { type PlatformParts, simPlatform, UNFORCED, type WallClock } from "./sim-platform.ts";
 import type { StoreFaults } from "./sim-store.ts";
 import type { Verdict } from "./violations.ts";
 
@@ -157,6 +157,11 @@ export class Machine {
     }
     this.note(`power cut: ${lost} of ${unsynced} unsynced changes are lost`);
     this.lostPower ||= lost > 0;
+    for (const name of [...this.#witnesses.keys()].filter((one) => one.endsWith(UNFORCED))) {
+      this.#witnesses.delete(name);
+      // From here on it may be told that something was lost, though nothing was.
+      this.lostPower = true;
+    }
     this.watch.cutBack();
     return lost > 0;
   }

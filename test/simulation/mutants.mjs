@@ -7,7 +7,10 @@
 const WRITE_FRAME =
   'await writeFrame(this.#context, frameNumber, frame, relaxed ? "relaxed" : "strict");';
 
-/** Names, and what is changed in which files. */
+const DISCOVERY = "src/groups/lease-discovery.ts";
+const DECISION = "src/groups/epoch-decision.ts";
+
+/** Names, and what is changed in which files. Those that are `grouped` break a promise of consumer groups. */
 export const MUTANTS = [
   {
     name: "put-instead-of-add",
@@ -105,6 +108,100 @@ export const MUTANTS = [
         file: "simulation/producer.ts",
         from: "return random.nextUint32();",
         to: "return random.nextUint32() < 0 ? 0 : 7;",
+      },
+    ],
+  },
+  {
+    name: "no-counter-fence",
+    grouped: true,
+    changes: [
+      {
+        file: DECISION,
+        from: "if (lease?.owner?.workerId !== workerId || lease.leaseCounter !== leaseCounter) {",
+        to: "if (lease === undefined) {",
+      },
+    ],
+  },
+  {
+    name: "checkpoint-without-outputs",
+    grouped: true,
+    changes: [
+      {
+        file: "src/service/epoch-service.ts",
+        from: "const answer = await new Promise<EpochAnswer>((resolve, reject) => {",
+        to: `const answer = await this.#change(group, commit);
+    if (!answer.repeated) await new Promise<EpochAnswer>((resolve, reject) => {`,
+      },
+      {
+        file: "src/service/epoch-service.ts",
+        from: "const records = decideEpoch(this.#parts.context, group.leases, commit);",
+        to: "const records = commit.checkpoints.length < 0 ? undefined : [];",
+      },
+    ],
+  },
+  {
+    name: "repeated-epoch-not-recognised",
+    grouped: true,
+    changes: [
+      {
+        file: DECISION,
+        from: "if (checkpoints.every((one) => isRepeat(sources, group, one, state))) return undefined;",
+        to: "",
+      },
+      {
+        file: DECISION,
+        from: "if (epoch === lease.epoch + 1) return lease;",
+        to: "if (epoch > 0) return lease;",
+      },
+    ],
+  },
+  {
+    name: "children-before-parents",
+    grouped: true,
+    changes: [
+      {
+        file: DISCOVERY,
+        from: "return lease !== undefined && (isEnded(lease) || !known.has(index));",
+        to: "return lease !== undefined;",
+      },
+      {
+        file: DISCOVERY,
+        from: "if (lease !== undefined) return !isEnded(lease);",
+        to: "if (lease !== undefined) return false;",
+      },
+    ],
+  },
+  {
+    name: "lease-counter-kept",
+    grouped: true,
+    changes: [
+      {
+        file: "src/groups/group-leases.ts",
+        from: "leaseCounter: lease.leaseCounter + 1,",
+        to: "leaseCounter: lease.leaseCounter,",
+      },
+    ],
+  },
+  {
+    name: "checkpoint-before-delivery",
+    grouped: true,
+    changes: [
+      {
+        file: "src/groups/shard-consumer.ts",
+        from: "if (delivery.records.length > 0) await this.#processRecords(delivery);",
+        to: `if (settings.checkpoints === "batch") automatic.note(lease, delivery.end);
+    if (delivery.records.length > 0) await this.#processRecords(delivery);`,
+      },
+    ],
+  },
+  {
+    name: "leases-never-handed-over",
+    grouped: true,
+    changes: [
+      {
+        file: "src/groups/assignment.ts",
+        from: "handedOver: shares.flatMap((share) => surplusOf(share, () => wanted-- > 0))",
+        to: "handedOver: shares.flatMap((share) => surplusOf(share, () => wanted-- < 0))",
       },
     ],
   },

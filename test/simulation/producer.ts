@@ -81,7 +81,8 @@ export class Producer {
   readonly #id: number;
   readonly #unsettled = new Map<number, Batch>();
   #lastNumber = 0;
-  #resending = false;
+  /** First number that is about to be sent again; undefined while nothing is. */
+  #resendsFrom: number | undefined;
   #stopped = false;
 
   constructor(parts: ProducerParts, settings: ProducerSettings) {
@@ -233,14 +234,16 @@ export class Producer {
 
   /** Sends all that is not settled again from a number on, in order, once for all that failed together. */
   #resendFrom(number: number): void {
-    if (this.#resending) return;
-    this.#resending = true;
+    const scheduled = this.#resendsFrom !== undefined;
+    this.#resendsFrom = Math.min(number, this.#resendsFrom ?? number);
+    if (scheduled) return;
     const { machine, connection } = this.#parts;
     const options = { delayMs: RESEND_AFTER_MS };
     machine.scheduler.schedule(connection.page, `resends from ${number}`, options, () => {
-      this.#resending = false;
+      const from = this.#resendsFrom ?? number;
+      this.#resendsFrom = undefined;
       for (const batch of [...this.#unsettled.values()]) {
-        if (batch.number >= number) this.#send(batch);
+        if (batch.number >= from) this.#send(batch);
       }
     });
   }

@@ -8,6 +8,7 @@ import type {
 import { readSlice } from "../../engine/host/test/support/batches.ts";
 import { drawScript, type Script } from "./fault-script.ts";
 import { openAlone } from "./fleet.ts";
+import { OUTPUT_STREAM } from "./group-history.ts";
 import type { StoredRecord, StoredStream } from "./history.ts";
 import { Machine } from "./machine.ts";
 import { idOfData } from "./producer.ts";
@@ -35,15 +36,23 @@ export interface SeedReport {
   readonly acked: number;
 }
 
-/** Runs a seed. With `print`, every line of the trace is printed. */
+/** How a seed is run. */
+export interface SeedOptions {
+  /** Whether it has a consumer group in any case. */
+  readonly grouped: boolean;
+  /** Told every line of the trace. */
+  readonly print: ((line: string) => void) | undefined;
+}
+
+/** Runs a seed. */
 export async function runSeed(
   seed: number,
   module: WebAssembly.Module,
-  print?: (line: string) => void,
+  { grouped, print }: SeedOptions,
 ): Promise<SeedReport> {
   const trace = new Trace(print);
   const verdict = new Verdict();
-  const script = drawScript(new SeededRandom(seed * 2 + 1));
+  const script = drawScript(new SeededRandom(seed * 2 + 1), grouped);
   const scheduler = new Scheduler(seed * 2, trace);
   const machine = new Machine(scheduler, verdict);
   const world = new World(machine, script, module);
@@ -85,7 +94,8 @@ async function audit(world: World, machine: Machine, module: WebAssembly.Module)
     if (!history.damaged && !machine.lostPower) {
       for (const { where, reason } of losses) verdict.report("damage", `${where}: ${reason}`);
     }
-    history.audit(stored);
+    history.audit(stored.filter(({ name }) => name !== OUTPUT_STREAM));
+    world.consumers?.history.audit(stored);
     const { disk } = machine;
     history.checkSecrets(disk.frameNumbers().map((one) => disk.readFrame(one) ?? EMPTY));
     history.checkSecrets(disk.segmentKeys().map((key) => disk.readSegment(key) ?? EMPTY));

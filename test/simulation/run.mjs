@@ -3,6 +3,7 @@
  * `--seed N [--trace]`: runs one seed, with every line of its trace on request.
  * `--mutants`: every mutant of the engine must be caught; `--mutant NAME`: only that one.
  * `--twice N`: runs N seeds two times and compares their traces.
+ * `--grouped`: all seeds have a consumer group, and not just one in ten.
  * Without anything: what a change must pass. The last line is `N passed, N failed`.
  */
 import { availableParallelism } from "node:os";
@@ -31,9 +32,11 @@ const { values } = parseArgs({
     mutants: { type: "boolean", default: false },
     mutant: { type: "string" },
     twice: { type: "string" },
+    grouped: { type: "boolean", default: false },
   },
 });
 
+const { grouped } = values;
 const counts = { passed: 0, failed: 0 };
 const print = (text) => process.stdout.write(`${text}\n`);
 const processes = Number(values.processes);
@@ -49,7 +52,8 @@ function printFailure({ seed, script, violations, tail }) {
   for (const violation of violations) print(`  ${violation}`);
   print(`  script: ${JSON.stringify(script)}`);
   for (const line of tail.slice(-TAIL_LINES)) print(`  | ${line}`);
-  print(`  run it again: npm run simulate -- --seed ${seed} --trace\n`);
+  const how = script.group === undefined ? "" : " --grouped";
+  print(`  run it again: npm run simulate -- --seed ${seed}${how} --trace\n`);
 }
 
 const numbersFrom = (from, count) => Array.from({ length: count }, (_, i) => from + i);
@@ -59,7 +63,7 @@ async function many(seeds, from) {
   const startMs = performance.now();
   const failed = [];
   const sums = { tasks: 0, sent: 0, acked: 0 };
-  await runSeeds({ script, processes, seeds: numbersFrom(from, seeds) }, (report) => {
+  await runSeeds({ script, processes, grouped, seeds: numbersFrom(from, seeds) }, (report) => {
     for (const name of Object.keys(sums)) sums[name] += report[name];
     if (report.violations.length === 0) return;
     failed.push(report.seed);
@@ -73,7 +77,8 @@ async function many(seeds, from) {
 
 async function one(seed) {
   const script = await bundleSimulation();
-  await runSeeds({ script, processes: 1, seeds: [seed], trace: values.trace }, (report) => {
+  const { trace } = values;
+  await runSeeds({ script, processes: 1, seeds: [seed], grouped, trace }, (report) => {
     if (report.violations.length > 0) printFailure(report);
     verdict(report.violations.length === 0, `seed ${seed}, trace ${report.hash}`);
   });
@@ -85,7 +90,7 @@ async function twice(seeds) {
   const traces = new Map();
   const unlike = [];
   const order = [...numbersFrom(1, seeds), ...numbersFrom(1, seeds).reverse()];
-  await runSeeds({ script, processes, seeds: order }, ({ seed, hash }) => {
+  await runSeeds({ script, processes, grouped, seeds: order }, ({ seed, hash }) => {
     const before = traces.get(seed);
     if (before !== undefined && before !== hash) unlike.push(seed);
     traces.set(seed, hash);
@@ -99,7 +104,8 @@ async function catchMutants(mutants) {
     let ran = 0;
     let caught;
     const seeds = numbersFrom(1, MUTANT_SEEDS);
-    await runSeeds({ script, processes, seeds, untilFailure: true }, (report) => {
+    const options = { grouped: grouped || mutant.grouped === true, untilFailure: true };
+    await runSeeds({ script, processes, seeds, ...options }, (report) => {
       ran += 1;
       if (report.violations.length > 0) caught ??= report;
     });

@@ -12,16 +12,17 @@ const CHUNK = 10;
  * after the first that failed. A process that dies fails the run.
  */
 export async function runSeeds(options, onReport) {
-  const { script, processes, seeds, trace = false, untilFailure = false } = options;
+  const { script, processes, seeds, grouped = false } = options;
+  const { trace = false, untilFailure = false } = options;
   const left = [...seeds];
   const children = Array.from({ length: Math.min(processes, seeds.length) }, () =>
-    work({ script, trace, untilFailure }, left, onReport),
+    work({ script, grouped, trace, untilFailure }, left, onReport),
   );
   await Promise.all(children);
 }
 
 /** One process: chunk after chunk, as long as there are seeds. */
-function work({ script, trace, untilFailure }, left, onReport) {
+function work({ script, grouped, trace, untilFailure }, left, onReport) {
   return new Promise((resolve, reject) => {
     const child = fork(script, [WASM], {
       execArgv: ["--enable-source-maps"],
@@ -38,7 +39,7 @@ function work({ script, trace, untilFailure }, left, onReport) {
         return;
       }
       expected = seeds.length;
-      child.send({ seeds, trace, untilFailure });
+      child.send({ seeds, grouped, trace, untilFailure });
     };
     child.on("message", (message) => {
       if (message === "ready") {

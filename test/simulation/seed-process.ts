@@ -1,11 +1,14 @@
 /** A process that runs seeds: takes ranges from its parent, and answers with what it found. */
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { SeededRandom } from "../../engine/host/src/platform/seeded-random.ts";
 import { runSeed, type SeedReport } from "./run-seed.ts";
 
 /** From the parent: run these seeds. */
 export interface SeedOrder {
   readonly seeds: readonly number[];
+  /** Give all of them a consumer group. */
+  readonly grouped: boolean;
   /** Print the trace. */
   readonly trace: boolean;
   /** Stop at the first violation. */
@@ -26,6 +29,13 @@ function forbidTheRealMachine(): void {
   });
 }
 
+/** What pages draw from the machine's randomness, they draw from a seed. */
+function seedRandomness(seed: number): void {
+  const random = new SeededRandom(seed);
+  const getRandomValues = (bytes: Uint8Array): Uint8Array => random.fill(bytes);
+  Object.defineProperty(crypto, "getRandomValues", { value: getRandomValues, configurable: true });
+}
+
 async function main(): Promise<void> {
   const [wasmPath = ""] = process.argv.slice(2);
   const module = await WebAssembly.compile(await readFile(wasmPath));
@@ -37,7 +47,9 @@ async function main(): Promise<void> {
     void (async () => {
       for (const seed of order.seeds) {
         const print = (line: string): boolean => process.stdout.write(`${line}\n`);
-        const report = await runSeed(seed, module, order.trace ? print : undefined);
+        seedRandomness(seed);
+        const { grouped, trace } = order;
+        const report = await runSeed(seed, module, { grouped, print: trace ? print : undefined });
         send(report);
         if (order.untilFailure && report.violations.length > 0) break;
       }

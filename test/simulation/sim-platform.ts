@@ -27,6 +27,7 @@ export interface PlatformParts extends DiskParts {
   readonly wall: WallClock;
   readonly locks: InProcessLocks;
   readonly vaults: Vaults;
+  /** Files outside the disk, by name. */
   readonly witnesses: Map<string, Uint8Array>;
   /** Everything that was ever encrypted: key, salt, purpose, counter. */
   readonly vectors: Set<string>;
@@ -96,22 +97,31 @@ function simVaults({ scheduler, vaults, vectors, verdict }: PlatformParts, owner
   return { open: async (name) => slowVault(await vaults.open(name)) };
 }
 
+/** What files are called that a power cut takes away. */
+export const UNFORCED = ".unforced";
+
 function simWitnesses({ scheduler, witnesses }: PlatformParts, owner: Process): Witnesses {
   const arrive = (label: string): Promise<void> =>
     scheduler.pause(owner, label, {
       delayMs: scheduler.latencyMs(),
       line: `witness ${owner.name}`,
     });
+  const read = async (name: string): Promise<Uint8Array | undefined> => {
+    await arrive(`read ${name}`);
+    return witnesses.get(name)?.slice();
+  };
+  const write = async (name: string, bytes: Uint8Array): Promise<void> => {
+    const copy = bytes.slice();
+    await arrive(`write ${name}`);
+    witnesses.set(name, copy);
+  };
   return {
-    read: async (name) => {
-      await arrive("read witness");
-      return witnesses.get(name)?.slice();
-    },
-    write: async (name, bytes) => {
-      const copy = bytes.slice();
-      await arrive("write witness");
-      witnesses.set(name, copy);
-    },
+    read: (name) => read(`${name}.witness`),
+    write: (name, bytes) => write(`${name}.witness`, bytes),
+    readUnforced: (name) => read(`${name}${UNFORCED}`),
+    writeUnforced: (name, bytes) => write(`${name}${UNFORCED}`, bytes),
+    readCopy: (name) => read(`${name}.copy`),
+    writeCopy: (name, bytes) => write(`${name}.copy`, bytes),
   };
 }
 

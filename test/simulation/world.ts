@@ -4,8 +4,9 @@ import type {
   StreamSpec,
 } from "../../engine/host/src/service/engine-service.ts";
 import { AloneFleet } from "./alone-fleet.ts";
+import { Consumers } from "./consumers.ts";
 import type { FaultEvent, Script } from "./fault-script.ts";
-import type { Fleet, Host } from "./fleet.ts";
+import type { Connection, Fleet, Host } from "./fleet.ts";
 import { History } from "./history.ts";
 import type { Machine } from "./machine.ts";
 import { MemberFleet } from "./member-fleet.ts";
@@ -21,6 +22,7 @@ const AFTER_SLEEP_MS = 6000;
 
 interface Page {
   readonly process: Process;
+  readonly connection: Connection;
   readonly producer: Producer;
   readonly readers: Reader[];
 }
@@ -30,6 +32,8 @@ export class World {
   readonly history: History;
   readonly fleet: Fleet;
   readonly operator: Operator;
+  /** Absent where nobody reads as a group. */
+  readonly consumers: Consumers | undefined;
   readonly #machine: Machine;
   readonly #script: Script;
   readonly #pages: Page[] = [];
@@ -48,6 +52,7 @@ export class World {
     this.#environment = machine.outside("environment");
     const connection = this.fleet.connect(machine.outside("operator"));
     this.operator = new Operator({ machine, connection, history: this.history });
+    this.consumers = this.#consumers();
   }
 
   /** Whether the script has come to its end. */
@@ -57,14 +62,18 @@ export class World {
 
   /** Whether nothing is under way. */
   get settled(): boolean {
-    return this.operator.settled && this.#pages.every(({ producer }) => producer.settled);
+    const put = this.operator.settled && this.#pages.every(({ producer }) => producer.settled);
+    // What is still put is read, too.
+    if (put && this.#over) this.consumers?.rest();
+    return put && this.consumers?.settled !== false;
   }
 
   /** What is under way, for messages. */
   get pending(): string {
     const pages = this.#pages.filter(({ producer }) => !producer.settled);
     const batches = pages.map(({ process, producer }) => `${process.name}: ${producer.unsettled}`);
-    return [...batches, this.operator.settled ? "" : "a control call"].filter(Boolean).join("; ");
+    const controls = this.operator.settled ? "" : "a control call";
+    return [...batches, controls, this.consumers?.pending].filter(Boolean).join("; ");
   }
 
   /** Starts an engine, streams and pages, and sets the faults up. */
@@ -75,6 +84,10 @@ export class World {
     for (let page = 0; page < this.#script.pages; page += 1) this.#beginPage();
     for (const event of this.#script.events) {
       this.#later(event.atMs, () => this.#strike(event));
+    }
+    this.consumers?.begin();
+    for (const event of this.#script.group?.events ?? []) {
+      this.#later(event.atMs, () => this.consumers?.strike(event));
     }
     this.#later(this.#script.durationMs, () => {
       this.#over = true;
@@ -95,6 +108,15 @@ export class World {
     for (const page of this.#pages) for (const reader of page.readers) reader.stop();
     this.fleet.stop();
     for (const { process } of this.fleet.living) this.#machine.kill(process, "the run is over");
+  }
+
+  #consumers(): Consumers | undefined {
+    const { group: script } = this.#script;
+    if (script === undefined) return undefined;
+    const { fleet, operator, history } = this;
+    const pages = (): Connection[] =>
+      this.#pages.filter(({ process }) => process.alive).map(({ connection }) => connection);
+    return new Consumers({ machine: this.#machine, fleet, operator, history, script, pages });
   }
 
   #spec(index: number): StreamSpec {
@@ -136,7 +158,7 @@ export class World {
     const { windowBatches, pauseMs, recordBytesMax } = this.#script;
     const settings = { windowBatches, pauseMs, recordBytesMax, recordsPerBatchMax: 4, keys: 4 };
     const producer = new Producer({ ...parts, streams, isSecret }, settings);
-    const page: Page = { process, producer, readers: [] };
+    const page: Page = { process, connection, producer, readers: [] };
     this.#pages.push(page);
     this.#machine.onDeath(process, () => {
       producer.abandon();
