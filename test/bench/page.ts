@@ -3,12 +3,14 @@ import { appendRows } from "./cases/append.ts";
 import { awsRows, lengthRows, shardRows } from "./cases/aws.ts";
 import { burstRows, sustainedRows } from "./cases/durable.ts";
 import { CORE_URL } from "./cases/engines.ts";
+import { groupRows } from "./cases/groups.ts";
 import { latencyRows } from "./cases/latency.ts";
 import { md5Rows } from "./cases/md5.ts";
 import { producerRows } from "./cases/producer.ts";
 import { memoryPutRows, singlePutRows } from "./cases/puts.ts";
 import { readRows } from "./cases/read.ts";
 import { transferRows } from "./cases/transfer.ts";
+import { triggerRows } from "./cases/triggers.ts";
 import type { Row } from "./measure.ts";
 
 /** How much is measured. */
@@ -37,6 +39,8 @@ const benchmarks: Readonly<Record<string, (sizes: BenchSizes) => Promise<Row[]>>
   read: async ({ rounds }) => readRows(await bytesOf(CORE_URL), rounds),
   singles: ({ rounds }) => singlePutRows(rounds),
   producer: ({ rounds }) => producerRows(rounds),
+  groups: ({ rounds }) => groupRows(rounds),
+  triggers: ({ rounds }) => triggerRows(rounds),
   memory: ({ memoryBatches }) => memoryPutRows(memoryBatches),
   burst: ({ rounds }) => burstRows(rounds),
   sustained: ({ sustainedSeconds }) => sustainedRows(sustainedSeconds),

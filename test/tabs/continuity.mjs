@@ -1,11 +1,25 @@
-/** Readers that stay open while the lead changes hands: every record once, in order, without a gap. */
+/**
+ * Readers and a consumer group that stay open while the lead changes hands: every record once, in order, without a
+ * gap; and what the group copies is there once and in order, too.
+ */
 import { Candidates, FAULTS } from "./faults.mjs";
+import { copiesOf, problemsOfCopies } from "./groups.mjs";
 import { pause, Tabs, until } from "./tabs.mjs";
 
 const STREAM = "continuity";
 const CONSUMER = "reader";
+const OUTPUT = "continuity-copies";
+const GROUP = {
+  group: "copiers",
+  stream: STREAM,
+  output: OUTPUT,
+  workMs: 0,
+  batchRecordsMax: 1000,
+};
 /** What the issue asks for; in the short form, beside all other tests, the machine may be busy. */
 const GAP_MS_MAX = { long: 1_000, short: 5_000 };
+/** A group joins the new leader before it goes on. */
+const GROUP_GAP_MS_MAX = { long: 2_000, short: 6_000 };
 const BETWEEN_MS = 150;
 const LOAD = { lanes: 4, batchRecords: 1, callsMax: 64, dataBytes: 60, pauseMs: 10 };
 
@@ -26,17 +40,20 @@ async function prepare(tabs) {
   await candidates.fill();
   const writer = await tabs.open({ worker: "parked" });
   await writer.call("makeStream", STREAM, 2);
+  await writer.call("makeStream", OUTPUT, 1);
   await writer.call("registerConsumer", STREAM, CONSUMER);
   const reader = await tabs.open({ worker: "parked" });
   await writer.call("produce", { stream: STREAM, producer: "writer", ...LOAD });
   await reader.call("startReaders", STREAM, CONSUMER);
+  await reader.call("startGroup", { ...GROUP, workerId: "copier" });
   await until("every reader reads", async () =>
     (await reader.call("readers")).every(({ records }) => records > 0),
   );
   return { candidates, writer, reader };
 }
 
-async function changeHands(folders, timesEach, gapMsMax) {
+async function changeHands(folders, timesEach, form) {
+  const gapMsMax = GAP_MS_MAX[form];
   const tabs = await Tabs.start(folders);
   try {
     const { candidates, writer, reader } = await prepare(tabs);
@@ -53,16 +70,25 @@ async function changeHands(folders, timesEach, gapMsMax) {
       (await given()).every(({ records, thrown }) => records >= total || thrown !== undefined),
     ).catch(() => undefined);
     const reports = await given();
+    const copies = await copiesOf(reader, OUTPUT, acknowledged);
     const { errors: uncaught } = await reader.call("told");
+    const group = await reader.call("groupReport");
+    if (group.gapMs > GROUP_GAP_MS_MAX[form])
+      group.problems.push(`nothing for ${group.gapMs.toFixed(0)} ms`);
     const problems = [
       ...errors,
       ...uncaught,
       ...reports.flatMap((report) => problemsOf(report, acknowledged, gapMsMax)),
+      ...group.problems.map((text) => `group: ${text}`),
+      ...problemsOfCopies(copies, acknowledged),
     ];
     if (candidates.returns === 0) problems.push("no page came back from the back/forward cache");
     const figures =
       `${timesEach} changes of leader of each of ${FAULTS.length} kinds, epoch ${epoch}, ${total} records, ` +
-      reports.map((one) => `${one.reader}: longest gap ${one.gapMs.toFixed(0)} ms`).join(", ");
+      [...reports, { reader: "group", gapMs: group.gapMs }]
+        .map((one) => `${one.reader}: longest gap ${one.gapMs.toFixed(0)} ms`)
+        .join(", ") +
+      ` (${group.failures} calls made again)`;
     if (problems.length > 0) throw new Error(`${problems.slice(0, 12).join("\n  ")}\n  ${figures}`);
     return figures;
   } finally {
@@ -74,6 +100,6 @@ async function changeHands(folders, timesEach, gapMsMax) {
 export async function continuityTests(suite, folders, long) {
   const timesEach = long ? 20 : 4;
   await suite.test(`readers over ${timesEach} changes of leader of each kind`, () =>
-    changeHands(folders, timesEach, long ? GAP_MS_MAX.long : GAP_MS_MAX.short),
+    changeHands(folders, timesEach, long ? "long" : "short"),
   );
 }

@@ -1,6 +1,6 @@
 /**
  * Many tabs in a real Chromium: `node test/tabs/run.mjs [--long] [--built] [rotation] [continuity]
- * [navigation] [encryption] [recovery]`. Without names all run but the recovery, which takes
+ * [navigation] [encryption] [groups] [jobs] [recovery]`. Without names all run but the recovery, which takes
  * minutes; `--built` takes the bundles of the run before. The last line is `N passed, N failed`.
  */
 import { bundle, bundleFolder } from "../harness/bundle.mjs";
@@ -8,6 +8,8 @@ import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 import { continuityTests } from "./continuity.mjs";
 import { encryptionTests } from "./encryption.mjs";
+import { groupTests } from "./groups.mjs";
+import { jobTests } from "./jobs.mjs";
 import { navigationTests } from "./navigation.mjs";
 import { recoveryTests } from "./recovery.mjs";
 import { rotationTests } from "./rotation.mjs";
@@ -17,6 +19,8 @@ const RUNS = {
   continuity: continuityTests,
   navigation: navigationTests,
   encryption: encryptionTests,
+  groups: groupTests,
+  jobs: jobTests,
 };
 const ONLY_BY_NAME = { recovery: recoveryTests };
 const ENTRIES = {
@@ -26,6 +30,8 @@ const ENTRIES = {
   parked: "test/tabs/parked-worker.ts",
   sticky: "test/tabs/sticky-worker.ts",
   broker: "engine/host/src/broker.ts",
+  "jobs-worker": "sdk/src/jobs-worker.ts",
+  "copy-job": "test/tabs/copy-job.ts",
 };
 
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));
@@ -41,8 +47,7 @@ for (const name of picked) {
   try {
     await { ...RUNS, ...ONLY_BY_NAME }[name](suite, folders, long);
   } catch (error) {
-    suite.failed += 1;
-    process.stdout.write(`FAILED ${name} could not be run\n  ${error.stack ?? error}\n`);
+    suite.fail(`${name} could not be run`, error);
   }
 }
 process.stdout.write(`${closingLine(suite)}\n`);

@@ -6,6 +6,8 @@
 import { KinesisClient, StartStreamEncryptionCommand } from "@aws-sdk/client-kinesis";
 import { type Millrace, MillraceError, open, type Stream } from "millrace";
 import { countMarked, type FillSettings, fill, measureStart, putMarked } from "./fill.ts";
+import { GroupCopy, type GroupSettings } from "./group-copy.ts";
+import { NumberProducer, reportCopies } from "./job-tab.ts";
 import { Producer, type ProducerSettings } from "./producer.ts";
 import { readBack } from "./read-back.ts";
 import { Readers } from "./readers.ts";
@@ -15,12 +17,12 @@ const query = new URLSearchParams(location.search);
 const engineName = query.get("engine") ?? "tabs";
 const beganMs = performance.now();
 
-/** The worker that the page made last, so that it can be ended behind the page's back. */
+/** The engine worker that the page made last, so that it can be ended behind the page's back. */
 let worker: Worker | undefined;
 globalThis.Worker = class extends Worker {
   constructor(url: string | URL, options?: WorkerOptions) {
     super(url, options);
-    worker = this;
+    if (!String(url).includes("jobs-worker")) worker = this;
   }
 };
 /** Times that the page came back from the back/forward cache. */
@@ -41,6 +43,8 @@ async function openEngine(): Promise<Millrace> {
     worker: `/${query.get("worker") ?? "worker"}.js`,
     broker: `/${query.get("broker") ?? "broker"}.js`,
     wasm: `/${query.get("wasm") ?? "wasm/core"}.wasm`,
+    jobs: query.has("jobs"),
+    jobsWorker: `/${query.get("jobs")}.js`,
   });
   for (const kind of ["data-loss", "records-dropped", "storage-full"] as const) {
     millrace.on(kind, (event) => events.push(JSON.stringify(event)));
@@ -52,6 +56,8 @@ const opening = openEngine();
 opening.catch((error: unknown) => errors.push(`open: ${String(error)}`));
 const producers = new Map<string, Producer>();
 let readers: Readers | undefined;
+let copying: GroupCopy | undefined;
+let numbers: NumberProducer | undefined;
 
 async function streamOf(name: string): Promise<Stream> {
   return await (await opening).streams.get(name);
@@ -126,6 +132,12 @@ const tab = {
   },
   /** Where the readers have come. */
   readers: () => readers?.report() ?? [],
+  /** Begins to work for a consumer group. */
+  async startGroup(settings: GroupSettings) {
+    copying = await GroupCopy.start(await opening, settings);
+  },
+  /** Where that work is. */
+  groupReport: () => copying?.report(),
   /** Puts one record and leaves the page in the same breath. */
   async putAndLeave(name: string, number: number, to: string) {
     const stream = await streamOf(name);
@@ -169,6 +181,14 @@ const tab = {
     await putMarked(await streamOf(name), marker, count),
   countMarked: async (name: string, marker: string) =>
     await countMarked(await streamOf(name), marker),
+  /** Defines the job that copies numbers, and puts some until {@link tab.stopNumbers}. */
+  async produceNumbers(everyMs: number) {
+    numbers = new NumberProducer(await opening);
+    await numbers.start(everyMs);
+  },
+  stopNumbers: async () => (await numbers?.stop()) ?? 0,
+  job: async (name: string) => await (await opening).jobs.describe(name),
+  copies: async () => await reportCopies(await opening),
   /** Keeps the processor busy, so that the page's process can be told among others. */
   spin(forMs: number) {
     const endMs = performance.now() + forMs;
