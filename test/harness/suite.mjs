@@ -1,4 +1,7 @@
 /** Tests that run one after the other, each with a remark about what it saw. */
+import { failureText } from "../tools/failures.mjs";
+
+const secondsSince = (startMs) => ((performance.now() - startMs) / 1000).toFixed(1);
 
 /** Runs, prints and counts. */
 export class Suite {
@@ -11,15 +14,15 @@ export class Suite {
     try {
       const remark = await body();
       this.passed += 1;
-      this.#print("passed", name, start, remark);
+      process.stdout.write(`passed ${name} (${secondsSince(start)} s)\n  ${remark}\n`);
     } catch (error) {
-      this.failed += 1;
-      this.#print("FAILED", name, start, error.stack ?? String(error));
+      this.fail(`${name} (${secondsSince(start)} s)`, error);
     }
   }
 
-  #print(verdict, name, start, remark) {
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    process.stdout.write(`${verdict} ${name} (${seconds} s)\n  ${remark}\n`);
+  /** Counts and prints what failed outside a test. */
+  fail(name, error) {
+    this.failed += 1;
+    process.stdout.write(failureText(name, error.stack ?? String(error)));
   }
 }

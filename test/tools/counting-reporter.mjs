@@ -1,5 +1,9 @@
-/** A reporter for @web/test-runner that writes how many tests passed, failed and were skipped to a file. */
+/**
+ * A reporter for @web/test-runner that writes to a file how many tests passed, failed and were skipped, and
+ * which ones failed.
+ */
 import { writeFileSync } from "node:fs";
+import { failuresInSessions } from "./failures.mjs";
 
 /** How a title names the feature for want of which a test or a suite is left out. */
 const NEEDS = /\[needs ([^\]]+)\]/;
@@ -39,7 +43,8 @@ export function countSessions(sessions) {
 export function countingReporter(path) {
   return {
     onTestRunFinished({ sessions }) {
-      writeFileSync(path, JSON.stringify(countSessions(sessions)));
+      const failures = failuresInSessions(sessions, process.cwd());
+      writeFileSync(path, JSON.stringify({ ...countSessions(sessions), failures }));
     },
   };
 }

@@ -1,14 +1,15 @@
 /**
  * Everything that must hold before a change goes in: builds, types, lint, all tests, sizes.
  *
- * Every step runs, also after a failure, unless it needs what failed. The last line is
- * `N passed, N failed`: all tests of all suites, and one failure for each other step that failed.
+ * Every step runs, also after a failure, unless it needs what failed. The end names what failed, and the last
+ * line is `N passed, N failed`: all tests of all suites, and one failure for each other step that failed.
  */
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { requireChromium } from "./chromium.mjs";
+import { failureSummary, failuresInOutput, failuresInVitest, withUnnamed } from "./failures.mjs";
 import { closingLine, countScriptOutput, countVitestReport } from "./test-counts.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -68,7 +69,15 @@ function readReport(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
 }
 
-/** Suites of tests, each with the way to its counts; undefined counts mean that it did not run. */
+/** What every suite is that is a script of its own. */
+const scriptOutput = {
+  counts: ({ output }) => countScriptOutput(output),
+  failures: ({ output }) => failuresInOutput(output),
+};
+
+/**
+ * Suites of tests, each with the way to its counts and to what failed; undefined counts mean that it did not run.
+ */
 function suites(chromePath) {
   const withChromium = { CHROME_PATH: chromePath ?? "" };
   const script = (name, file) => ({
@@ -76,12 +85,13 @@ function suites(chromePath) {
     command: ["node", file],
     environment: withChromium,
     needsChromium: true,
-    counts: ({ output }) => countScriptOutput(output),
+    ...scriptOutput,
   });
   const scripts = [
     ["end to end", "test/e2e/run.mjs"],
     ["faults", "test/faults/run.mjs"],
     ["tabs", "test/tabs/run.mjs"],
+    ["pipelines", "test/pipelines/run.mjs"],
     ["bundlers", "test/bundlers/run.mjs"],
   ].filter(([, file]) => existsSync(join(root, file)));
   return [
@@ -93,6 +103,7 @@ function suites(chromePath) {
         ...["--reporter=dot", "--reporter=json", `--outputFile.json=${vitestReport}`],
       ],
       counts: () => countVitestReport(readReport(vitestReport)),
+      failures: () => failuresInVitest(readReport(vitestReport), root),
     },
     {
       name: "browser tests",
@@ -100,11 +111,12 @@ function suites(chromePath) {
       environment: { ...withChromium, MILLRACE_BROWSER_COUNTS: browserReport },
       needsChromium: true,
       counts: () => readReport(browserReport),
+      failures: () => readReport(browserReport)?.failures ?? [],
     },
     {
       name: "simulation",
       command: ["node", "test/simulation/run.mjs"],
-      counts: ({ output }) => countScriptOutput(output),
+      ...scriptOutput,
     },
     ...scripts.map(([name, file]) => script(name, file)),
     {
@@ -115,7 +127,7 @@ function suites(chromePath) {
         ...(process.env.CI === "true" ? [] : ["--available"]),
       ],
       mayBeEmpty: process.env.CI !== "true",
-      counts: ({ output }) => countScriptOutput(output),
+      ...scriptOutput,
     },
   ];
 }
@@ -154,7 +166,9 @@ async function runSuite(suite, chromePath) {
   const empty = passed === 0 && suite.mayBeEmpty !== true;
   const unexplained = failed === 0 && (result.code !== 0 || empty);
   process.stdout.write(`${suite.name}: ${passed} passed, ${failed} failed\n`);
-  return { name: suite.name, passed, failed: unexplained ? 1 : failed };
+  const allFailed = unexplained ? 1 : failed;
+  const failures = withUnnamed(suite.failures(result), allFailed, result.code);
+  return { name: suite.name, passed, failed: allFailed, failures };
 }
 
 async function main() {
@@ -175,6 +189,8 @@ async function main() {
     if (verdict.failed > 0) failedNames.add(check.name);
     verdicts.push(verdict);
   }
+  const named = failureSummary(verdicts.filter(({ failures }) => failures !== undefined));
+  process.stdout.write(named.map((line) => `\n${line}`).join(""));
   const failures = verdicts.filter(({ failed }) => failed > 0).map(({ name }) => name);
   process.stdout.write(failures.length === 0 ? "\n" : `\nfailed: ${failures.join(", ")}\n`);
   const passed = verdicts.reduce((sum, verdict) => sum + verdict.passed, 0);

@@ -1,8 +1,17 @@
 /** The test tools themselves: finding Chromium, counting tests, measuring the site's first route. */
 import { assert } from "chai";
+import { Suite } from "../harness/suite.mjs";
 import { findChromium } from "./chromium.mjs";
 import { countSessions } from "./counting-reporter.mjs";
 import { featureTable, resultTable } from "./engine-table.mjs";
+import {
+  failureSummary,
+  failuresInOutput,
+  failuresInSessions,
+  failuresInVitest,
+  failureText,
+  withUnnamed,
+} from "./failures.mjs";
 import { staticFiles } from "./first-route.mjs";
 import { closingLine, countScriptOutput, countVitestReport } from "./test-counts.mjs";
 
@@ -92,6 +101,111 @@ describe("counting", () => {
     assert.deepEqual(countScriptOutput(`noise\n${closingLine(counts)}\n\n`), counts);
     assert.isUndefined(countScriptOutput("12 passed, 3 failed\nthen it crashed\n"));
     assert.isUndefined(countScriptOutput(""));
+  });
+});
+
+/** What is written to standard output while `body` runs. */
+async function outputOf(body) {
+  const { write } = process.stdout;
+  let output = "";
+  process.stdout.write = (text) => {
+    output += text;
+    return true;
+  };
+  try {
+    await body();
+  } finally {
+    process.stdout.write = write;
+  }
+  return output;
+}
+
+describe("naming what failed", () => {
+  it("finds the unit tests in Vitest's report, and the files that did not load", () => {
+    const message = "\u001b[31mAssertionError: expected 1\u001b[39m\n\n+ 1\n- 2\n    at somewhere";
+    const test = { ancestorTitles: ["outer", "inner"], title: "adds", failureMessages: [message] };
+    const testResults = [
+      {
+        ...{ name: "/root/sdk/test/a.test.ts", status: "failed", message: "" },
+        assertionResults: [
+          { ...test, status: "failed" },
+          { ...test, status: "passed" },
+        ],
+      },
+      {
+        ...{ name: "/root/b.test.ts", status: "failed", message: "no such module" },
+        assertionResults: [],
+      },
+    ];
+    assert.deepEqual(failuresInVitest({ testResults }, "/root"), [
+      {
+        name: "sdk/test/a.test.ts > outer > inner > adds",
+        lines: ["AssertionError: expected 1", "+ 1", "- 2"],
+      },
+      { name: "b.test.ts", lines: ["no such module"] },
+    ]);
+    assert.deepEqual(failuresInVitest(undefined, "/root"), []);
+  });
+
+  it("finds the tests in the sessions of browsers, and the files that ended outside them", () => {
+    const test = (name, passed, skipped = false) => ({ name, passed, skipped });
+    const failed = { ...test("puts", false), error: { message: "one\ntwo\nthree\nfour" } };
+    const inner = { name: "tabs", tests: [failed, test("reads", true)], suites: [] };
+    const outer = { name: "", tests: [test("left out", false, true)], suites: [inner] };
+    const common = { group: { name: "browser" }, errors: [], passed: true };
+    const sessions = [
+      { ...common, testFile: "/root/a.test.ts", passed: false, testResults: outer },
+      { ...common, testFile: "/root/b.test.ts", passed: false, errors: [{ message: "404" }] },
+      { ...common, testFile: "/root/c.test.ts", testResults: { ...inner, tests: [] } },
+    ];
+    assert.deepEqual(failuresInSessions(sessions, "/root"), [
+      { name: "browser: a.test.ts > tabs > puts", lines: ["one", "two", "three"] },
+      { name: "browser: b.test.ts", lines: ["404"] },
+    ]);
+  });
+
+  it("finds the tests that a script printed as failed", async () => {
+    const suite = new Suite();
+    const output = await outputOf(async () => {
+      await suite.test("that holds", () => "a remark\nof two lines");
+      await suite.test("that does not", () => {
+        throw new Error("expected:\n\n+ 1\nactual");
+      });
+      await suite.test("that holds, too", () => "another remark");
+    });
+    assert.deepInclude(suite, { passed: 2, failed: 1 });
+    const found = failuresInOutput(`${output}FAILED 3 seeds\nmore\n  of it\n`);
+    assert.match(found[0].name, /^that does not \(\d+\.\d s\)$/);
+    assert.deepEqual(found[0].lines, ["Error: expected:", "+ 1", "actual"]);
+    assert.deepEqual(found.slice(1), [{ name: "3 seeds", lines: [] }]);
+    const printed = failureText("a", "b\nc\n\nd\ne");
+    assert.deepEqual(failuresInOutput(printed), [{ name: "a", lines: ["b", "c", "d"] }]);
+  });
+
+  it("says that something failed which has no name", () => {
+    const named = [{ name: "t", lines: [] }];
+    assert.deepEqual(withUnnamed(named, 1, 1), named);
+    const more = { name: "2 without a name; the suite ended with 7", lines: [] };
+    assert.deepEqual(withUnnamed(named, 3, 7), [...named, more]);
+  });
+
+  it("says it suite by suite, and keeps names rather than messages where there are many", () => {
+    const tests = (count) =>
+      Array.from({ length: count }, (_, i) => ({ name: `t${i}`, lines: ["x"] }));
+    const suites = [
+      { name: "good", failures: [] },
+      { name: "bad", failures: tests(2) },
+    ];
+    const full = ["failed tests of bad:", "  t0", "    x", "  t1", "    x"];
+    assert.deepEqual(failureSummary(suites), full);
+    assert.deepEqual(failureSummary(suites.slice(0, 1)), []);
+    assert.deepEqual(failureSummary(suites, 4), [
+      ...["failed tests of bad:", "  t0", "  t1"],
+      "  (their messages are above)",
+    ]);
+    const many = failureSummary([{ name: "bad", failures: tests(300) }]);
+    assert.lengthOf(many, 100);
+    assert.strictEqual(many.at(-1), "  (202 more lines are above)");
   });
 });
 
