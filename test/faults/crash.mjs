@@ -5,6 +5,7 @@ import {
   startChromium,
   temporaryProfile,
 } from "../harness/chromium-session.mjs";
+import { openFaultPage, untilReady } from "../harness/fault-page.mjs";
 import { servePages } from "../harness/page-server.mjs";
 
 /** Chromium by its back ends. Each starts and kills a browser on a profile. */
@@ -40,15 +41,6 @@ class Acknowledgements {
   next() {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
-}
-
-async function openPage(browser, url) {
-  const page = await browser.newPage();
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(url);
-  await page.waitForFunction("globalThis.faultPage !== undefined");
-  return { page, errors };
 }
 
 /**
@@ -103,7 +95,7 @@ class CrashRun {
   /** Writes until the browser is killed. Resolves with the number of processes killed. */
   async writeAndKill(from) {
     const browser = await this.#start();
-    const { page, errors } = await openPage(browser, this.#url);
+    const { page, errors } = await openFaultPage(browser, this.#url);
     const writing = page.evaluate(
       (first, forMs) => globalThis.faultPage.write(first, forMs),
       from,
@@ -138,7 +130,7 @@ class CrashRun {
         CLEAN_WRITING_MS,
       );
       await page.reload();
-      await page.waitForFunction("globalThis.faultPage !== undefined");
+      await untilReady(page);
       return await page.evaluate(() => globalThis.faultPage.readBack());
     });
   }
@@ -150,7 +142,7 @@ class CrashRun {
   async #on(work) {
     const browser = await this.#start();
     try {
-      const { page } = await openPage(browser, this.#url);
+      const { page } = await openFaultPage(browser, this.#url);
       return await work(page);
     } finally {
       await browser.close();

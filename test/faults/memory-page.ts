@@ -1,7 +1,8 @@
 /** Writes and reads far more than the engine may hold in memory. */
 import type { Millrace, StorageReport, Stream } from "millrace";
 import { openInPage } from "./engine-in-page.ts";
-import { numberOf, RandomBytes, seal } from "./numbered-record.ts";
+import { keyInTurn, TurnCheck } from "./key-turns.ts";
+import { RandomBytes, seal } from "./numbered-record.ts";
 
 const ENGINE = "memory";
 const SHARDS = 8;
@@ -34,7 +35,7 @@ async function write(
       const records = Array.from({ length: next - first }, (_, i) => {
         const data = random.take(recordBytes);
         seal(data, first + i);
-        return { partitionKey: `key-${(first + i) % KEYS}`, data };
+        return { partitionKey: keyInTurn(first + i, KEYS), data };
       });
       const { failedRecordCount } = await stream.putRecords(records);
       if (failedRecordCount > 0) throw new Error(`${failedRecordCount} records were refused`);
@@ -47,21 +48,17 @@ async function write(
 async function readBack(recordCount: number): Promise<string | undefined> {
   const stream = await engine?.streams.get("memory");
   if (stream === undefined) return "the engine is not open";
-  const expected = Array.from({ length: KEYS }, (_, key) => key);
+  const check = new TurnCheck(KEYS);
   const shards = new Set<string>();
-  let count = 0;
   for await (const batch of stream.readBatches({ from: "TRIM_HORIZON", until: "end" })) {
     for (const shard of batch.shards) shards.add(shard.shardId);
     for (const record of batch) {
-      const key = Number(record.partitionKey.slice("key-".length));
-      const number = numberOf(record.data);
-      if (number === undefined) return `a record of ${record.partitionKey} is torn`;
-      if (number !== expected[key]) return `record ${number} where ${expected[key]} should be`;
-      expected[key] = number + KEYS;
-      count++;
+      const problem = check.take(record);
+      if (problem !== undefined) return problem;
     }
   }
   if (shards.size !== SHARDS) return `${shards.size} of ${SHARDS} shards have records`;
+  const { count } = check;
   return count === recordCount ? undefined : `${count} of ${recordCount} records came back`;
 }
 

@@ -1,5 +1,6 @@
 /** Logs far larger than the memory that the engine may use: 1 GiB under 64 MiB, and 256 MiB under 16 MiB. */
 import { killChromium, startChromium, temporaryProfile } from "../harness/chromium-session.mjs";
+import { openFaultPage } from "../harness/fault-page.mjs";
 import { servePages } from "../harness/page-server.mjs";
 
 const MIB = 2 ** 20;
@@ -141,9 +142,7 @@ async function memoryCase(suite, { url, settings, table }) {
   const browser = await startChromium(profile.path);
   let memory;
   try {
-    const page = await browser.newPage();
-    await page.goto(url);
-    await page.waitForFunction("globalThis.faultPage !== undefined");
+    const { page } = await openFaultPage(browser, url);
     memory = new WorkerMemory(page);
     const failedBefore = suite.failed;
     const peaks = await runCase(suite, { page, memory, settings });

@@ -6,6 +6,7 @@
 import { appendFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { killChromium, startChromium, temporaryProfile } from "../harness/chromium-session.mjs";
+import { openFaultPage } from "../harness/fault-page.mjs";
 
 /** The header of an entry of LevelDB's: u32 checksum, u16 length, u8 type. */
 const HEADER_BYTES = 7;
@@ -18,9 +19,7 @@ const OPENINGS = 3;
 async function inBrowser(profile, url, work) {
   const browser = await startChromium(profile.path);
   try {
-    const page = await browser.newPage();
-    await page.goto(url);
-    await page.waitForFunction("globalThis.faultPage !== undefined");
+    const { page } = await openFaultPage(browser, url);
     const result = await work(page);
     await page.evaluate(() => globalThis.faultPage.close());
     return result;

@@ -11,13 +11,16 @@ import {
   startChromium,
   temporaryProfile,
 } from "../harness/chromium-session.mjs";
+import { openFaultPage } from "../harness/fault-page.mjs";
 import { servePages } from "../harness/page-server.mjs";
 import { PoweredProfile } from "./power-cut.mjs";
 import { halfEntryTest } from "./power-half.mjs";
 import { buildRecorder, recorded } from "./power-recorder.mjs";
 
 /** Power cuts on each back end. */
-const CUTS = { short: { strict: 2, relaxed: 2 }, long: { strict: 20, relaxed: 10 } };
+const CUTS = { short: { strict: 2, relaxed: 2 }, long: { strict: 20, relaxed: 20 } };
+/** Browsers that are killed beside a relaxed stream while the power stays: nothing is lost, nor told to be. */
+const KILLS = { short: 1, long: 5 };
 /** A profile is done away with after so many, before reading it takes longer than writing. */
 const CUTS_PER_PROFILE = 5;
 /** Writing lasts so long after its first acknowledgement, at random. */
@@ -27,8 +30,9 @@ const SILENCE_MS_MAX = 4000;
 const AFTERWARDS_MS = 150;
 const FOREVER_MS = 600_000;
 /**
- * The witness names relaxed frames soon after their commit; whatever was acknowledged so long before the cut
- * and is lost must be reported, in ms.
+ * A loss is always reported, unless the disk happened to keep what tells that the power was cut. Then the
+ * witness names relaxed frames soon after their commit: what was acknowledged so long before the cut, in ms,
+ * is reported in any case.
  */
 const REPORTED_AFTER_MS = 2500;
 const KEEPINGS = ["strict", "relaxed"];
@@ -60,15 +64,6 @@ class Acknowledgements {
   next() {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
-}
-
-async function openPage(browser, url) {
-  const page = await browser.newPage();
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  await page.goto(url);
-  await page.waitForFunction("globalThis.faultPage !== undefined");
-  return { page, errors };
 }
 
 function between(min, max) {
@@ -120,13 +115,16 @@ class PowerRun {
    */
   async #prepare() {
     const browser = await this.#start();
-    const { page } = await openPage(browser, this.#server.url);
+    const { page } = await openFaultPage(browser, this.#server.url);
     await page.evaluate(() => globalThis.faultPage.readBack());
     await page.evaluate(() => globalThis.faultPage.close());
     await browser.close();
   }
 
-  /** Cuts the power while the page writes; resolves with a remark. Rejects when anything is not as it must be. */
+  /**
+   * Cuts the power while the page writes, or only kills the browser ("kept"); resolves with a remark. Rejects
+   * when anything is not as it must be.
+   */
   async cut(mode) {
     if (this.#from === undefined && this.withRelaxed) await this.#prepare();
     this.#acknowledgements.clear();
@@ -134,9 +132,10 @@ class PowerRun {
     const silenceMs = this.withRelaxed ? Math.random() * SILENCE_MS_MAX : 0;
     const cutMs = await this.#writeAndKill(silenceMs);
     try {
+      if (mode === "kept") return await this.#readAndGoOn(cutMs, mode);
       const cut = powered.cut(mode);
       if (cut.syncs === 0) throw new Error("the recorder has seen nothing");
-      const report = await this.#readAndGoOn(cutMs);
+      const report = await this.#readAndGoOn(cutMs, mode);
       if (mode === "torn") await this.#openAgain();
       const { syncs, cutFiles, goneFiles, lostBytes } = cut;
       const kibibytes = Math.round(lostBytes / 1024);
@@ -155,7 +154,7 @@ class PowerRun {
       journal: `${this.#profile.path}-journal`,
     });
     const browser = await this.#start(environment);
-    const { page, errors } = await openPage(browser, this.#server.url);
+    const { page, errors } = await openFaultPage(browser, this.#server.url);
     const { lanes, batchMax } = await page.evaluate(() => ({ ...globalThis.faultPage }));
     const zeros = new Array(lanes).fill(0);
     this.#from ??= { strict: zeros, relaxed: this.withRelaxed ? zeros : [] };
@@ -184,13 +183,13 @@ class PowerRun {
     return cutMs;
   }
 
-  async #readAndGoOn(cutMs) {
+  async #readAndGoOn(cutMs, mode) {
     const browser = await this.#start();
     try {
-      const { page } = await openPage(browser, this.#server.url);
+      const { page } = await openFaultPage(browser, this.#server.url);
       const report = await page.evaluate(() => globalThis.faultPage.readBack());
       this.openMs = Math.max(this.openMs, report.openMs);
-      const remark = this.#judge(report, cutMs);
+      const remark = this.#judge(report, cutMs, mode);
       const from = Object.fromEntries(
         KEEPINGS.map((keeping) => [
           keeping,
@@ -214,7 +213,7 @@ class PowerRun {
   }
 
   /** Compares what was read after a cut with what was acknowledged before it. */
-  #judge({ streams, losses, openMs }, cutMs) {
+  #judge({ streams, losses, openMs }, cutMs, mode) {
     const problems = [];
     const count = { strict: 0, relaxed: 0 };
     const lost = { strict: 0, relaxed: 0 };
@@ -246,8 +245,12 @@ class PowerRun {
     if (lost.strict > 0) problems.push(`${lost.strict} acknowledged records are gone`);
     if (lost.relaxed > 0) this.losses += 1;
     if (lost.relaxed > 0 && losses.length > 0) this.reports += 1;
-    if (unexcused > 0 && losses.length === 0) {
-      problems.push(`${unexcused} relaxed records are gone and nothing is reported`);
+    const untold = mode === "torn" ? unexcused : lost.relaxed;
+    if (untold > 0 && losses.length === 0) {
+      problems.push(`${untold} relaxed records are gone and nothing is reported`);
+    }
+    if (mode === "kept" && losses.length + lost.relaxed > 0) {
+      problems.push(`the power stayed, ${lost.relaxed} records are lost, ${losses.length} losses`);
     }
     const told = losses.map(({ kind, where, reason }) => `${kind}: ${where}: ${reason}`);
     // The engine may have acknowledged more than the page came to tell.
@@ -269,7 +272,7 @@ class PowerRun {
   async #openAgain() {
     const browser = await this.#start();
     try {
-      const { page } = await openPage(browser, this.#server.url);
+      const { page } = await openFaultPage(browser, this.#server.url);
       const { streams, losses } = await page.evaluate(() => globalThis.faultPage.readBack());
       await page.evaluate(() => globalThis.faultPage.close());
       const [loss] = losses;
@@ -325,7 +328,7 @@ async function checkRecorder(backend, server, library) {
   try {
     const environment = recorded(library, { root: profile.path, journal, checked: true });
     const browser = await startChromium(profile.path, backend.flags, environment);
-    const { page } = await openPage(browser, server.url);
+    const { page } = await openFaultPage(browser, server.url);
     const from = { strict: new Array(4).fill(0), relaxed: new Array(2).fill(0) };
     await page.evaluate((...settings) => globalThis.faultPage.write(...settings), from, {
       strict: 600,
@@ -364,9 +367,27 @@ export async function powerTests(suite, folders, { long, table }) {
         const settings = { backend, server, acknowledgements, library };
         await cutsOf(suite, table, { ...settings, withRelaxed: keeping === "relaxed" }, times);
       }
+      const settings = { backend, server, acknowledgements, library, withRelaxed: true };
+      await killsOf(suite, settings, long ? KILLS.long : KILLS.short);
     }
   } finally {
     await server.close();
+  }
+}
+
+async function killsOf(suite, settings, times) {
+  const profile = temporaryProfile("killed");
+  const run = new PowerRun({ ...settings, profile });
+  try {
+    for (let done = 0; done < times; done++) {
+      const name = `killed on ${settings.backend.name}, strict beside relaxed, ${done + 1} of ${times}`;
+      const failed = suite.failed;
+      await suite.test(name, () => run.cut("kept"));
+      if (suite.failed > failed) break;
+    }
+  } finally {
+    await killChromium(profile.path);
+    profile.remove();
   }
 }
 

@@ -62,8 +62,7 @@ for (const [name, { tests, entries, platform }] of Object.entries(SUITES)) {
     const folders = [await bundle(`faults-${name}`, entries, { platform })];
     await tests(suite, folders, { long: options.long, table, figures: options.figures });
   } catch (error) {
-    suite.failed += 1;
-    process.stdout.write(`FAILED ${name} could not be run\n  ${error.stack ?? error}\n`);
+    suite.fail(`${name} could not be run`, error);
   }
 }
 table.close(options.table);

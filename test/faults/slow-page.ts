@@ -1,7 +1,8 @@
 /** Times puts and backlogs of an engine whose disk is slow, and reads back all that it put. */
 import type { Millrace, Stream } from "millrace";
 import { openInPage } from "./engine-in-page.ts";
-import { numberOf, RandomBytes, RECORD_HEADER_BYTES, seal } from "./numbered-record.ts";
+import { keyInTurn, TurnCheck } from "./key-turns.ts";
+import { RandomBytes, RECORD_HEADER_BYTES, seal } from "./numbered-record.ts";
 
 const ENGINE = "slow";
 const MEMORY_BUDGET_BYTES = 268_435_456;
@@ -36,7 +37,7 @@ async function put(recordBytes: number, count: number): Promise<void> {
     const number = next++;
     const data = random.take(Math.max(recordBytes, RECORD_HEADER_BYTES));
     seal(data, number);
-    return { partitionKey: `key-${number % KEYS}`, data };
+    return { partitionKey: keyInTurn(number, KEYS), data };
   });
   const { failedRecordCount } = await stream.putRecords(records);
   if (failedRecordCount > 0) throw new Error(`${failedRecordCount} records were refused`);
@@ -128,16 +129,12 @@ async function backlog(recordBytes: number, byteLength: number): Promise<Backlog
 /** Reads everything that was put; returns what is wrong with it, or the number of records. */
 async function readBack(): Promise<number | string> {
   if (stream === undefined) return "the engine is not open";
-  const expected = Array.from({ length: KEYS }, (_, key) => key);
-  let count = 0;
+  const check = new TurnCheck(KEYS);
   for await (const record of stream.read({ from: "TRIM_HORIZON", until: "end" })) {
-    const key = Number(record.partitionKey.slice("key-".length));
-    const number = numberOf(record.data);
-    if (number === undefined) return `a record of ${record.partitionKey} is torn`;
-    if (number !== expected[key]) return `record ${number} where ${expected[key]} should be`;
-    expected[key] = number + KEYS;
-    count++;
+    const problem = check.take(record);
+    if (problem !== undefined) return problem;
   }
+  const { count } = check;
   return count === next ? count : `${count} of ${next} records came back`;
 }
 

@@ -10,6 +10,7 @@ import {
   startChromium,
   temporaryProfile,
 } from "../harness/chromium-session.mjs";
+import { openFaultPage } from "../harness/fault-page.mjs";
 import { servePages } from "../harness/page-server.mjs";
 import { buildRecorder, readJournals, recorded } from "./power-recorder.mjs";
 
@@ -70,9 +71,7 @@ class SlowBrowser {
       delayMs,
     });
     this.#browser = await startChromium(this.#profile.path, backend.flags, environment);
-    this.#page = await this.#browser.newPage();
-    await this.#page.goto(url);
-    await this.#page.waitForFunction("globalThis.faultPage !== undefined");
+    ({ page: this.#page } = await openFaultPage(this.#browser, url));
     await this.call("open");
     return await this.#browser.version();
   }
@@ -157,7 +156,8 @@ function checkBounds(name, { unacknowledgedBytesMax, coreMemoryBytesMax }) {
   }
 }
 
-function putRow(backend, delayMs, { name, recordBytes, lanes, timing }) {
+/** What every load is told by. */
+function commonRow(backend, delayMs, { name, timing }) {
   const sorted = timing.latenciesMs.toSorted((a, b) => a - b);
   return {
     backend: backend.name,
@@ -165,30 +165,29 @@ function putRow(backend, delayMs, { name, recordBytes, lanes, timing }) {
     load: name,
     p50Ms: rounded(quantile(sorted, 0.5)),
     p99Ms: rounded(quantile(sorted, 0.99)),
-    // Several at once are one frame in the model.
-    modelMs: rounded(modelMs(backend, recordBytes * lanes, delayMs)),
     syncsPerCommit: rounded(timing.syncs / timing.commits, 2),
     commits: timing.commits,
     megabytesPerSecond: rounded(timing.bytes / timing.elapsedMs / 1000),
+  };
+}
+
+function putRow(backend, delayMs, row) {
+  return {
+    ...commonRow(backend, delayMs, row),
+    // Several at once are one frame in the model.
+    modelMs: rounded(modelMs(backend, row.recordBytes * row.lanes, delayMs)),
   };
 }
 
-function backlogRow(backend, delayMs, { name, timing }) {
-  const sorted = timing.latenciesMs.toSorted((a, b) => a - b);
-  const frameBytes = timing.bytes / timing.commits;
+function backlogRow(backend, delayMs, row) {
+  const { bytes, commits, unacknowledgedBytesMax } = row.timing;
+  const frameBytes = bytes / commits;
   return {
-    backend: backend.name,
-    delayMs,
-    load: name,
-    p50Ms: rounded(quantile(sorted, 0.5)),
-    p99Ms: rounded(quantile(sorted, 0.99)),
-    syncsPerCommit: rounded(timing.syncs / timing.commits, 2),
-    commits: timing.commits,
+    ...commonRow(backend, delayMs, row),
     mebibytesPerCommit: rounded(frameBytes / 2 ** 20, 2),
-    megabytesPerSecond: rounded(timing.bytes / timing.elapsedMs / 1000),
     // Of frames as large as they were, and of nothing else.
     modelMegabytesPerSecond: rounded(frameBytes / modelMs(backend, frameBytes, delayMs) / 1000),
-    unacknowledgedMebibytesMax: rounded(timing.unacknowledgedBytesMax / 2 ** 20),
+    unacknowledgedMebibytesMax: rounded(unacknowledgedBytesMax / 2 ** 20),
   };
 }
 

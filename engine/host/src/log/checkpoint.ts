@@ -9,10 +9,9 @@ import { MillraceError, StoreFullError } from "../errors/index.ts";
 import { fenceListSection } from "./fence-list.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
-import { encodeResults } from "./producer-table.ts";
 import type { Sealer } from "./sealer.ts";
-import { producerSection, snapshotSection } from "./sections.ts";
-import { decodeFrame, frameLength, type SectionDraft } from "./wal-frame.ts";
+import { snapshotSections, trimmableFrames } from "./state-snapshot.ts";
+import { decodeFrame, frameLength } from "./wal-frame.ts";
 
 /** Age of the WAL in ms at which a checkpoint trims it even if it is short: 5 minutes. */
 const WAL_AGE_MAX_MS = 300_000;
@@ -111,7 +110,7 @@ export class Checkpointer {
       await this.run();
     } catch (error) {
       if (!(error instanceof StoreFullError)) throw error;
-      const byteLength = wal.lengthOf(this.#trimmable(throughFrame));
+      const byteLength = wal.lengthOf(trimmableFrames(this.#context, throughFrame));
       if (byteLength - this.#snapshotBytes < WORTHWHILE_BYTES) throw error;
       await this.#trim(throughFrame);
     }
@@ -122,35 +121,21 @@ export class Checkpointer {
     const { wal, store } = this.#context;
     await this.#writeSnapshots(throughFrame);
     this.#context.wal.noteListed();
-    const frameNumbers = this.#trimmable(throughFrame);
+    await this.#context.controlCopy.write();
+    const frameNumbers = trimmableFrames(this.#context, throughFrame);
     await store.deleteFrames(frameNumbers);
     wal.remove(frameNumbers);
     this.#framesLeft = wal.trimmableCount;
-  }
-
-  #trimmable(throughFrame: number): number[] {
-    const { wal, control } = this.#context;
-    return wal.trimmable(throughFrame, ({ shardUid, ordinal }) => {
-      const shard = control.shard(shardUid);
-      return shard === undefined || ordinal <= shard.sealedThrough;
-    });
-  }
-
-  /** Frames up to one that are still needed, but fences. */
-  #kept(throughFrame: number): number[] {
-    const trimmable = new Set(this.#trimmable(throughFrame));
-    return this.#context.wal
-      .frames()
-      .filter(({ fence, frameNumber }) => !fence && frameNumber <= throughFrame)
-      .map(({ frameNumber }) => frameNumber)
-      .filter((frameNumber) => !trimmable.has(frameNumber));
   }
 
   async #writeSnapshots(throughFrame: number): Promise<void> {
     let byteLength = 0;
     for (let copy = 0; copy < COPIES; copy++) {
       const frameNumber = await this.#commit.change([], () => {
-        const sections = this.#snapshot(throughFrame);
+        const sections = [
+          ...snapshotSections(this.#context, throughFrame),
+          fenceListSection(this.#context.wal.fences()),
+        ];
         byteLength += frameLength(sections);
         return sections;
       });
@@ -181,19 +166,5 @@ export class Checkpointer {
     this.#running = undefined;
     this.#lastMonotonicMs = this.#context.clock.monotonicMs();
     this.#commitsAtLast = this.#commit.commits;
-  }
-
-  #snapshot(throughFrame: number): SectionDraft[] {
-    const { control, producers, core, slots, clock, clockGuard, wal } = this.#context;
-    if (clockGuard.distrust() === undefined) producers.expire(clock.nowMs());
-    const snapshot = control.snapshot((shardUid) => {
-      const shard = slots.ofUid(shardUid);
-      return shard === undefined ? 0 : core.position(shard.slot).nextIndex;
-    });
-    return [
-      snapshotSection(snapshot, { through: throughFrame, kept: this.#kept(throughFrame) }),
-      producerSection(encodeResults(producers.all())),
-      fenceListSection(wal.fences()),
-    ];
   }
 }

@@ -6,6 +6,7 @@ import type {
   StreamDefinition,
   StreamSettings,
 } from "./control-records.ts";
+import type { DataLoss } from "./loss-reports.ts";
 import { type UidRange, UidRanges } from "./uid-ranges.ts";
 
 /** Version of the snapshots that this build writes. */
@@ -40,6 +41,11 @@ export interface TrimmedFrames {
   readonly through: number;
   /** Numbers of those that hold records of segments that are not declared, ascending. */
   readonly kept: readonly number[];
+  /**
+   * What was found to be lost when it was written, by a leader that may have ended before it told anybody.
+   * Absent in the snapshots of a checkpoint.
+   */
+  readonly losses?: readonly DataLoss[];
 }
 
 /** Snapshot as JSON; `version` guards against older builds. */

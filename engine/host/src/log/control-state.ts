@@ -202,6 +202,22 @@ export class ControlState {
     }
   }
 
+  /**
+   * Takes the segments of a shard that the store holds, up to an ordinal, for declared ones, because the
+   * declarations may be lost. `nextIndex` is the sequence index behind them, as far as it is known.
+   */
+  adopt(shardUid: number, ordinal: number, nextIndex: number): void {
+    this.#update(shardUid, ({ sealedThrough, nextIndexFloor }) =>
+      ordinal <= sealedThrough
+        ? {}
+        : {
+            sealedThrough: ordinal,
+            segments: [],
+            nextIndexFloor: Math.max(nextIndexFloor, nextIndex),
+          },
+    );
+  }
+
   /** The state as JSON. `nextIndexOf` gives each shard's next sequence index as of now. */
   snapshot(nextIndexOf: (shardUid: number) => number): ControlSnapshot {
     return {

@@ -340,10 +340,12 @@ export class GroupCommit {
       releaseCiphertexts(records);
       const { byteLength } = frame.bytes;
       const relaxed = !group.strict && byteLength <= SMALL_FRAME_BYTES;
+      const announced = relaxed ? this.#context.witness.announce() : undefined;
       const startedMs = clock.monotonicMs();
       await writeFrame(this.#context, frameNumber, frame, relaxed ? "relaxed" : "strict");
       if (!relaxed) this.#pace.note(byteLength, clock.monotonicMs() - startedMs);
       releaseBuffer(frame.bytes);
+      if (announced !== undefined) await announced;
       if (this.#failure !== undefined) return;
       core.commit(frameNumber);
       wal.add(

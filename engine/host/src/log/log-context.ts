@@ -3,6 +3,7 @@ import type { ShardLogCore } from "../core/core-types.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import type { ClockGuard } from "./clock-guard.ts";
+import type { ControlCopyKeeper } from "./control-copy.ts";
 import type { ControlState } from "./control-state.ts";
 import type { LossReports } from "./loss-reports.ts";
 import type { ProducerTable } from "./producer-table.ts";
@@ -38,6 +39,7 @@ export interface LogContext {
   readonly epoch: number;
   readonly losses: LossReports;
   readonly witness: WitnessKeeper;
+  readonly controlCopy: ControlCopyKeeper;
   readonly guard: StoreGuard;
   readonly clockGuard: ClockGuard;
   readonly cipher: RecordCipher;

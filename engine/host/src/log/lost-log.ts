@@ -39,14 +39,28 @@ export function verdictOn(
     return lostLog(scan, witness, why);
   }
   const acknowledged = witness.frameNumber + witness.relaxedFrames;
-  if (newestFrame >= acknowledged) return undefined;
-  const loss = {
-    kind: "wal-frame",
-    where: framesFrom(newestFrame + 1, acknowledged),
-    reason: "their streams do not wait for the disk, which never had them",
-    recordCount: undefined,
-  } as const;
-  return { loss, anew: undefined };
+  // A leader that came after the witnessed one has told of it already.
+  const stopped = witness.machineStopped === true && scan.newestEpoch <= witness.epoch;
+  if (newestFrame >= acknowledged && !stopped) return undefined;
+  return { loss: relaxedLoss(newestFrame, acknowledged, stopped), anew: undefined };
+}
+
+/** What a power cut took of frames whose streams do not wait for the disk, or may have taken. */
+function relaxedLoss(newestFrame: number, acknowledged: number, stopped: boolean): DataLoss {
+  const kind = "wal-frame";
+  const recordCount = undefined;
+  if (newestFrame >= acknowledged) {
+    const reason =
+      "the machine stopped while streams were written to that do not wait for the disk: what they " +
+      "acknowledged last may be gone";
+    return { kind, where: `WAL frames from ${newestFrame + 1} on`, reason, recordCount };
+  }
+  const where = framesFrom(newestFrame + 1, acknowledged);
+  const reason = "their streams do not wait for the disk, which never had them";
+  return {
+    ...{ kind, where, recordCount },
+    reason: stopped ? `${reason}; later ones may be gone as well` : reason,
+  };
 }
 
 /** Why the log is not the one that was witnessed, or not all of it. */

@@ -49,10 +49,47 @@ export class RecordGaps {
       }));
   }
 
+  /** The first lost frame that {@link take} would tell of. */
+  firstLost(behind: number, isTrimmed: (frameNumber: number) => boolean): number | undefined {
+    const told = this.#lost.find(({ last, reason }) =>
+      reason === MISSING ? last > behind : !isTrimmed(last),
+    );
+    return told === undefined ? undefined : Math.max(told.first, behind + 1);
+  }
+
+  /**
+   * Takes it that something stands for the missing frames up to one but those that it `kept`. Frames before the
+   * first one that is there count as lost, if they were kept.
+   */
+  narrow(firstFrame: number, through: number, kept: readonly number[]): void {
+    const beginning = { first: 1, last: firstFrame - 1, reason: MISSING, recordCount: undefined };
+    const lost = firstFrame > 1 ? [beginning, ...this.#lost] : this.#lost;
+    this.#lost = lost.flatMap((one) => {
+      if (one.reason !== MISSING) return one;
+      const needed = runsOf(kept.filter((n) => n >= one.first && n <= Math.min(one.last, through)));
+      const rest: [number, number][] =
+        one.last > through ? [[Math.max(one.first, through + 1), one.last]] : [];
+      const parts = [...needed, ...rest];
+      const recordCount = parts.length === 1 ? one.recordCount : undefined;
+      return parts.map(([first, last]) => ({ ...one, first, last, recordCount }));
+    });
+  }
+
   /** The last missing frame behind a number. */
   lastMissing(behind: number): number | undefined {
     return this.#lost.findLast(({ last, reason }) => reason === MISSING && last > behind)?.last;
   }
+}
+
+/** First and last number of each run of ascending numbers without a gap. */
+function runsOf(numbers: readonly number[]): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const number of numbers) {
+    const run = runs.at(-1);
+    if (run !== undefined && run[1] + 1 === number) run[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs;
 }
 
 /** Reason of frames whose numbers are not in the store. */

@@ -4,23 +4,26 @@
  * Nothing in the store is believed unless its hash is right; what is damaged is reported and stepped over.
  */
 import type { ShardLogCore } from "../core/core-types.ts";
+import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, KeyVault, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
-import { hexOfBytes } from "./bytes.ts";
 import { ClockGuard } from "./clock-guard.ts";
+import { type ControlCopy, ControlCopyKeeper, decodeControlCopy } from "./control-copy.ts";
 import type { ControlState } from "./control-state.ts";
 import { encryptionOf, isDestroyed } from "./data-keys.ts";
 import { EncryptedReplay } from "./encrypted-replay.ts";
 import type { LogContext, LogLimits } from "./log-context.ts";
 import type { LossReports } from "./loss-reports.ts";
+import { keysFromWal, reportMissing } from "./missing-segments.ts";
 import { RecordCipher } from "./record-cipher.ts";
 import { type DirectoryScan, SegmentDirectory } from "./segment-directory.ts";
 import { ShardSlots, type SlottedShard } from "./shard-slots.ts";
+import { snapshotSections } from "./state-snapshot.ts";
 import { StoreGuard } from "./store-guard.ts";
 import { type Lead, takeLead } from "./takeover.ts";
 import { WalLedger } from "./wal-ledger.ts";
 import { WalScan } from "./wal-scan.ts";
-import { decodeTestimony, type Testimony, WitnessKeeper } from "./witness.ts";
+import { readTestimony, type Testimony, WitnessKeeper } from "./witness.ts";
 
 /** Sequence indexes that a shard may use up per millisecond of its life: a takeover jumps past them. */
 const INDEXES_PER_MS = 4096;
@@ -56,16 +59,24 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
   const { core, store, clock, limits } = settings;
   const wal = new WalLedger();
   const guard = new StoreGuard(store, wal);
-  const scan = new WalScan(core, store, guard, wal);
+  const { witnesses, name } = settings;
+  const readCopy = async (): Promise<ControlCopy | undefined> =>
+    decodeControlCopy(core, await witnesses?.readCopy?.(name));
+  const scan = new WalScan(core, store, guard, wal, readCopy);
   const { control, losses } = scan;
-  const lead = await becomeLeader(settings, scan);
+  const lead = await becomeLeader(settings, scan, readCopy);
   // A successor's segments are none of ours: whoever was deposed meanwhile would delete them as garbage.
   const keys = (await store.segmentKeys()).filter(
     (key) => key[5] < lead.epoch || !store.recoverable,
   );
   for (const [shardUid] of keys) control.reserve(0, shardUid);
-  const found = SegmentDirectory.scan(keys, control.shards());
+  let found = SegmentDirectory.scan(keys, control.shards());
   reportMissing(found, scan);
+  const inWal = await keysFromWal({ core, store, wal }, found.missing);
+  if (inWal.length > 0) {
+    found = SegmentDirectory.scan([...keys, ...inWal], control.shards());
+    found.directory.noteGone(inWal);
+  }
   const slots = new ShardSlots(core, settings.writeQuotas);
   for (const stream of control.streams()) {
     slots.addStream(stream, (uid) => requireShard(control, uid));
@@ -87,17 +98,29 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
   const witness = witnessOf(settings, lead, wal, control);
   witness.write();
   const parts = { control, directory, producers, slots, wal, epoch, losses, guard, clockGuard };
-  return { core, store, clock, limits, cipher, witness, ...parts };
+  const controlCopy = new ControlCopyKeeper({
+    ...{ engineName: name, clock, core, testify: () => witness.testify() },
+    witnesses: store.recoverable ? witnesses : undefined,
+    sections: (throughFrame) => snapshotSections({ core, clock, ...parts }, throughFrame),
+  });
+  controlCopy.writeSoon();
+  return { core, store, clock, limits, cipher, witness, controlCopy, ...parts };
 }
 
 /** Takes the lead of the log. What does not outlive its process has no other leader. */
-async function becomeLeader(settings: RecoverySettings, scan: WalScan): Promise<Lead> {
+async function becomeLeader(
+  settings: RecoverySettings,
+  scan: WalScan,
+  readCopy: () => Promise<ControlCopy | undefined>,
+): Promise<Lead> {
   const { store, witnesses, name, clock, random } = settings;
   if (!store.recoverable) {
     const incarnation = hexOfBytes(random.fill(new Uint8Array(16)));
     return { epoch: 1, incarnation, passedMs: clock.nowMs(), witnessedMs: 0 };
   }
-  const witness = settings.testimony ?? decodeTestimony(await witnesses?.read(name));
+  // The control copy testifies, too, if only of what was when it was written.
+  const witness =
+    settings.testimony ?? (await readTestimony(witnesses, name)) ?? (await readCopy())?.testimony;
   const lead = await takeLead(settings, scan, witness);
   // Where the clock is behind, or a loss took what it would be held against.
   if (lead.anew || clock.nowMs() < lead.passedMs) {
@@ -117,32 +140,6 @@ function witnessOf(
     ...{ engineName: name, clock, wal, control, incarnation, epoch, notBeforeMs: passedMs },
     witnesses: store.recoverable ? witnesses : undefined,
   });
-}
-
-/** Notes declared segments that are not in the store, and segments of shards that nobody knows. */
-export function reportMissing(found: DirectoryScan, scan: WalScan): void {
-  const { control, losses } = scan;
-  for (const { shardUid, ordinal, facts } of found.missing) {
-    const manifest = scan.manifest(shardUid, ordinal);
-    const [byteLength = manifest?.byteLength, recordCount = manifest?.recordCount] = facts ?? [];
-    losses.add({
-      kind: "segment",
-      where: `shard uid ${shardUid}, segment ${ordinal}`,
-      reason: "it is declared but not in the store",
-      recordCount,
-      ...(byteLength === undefined ? {} : { byteLength }),
-    });
-  }
-  const orphans = new Set(found.unknown.map(([shardUid]) => shardUid));
-  for (const shardUid of orphans) {
-    if (control.wasDeleted(shardUid)) continue;
-    losses.add({
-      kind: "segment",
-      where: `shard uid ${shardUid}`,
-      reason: "the store holds segments of a shard that the log no longer knows; they are kept",
-      recordCount: undefined,
-    });
-  }
 }
 
 /** Makes the data keys of all encrypted streams ready, so that no put ever waits for one. */

@@ -56,6 +56,8 @@ export class SegmentDirectory {
   readonly #byShard = new Map<number, SegmentKey[]>();
   /** What the keys do not hold, as far as manifests or the segments themselves told it. */
   readonly #facts = new Map<string, SegmentFacts>();
+  /** Names of the segments that the store does not hold whole, and of which the WAL has records. */
+  readonly #gone = new Set<string>();
   #count = 0;
   #byteLength = 0;
 
@@ -123,6 +125,16 @@ export class SegmentDirectory {
     else keys.push(key);
     this.#count++;
     if (facts !== undefined) this.note(key, facts);
+  }
+
+  /** Notes that the store does not hold these segments whole: what the WAL has of them must stay there. */
+  noteGone(keys: readonly SegmentKey[]): void {
+    for (const [shardUid, ordinal] of keys) this.#gone.add(`${shardUid}/${ordinal}`);
+  }
+
+  /** Whether the store holds a segment whole, as far as it is known. */
+  isStored(shardUid: number, ordinal: number): boolean {
+    return !this.#gone.has(`${shardUid}/${ordinal}`);
   }
 
   /** Notes what is known of a segment; it must be one of these. */
@@ -207,6 +219,7 @@ export class SegmentDirectory {
       const name = key.join();
       this.#byteLength -= this.#facts.get(name)?.[0] ?? 0;
       this.#facts.delete(name);
+      this.#gone.delete(`${key[0]}/${key[1]}`);
     }
   }
 }

@@ -136,6 +136,8 @@ export class SegmentLoader {
     const found = await withWalCopies(this.#context, key, rest);
     if (!this.#isHeld(slot, key)) return;
     const name = key.join();
+    // What only the WAL has must not be trimmed.
+    if (found !== rest) this.#context.directory.noteGone([key]);
     this.#keep(key, found);
     if (this.#reported.has(name)) return;
     this.#reported.add(name);

@@ -6,9 +6,9 @@
  */
 import type { ShardLogCore } from "../core/core-types.ts";
 import { DeposedError, FrameExistsError } from "../errors/index.ts";
+import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
-import { hexOfBytes } from "./bytes.ts";
 import { settleImport } from "./log-import.ts";
 import { type LossVerdict, passedMs, verdictOn } from "./lost-log.ts";
 import { type FenceRecord, fenceSection } from "./sections.ts";
@@ -60,18 +60,22 @@ export async function takeLead(
   const { store, random } = settings;
   await settleImport(store);
   const leaderId = hexOfBytes(random.fill(new Uint8Array(16)));
-  const sealedEpoch = (await store.segmentKeys()).reduce((most, key) => Math.max(most, key[5]), 0);
+  const keys = await store.segmentKeys();
+  const sealedEpoch = keys.reduce((most, key) => Math.max(most, key[5]), 0);
   let plan: FencePlan | undefined;
   for (let attempt = 0; attempt < FENCE_ATTEMPTS_MAX; attempt++) {
-    let place = plan === undefined ? undefined : await behindNewest(settings, scan);
+    // A state that is written down with the fence must be the newest: what came meanwhile is read.
+    const skips = plan !== undefined && !scan.standsOnCopy;
+    let place = skips ? await behindNewest(settings, scan) : undefined;
     if (plan === undefined || place === undefined) {
-      await scan.readOn();
+      await scan.readOn(attempt === 0 ? keys : undefined);
       if (attempt === 0) scan.reportBeginning(sealedEpoch > 0);
       plan = planFence(settings, scan, witness, { leaderId, sealedEpoch });
       place = scan.next;
     }
     const { fence, epoch, timeMs, anew } = plan;
-    const frame = encodeFrame(settings.core, { epoch, ...place, timeMs }, [fenceSection(fence)]);
+    const sections = [fenceSection(fence), ...scan.copiedState(place.frameNumber - 1)];
+    const frame = encodeFrame(settings.core, { epoch, ...place, timeMs }, sections);
     if (!(await addFence(store, place.frameNumber, frame))) continue;
     await scan.readOn();
     // Somebody else's fence behind ours: whoever wrote on from there would do so under the lower epoch.

@@ -6,33 +6,28 @@ import {
   SECTION_CONTROL,
   SECTION_FENCE,
   SECTION_FENCE_LIST,
-  SECTION_JOB_EPOCH,
   SECTION_PRODUCERS,
   SECTION_RECORDS,
   SECTION_SNAPSHOT,
-  WAL_FORMAT,
 } from "@millrace/core/layout";
 import { CoreMemoryError, DamagedSegmentError } from "../core/core-errors.ts";
 import type { ShardLogCore } from "../core/core-types.ts";
-import {
-  InvalidArgumentError,
-  MillraceError,
-  StoreFailedError,
-  UnsupportedFormatError,
-} from "../errors/index.ts";
-import type { LogStore } from "../storage/log-store.ts";
+import { MillraceError, UnsupportedFormatError } from "../errors/index.ts";
+import type { LogStore, SegmentKey } from "../storage/log-store.ts";
+import type { ControlCopy } from "./control-copy.ts";
 import type { ControlRecord, SegmentManifest } from "./control-records.ts";
 import type { StoredSnapshot } from "./control-snapshot.ts";
 import { ControlState } from "./control-state.ts";
 import type { EncryptedReplay } from "./encrypted-replay.ts";
 import { type ListedFence, readFenceList } from "./fence-list.ts";
 import { FrameReader } from "./frame-reader.ts";
-import { LossReports } from "./loss-reports.ts";
+import { type DataLoss, LossReports } from "./loss-reports.ts";
 import { decodeResults, ProducerTable } from "./producer-table.ts";
+import { adoptSegments, isDoubtful, type ScannedState, standsIn } from "./rebase.ts";
 import { MISSING, RecordGaps } from "./record-gaps.ts";
+import { refuseUnknown, tooSmall, type UnreadableFrame, withheld } from "./scan-refusals.ts";
 import {
   type FenceRecord,
-  KNOWN_SECTIONS,
   readControl,
   readFence,
   readRuns,
@@ -40,17 +35,19 @@ import {
   type StoredRun,
 } from "./sections.ts";
 import type { ShardSlots } from "./shard-slots.ts";
+import { stateSections } from "./state-snapshot.ts";
 import type { StoreGuard } from "./store-guard.ts";
-import { type DamagedFrame, type DecodedFrame, decodeFrame, type Section } from "./wal-frame.ts";
+import {
+  type DamagedFrame,
+  type DecodedFrame,
+  decodeFrame,
+  type Section,
+  type SectionDraft,
+} from "./wal-frame.ts";
 import type { WalLedger } from "./wal-ledger.ts";
 
 /** WALs with fewer frames are read whole, without looking for a list of fences first. */
 const WHOLE_FRAMES_MAX = 64;
-
-interface UnreadableFrame {
-  readonly frameNumber: number;
-  readonly cause: MillraceError;
-}
 
 /** One reading of one WAL. */
 export class WalScan {
@@ -83,8 +80,21 @@ export class WalScan {
   #damagedAtEnd = 0;
   #fence: FenceRecord | undefined;
   readonly #formerly = new Set<string>();
+  readonly #readCopy: (() => Promise<ControlCopy | undefined>) | undefined;
+  /** Frame through which a control copy stands for the log, while no snapshot of the log follows it. */
+  #copiedThrough: number | undefined;
+  /** What the newest snapshot says that its writer found to be lost. */
+  #foundBefore: readonly DataLoss[] = [];
 
-  constructor(core: ShardLogCore, store: LogStore, guard: StoreGuard, wal: WalLedger) {
+  /** `readCopy` reads the control copy, if there is one; it is asked only where frames are missing. */
+  constructor(
+    core: ShardLogCore,
+    store: LogStore,
+    guard: StoreGuard,
+    wal: WalLedger,
+    readCopy?: () => Promise<ControlCopy | undefined>,
+  ) {
+    this.#readCopy = readCopy;
     this.#core = core;
     this.#store = store;
     this.#frames = new FrameReader(store, guard);
@@ -137,21 +147,90 @@ export class WalScan {
   }
 
   /**
-   * Reads all frames that were not read yet.
+   * Reads all frames that were not read yet. Where frames that the state stands on are gone, the control copy
+   * takes their place, if the keys of the store's segments are given.
    * @throws UnsupportedFormatError for what this build cannot keep; the store's error when it cannot read
    * what the state may stand on.
    */
-  async readOn(): Promise<void> {
+  async readOn(keys?: readonly SegmentKey[]): Promise<void> {
     const numbers = (await this.#store.frameNumbers()).filter((one) => one > this.#readThrough);
     if (this.#firstFrame === 0) this.#firstFrame = numbers[0] ?? 0;
     this.#listed ??= await this.#listFences(numbers);
     for (const stretch of this.#stretches(numbers)) {
       for (const [at, frameNumber] of stretch.entries()) await this.#take(stretch, at, frameNumber);
     }
-    this.#refuseUnreadableBase(this.#gaps.lastMissing(this.#snapshotFrame));
+    if (keys !== undefined) await this.#rebase(keys);
+    const stoodFor = Math.max(this.#snapshotFrame, this.#copiedThrough ?? 0);
+    this.#refuseUnreadableBase(this.#gaps.lastMissing(stoodFor));
     // Gaps before the newest snapshot are what its checkpoint trimmed.
     for (const loss of this.#gaps.take(this.#snapshotFrame, this.#isTrimmed)) this.losses.add(loss);
     for (const { where, reason } of this.#contradictions.splice(0)) this.#noteLoss(where, reason);
+    for (const loss of this.#foundBefore) this.losses.add(loss);
+  }
+
+  /** Whether the state stands on a control copy, which no snapshot of the log has followed. */
+  get standsOnCopy(): boolean {
+    return this.#copiedThrough !== undefined;
+  }
+
+  /**
+   * The state as a snapshot in the place of all frames up to one, where it stands on a control copy: none of
+   * what the log itself holds says it. It says what is lost, too: whoever reads it next finds no trace of it.
+   */
+  copiedState(throughFrame: number): SectionDraft[] {
+    if (!this.standsOnCopy) return [];
+    const { control, producers, losses } = this;
+    const state = { control, producers, wal: this.#wal };
+    return stateSections(state, throughFrame, () => 0, losses.list());
+  }
+
+  /** Puts the control copy in the place of what is lost of the log, and what came after it on top. */
+  async #rebase(keys: readonly SegmentKey[]): Promise<void> {
+    const [firstFrame, newestFrame, snapshotFrame] = [
+      this.#firstFrame,
+      this.#readThrough,
+      this.#snapshotFrame,
+    ];
+    const firstLost = this.#gaps.firstLost(snapshotFrame, this.#isTrimmed);
+    const { control, incarnation } = this;
+    const state: ScannedState = {
+      ...{ firstFrame, newestFrame, snapshotFrame, firstLost, incarnation, control, keys },
+    };
+    if (!isDoubtful(state)) return;
+    const copy = await this.#readCopy?.();
+    if (copy === undefined || !standsIn(copy, state)) return;
+    const { snapshot, testimony } = copy;
+    const through = testimony.frameNumber;
+    const kept = snapshot.trimmed?.kept ?? [];
+    control.restore(snapshot);
+    this.producers.clear(testimony.timeMs);
+    for (const result of copy.producers) this.producers.add(result);
+    this.#newestEpoch = Math.max(this.#newestEpoch, testimony.epoch);
+    this.#newestTimeMs = Math.max(this.#newestTimeMs, testimony.timeMs);
+    this.#copiedThrough = through;
+    this.#contradictions.length = 0;
+    this.#gaps.narrow(firstFrame, through, kept);
+    await this.#applyBehind(through);
+    await adoptSegments(this.#core, this.#store, control, keys);
+  }
+
+  /** Applies once more what intact frames behind one say of the state. */
+  async #applyBehind(through: number): Promise<void> {
+    const numbers = this.#wal
+      .frames()
+      .map(({ frameNumber }) => frameNumber)
+      .filter((frameNumber) => frameNumber > through && this.#hashes.has(frameNumber));
+    for (const [at, frameNumber] of numbers.entries()) {
+      const frame = await this.#read(numbers, at);
+      if ("damaged" in frame) continue;
+      for (const section of frame.sections) {
+        const { type } = section;
+        if (type === SECTION_CONTROL || type === SECTION_PRODUCERS) {
+          this.#applySection(section, frame);
+        }
+      }
+      if (!this.#recordFrames.includes(frameNumber)) this.#frames.forget(frameNumber);
+    }
   }
 
   /** Frames that are read one after the other; a listed fence is a stretch of its own. */
@@ -344,6 +423,7 @@ export class WalScan {
         this.#restore(readSnapshot(section), frame);
         this.producers.clear(this.#newestTimeMs);
         this.#snapshotFrame = frameNumber;
+        this.#copiedThrough = undefined;
         // What the records before it build on may have been trimmed; the snapshot stands for them.
         this.#contradictions.length = 0;
         this.#manifests.clear();
@@ -368,7 +448,8 @@ export class WalScan {
 
   #restore(snapshot: StoredSnapshot, { sections }: DecodedFrame): void {
     this.control.restore(snapshot);
-    const { through = 0, kept = [] } = snapshot.trimmed ?? {};
+    const { through = 0, kept = [], losses = [] } = snapshot.trimmed ?? {};
+    this.#foundBefore = losses;
     const fences = sections.find(({ type }) => type === SECTION_FENCE_LIST);
     const listed = fences === undefined ? [] : readFenceList(fences);
     const needed = new Set([...kept, ...listed.map(({ frameNumber }) => frameNumber)]);
@@ -407,50 +488,5 @@ export class WalScan {
       return { damaged: bytes.unreadable };
     }
     return decodeFrame(this.#core, bytes);
-  }
-}
-
-/** Why the log is not led. What the next opening reads may be whole. */
-function withheld({ frameNumber, cause }: UnreadableFrame): StoreFailedError {
-  return new StoreFailedError(
-    `the store has WAL frame ${frameNumber} and does not give it (${cause.message}); the log is not opened without it`,
-    { argument: "frameNumber", value: frameNumber, cause },
-  );
-}
-
-function tooSmall(cause: CoreMemoryError): InvalidArgumentError {
-  return new InvalidArgumentError(
-    "memoryBudgetBytes is too small for what the log holds outside of segments; open it with the budget " +
-      "it was written with",
-    { argument: "memoryBudgetBytes", cause },
-  );
-}
-
-/** Refuses to lead a log whose frames this build cannot keep the meaning of. */
-function refuseUnknown(frame: DecodedFrame): void {
-  if (frame.format !== WAL_FORMAT) {
-    throw new UnsupportedFormatError(
-      `WAL frame ${frame.frameNumber} has format ${frame.format}, and this build knows format ${WAL_FORMAT}; open the log with a newer build`,
-      { argument: "format", value: frame.format, limit: WAL_FORMAT },
-    );
-  }
-  if (frame.incompatibleFeatures !== 0) {
-    throw new UnsupportedFormatError(
-      `WAL frame ${frame.frameNumber} needs features (bits ${frame.incompatibleFeatures}) that this build does not have; open the log with a newer build`,
-      { argument: "incompatibleFeatures", value: frame.incompatibleFeatures, limit: 0 },
-    );
-  }
-  for (const section of frame.sections) {
-    const foreign =
-      (!KNOWN_SECTIONS.has(section.type) && section.critical) ||
-      (section.keyId !== 0 && section.type !== SECTION_RECORDS) ||
-      section.codec !== 0 ||
-      section.type === SECTION_JOB_EPOCH;
-    if (foreign) {
-      throw new UnsupportedFormatError(
-        `WAL frame ${frame.frameNumber} holds a section of type ${section.type} that this build cannot keep; open the log with a newer build`,
-        { argument: "section.type", value: section.type, limit: [...KNOWN_SECTIONS].join(", ") },
-      );
-    }
   }
 }

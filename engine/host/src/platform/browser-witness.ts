@@ -1,139 +1,144 @@
 /**
- * Witnesses in a browser: a file of the origin private file system, which is apart from IndexedDB and
+ * Witnesses in a browser: files of the origin private file system, which is apart from IndexedDB and
  * outlives the loss of it.
  *
- * A file holds two slots that are written in turn, so that a writing that is cut off leaves the one
- * before. Each is `{u32 number of the writing, u32 length, u32 FNV-1a of all but this, bytes}`. A handle is
- * exclusive, and open for one writing only: a leader that died must not keep the next one out.
+ * The witness has two slots that are written in turn, so that a writing that is cut off leaves the one
+ * before. The copy of the control state has two files, for the same reason.
  */
-import { fnv1a } from "../model/token-bytes.ts";
+import {
+  decodeSlot,
+  encodeSlot,
+  type FileHandle,
+  HandleFiles,
+  type OpenFile,
+  openOriginFile,
+  SLOT_HEADER_BYTES,
+  type Slot,
+} from "./handle-files.ts";
 import type { Clock, Witnesses } from "./platform.ts";
 import { systemClock } from "./system-clock.ts";
 
-const DIRECTORY = "millrace";
 const SLOT_BYTES = 128;
-const SLOT_HEADER_BYTES = 12;
-const CHECKSUM_AT = 8;
-/** How long a file may take to open, in ms: browsers leave it open for ever when the site's data goes meanwhile. */
-const OPENING_MS_MAX = 2000;
+/** Bytes of what a disk writes at once. */
+const PAGE_BYTES = 4096;
+/**
+ * Pages that the unforced record is written to: whoever finds it on all of them finds it in the memory of a
+ * machine that ran on, for a disk that happens to have written one page has hardly written them all.
+ */
+const UNFORCED_PAGES = 8;
 
-/** What the witness needs of a handle to a file. */
-export interface WitnessHandle {
-  read(into: Uint8Array, options: { at: number }): number;
-  write(bytes: Uint8Array, options: { at: number }): number;
-  flush(): void;
-  close(): void;
+function newest(slots: readonly (Slot | undefined)[]): Slot | undefined {
+  return slots.flatMap((slot) => slot ?? []).sort((left, right) => right.writing - left.writing)[0];
 }
 
-interface Slot {
-  readonly writing: number;
-  readonly bytes: Uint8Array;
-}
-
-/** The whole slot as it is written. */
-function encodeSlot({ writing, bytes }: Slot): Uint8Array {
-  const slot = new Uint8Array(SLOT_BYTES);
-  const view = new DataView(slot.buffer);
-  view.setUint32(0, writing, true);
-  view.setUint32(4, bytes.byteLength, true);
-  slot.set(bytes, SLOT_HEADER_BYTES);
-  view.setUint32(CHECKSUM_AT, fnv1a(slot), true);
-  return slot;
-}
-
-/** A slot that is whole, or undefined. */
-function decodeSlot(slot: Uint8Array): Slot | undefined {
-  const copy = slot.slice();
-  const view = new DataView(copy.buffer);
-  const checkSum = view.getUint32(CHECKSUM_AT, true);
-  const byteLength = view.getUint32(4, true);
-  view.setUint32(CHECKSUM_AT, 0, true);
-  if (byteLength === 0 || byteLength > SLOT_BYTES - SLOT_HEADER_BYTES) return undefined;
-  if (fnv1a(copy) !== checkSum) return undefined;
-  const bytes = copy.slice(SLOT_HEADER_BYTES, SLOT_HEADER_BYTES + byteLength);
-  return { writing: view.getUint32(0, true), bytes };
-}
-
-/** The newest slot of a file that is whole. */
-function newestSlot(handle: WitnessHandle): Slot | undefined {
-  const slots = [0, SLOT_BYTES].flatMap((at) => {
+/** The slots of a page that are whole. */
+function slotsOf(handle: FileHandle, page: number): Slot[] {
+  return [0, SLOT_BYTES].flatMap((at) => {
     const bytes = new Uint8Array(SLOT_BYTES);
-    return handle.read(bytes, { at }) === SLOT_BYTES ? (decodeSlot(bytes) ?? []) : [];
+    if (handle.read(bytes, { at: page * PAGE_BYTES + at }) !== SLOT_BYTES) return [];
+    return decodeSlot(bytes) ?? [];
   });
-  return slots.sort((a, b) => b.writing - a.writing)[0];
 }
 
-/** {@link Witnesses} over files that `open` opens, one handle at a time. */
-export class FileHandleWitnesses implements Witnesses {
-  readonly #open: (engineName: string) => Promise<WitnessHandle>;
-  readonly #clock: Pick<Clock, "after">;
+/** The newest slot that is whole on so many pages of a file. */
+function newestSlot(handle: FileHandle, pages: number): Slot | undefined {
+  const others = Array.from({ length: pages - 1 }, (_, i) => slotsOf(handle, i + 1));
+  const isEverywhere = ({ writing }: Slot): boolean =>
+    others.every((slots) => slots.some((slot) => slot.writing === writing));
+  return newest(slotsOf(handle, 0).filter(isEverywhere));
+}
 
-  constructor(
-    open: (engineName: string) => Promise<WitnessHandle>,
-    clock: Pick<Clock, "after"> = systemClock,
-  ) {
-    this.#open = open;
-    this.#clock = clock;
+/** A file that is one slot; undefined when it is not whole. */
+function wholeFile(handle: FileHandle): Slot | undefined {
+  const bytes = new Uint8Array(handle.getSize());
+  return handle.read(bytes, { at: 0 }) === bytes.byteLength ? decodeSlot(bytes) : undefined;
+}
+
+/** {@link Witnesses} over files that `open` opens by their names, one handle at a time. */
+export class FileHandleWitnesses implements Witnesses {
+  readonly #files: HandleFiles;
+
+  constructor(open: OpenFile, clock: Pick<Clock, "after"> = systemClock) {
+    this.#files = new HandleFiles(open, clock);
   }
 
-  async read(engineName: string): Promise<Uint8Array | undefined> {
+  read(engineName: string): Promise<Uint8Array | undefined> {
+    return this.#read(witnessFile(engineName), 1);
+  }
+
+  write(engineName: string, bytes: Uint8Array): Promise<void> {
+    return this.#write(witnessFile(engineName), bytes, { pages: 1, forced: true });
+  }
+
+  readUnforced(engineName: string): Promise<Uint8Array | undefined> {
+    return this.#read(unforcedFile(engineName), UNFORCED_PAGES);
+  }
+
+  writeUnforced(engineName: string, bytes: Uint8Array): Promise<void> {
+    return this.#write(unforcedFile(engineName), bytes, { pages: UNFORCED_PAGES, forced: false });
+  }
+
+  async readCopy(engineName: string): Promise<Uint8Array | undefined> {
+    return newest(await this.#copies(engineName))?.bytes;
+  }
+
+  async writeCopy(engineName: string, bytes: Uint8Array): Promise<void> {
+    const writing = (newest(await this.#copies(engineName))?.writing ?? 0) + 1;
+    const slot = encodeSlot({ writing, bytes });
+    await this.#files.with(copyFile(engineName, writing % 2), true, (handle) => {
+      const written = handle.write(slot, { at: 0 });
+      handle.truncate(slot.byteLength);
+      handle.flush();
+      if (written !== slot.byteLength) throw new Error("there is no room for the copy");
+    });
+  }
+
+  /** Both files, as far as they are there and whole. */
+  async #copies(engineName: string): Promise<(Slot | undefined)[]> {
+    const slots: (Slot | undefined)[] = [];
+    for (const which of [0, 1]) {
+      const reading = this.#files.with(copyFile(engineName, which), false, wholeFile);
+      slots.push(await reading.catch(() => undefined));
+    }
+    return slots;
+  }
+
+  async #read(fileName: string, pages: number): Promise<Uint8Array | undefined> {
     try {
-      return await this.#with(engineName, (handle) => newestSlot(handle)?.bytes);
+      return await this.#files.with(fileName, true, (handle) => newestSlot(handle, pages)?.bytes);
     } catch {
       return undefined;
     }
   }
 
-  async write(engineName: string, bytes: Uint8Array): Promise<void> {
-    await this.#with(engineName, (handle) => {
-      const writing = (newestSlot(handle)?.writing ?? 0) + 1;
-      handle.write(encodeSlot({ writing, bytes }), { at: (writing % 2) * SLOT_BYTES });
-      handle.flush();
+  async #write(
+    fileName: string,
+    bytes: Uint8Array,
+    { pages, forced }: { readonly pages: number; readonly forced: boolean },
+  ): Promise<void> {
+    if (bytes.byteLength > SLOT_BYTES - SLOT_HEADER_BYTES) throw new Error("it is no witness");
+    await this.#files.with(fileName, true, (handle) => {
+      const writing = (newestSlot(handle, pages)?.writing ?? 0) + 1;
+      const slot = encodeSlot({ writing, bytes }, SLOT_BYTES);
+      for (let page = 0; page < pages; page++) {
+        handle.write(slot, { at: page * PAGE_BYTES + (writing % 2) * SLOT_BYTES });
+      }
+      if (forced) handle.flush();
     });
-  }
-
-  async #openInTime(engineName: string): Promise<WitnessHandle> {
-    const opening = this.#open(engineName);
-    let cancel = (): void => undefined;
-    const late = new Promise<undefined>((resolve) => {
-      cancel = this.#clock.after(OPENING_MS_MAX, () => resolve(undefined));
-    });
-    try {
-      const handle = await Promise.race([opening, late]);
-      if (handle !== undefined) return handle;
-      closeLate(opening);
-      throw new Error(`the witness did not open within ${OPENING_MS_MAX} ms`);
-    } finally {
-      cancel();
-    }
-  }
-
-  async #with<Result>(engineName: string, use: (handle: WitnessHandle) => Result): Promise<Result> {
-    const handle = await this.#openInTime(engineName);
-    try {
-      return use(handle);
-    } finally {
-      handle.close();
-    }
   }
 }
 
-/** Ends the handle of an opening that nobody waits for any more. */
-function closeLate(opening: Promise<WitnessHandle>): void {
-  opening.then(
-    (handle) => handle.close(),
-    () => undefined,
-  );
+function witnessFile(engineName: string): string {
+  return `${engineName}.witness`;
 }
 
-async function openHandle(engineName: string): Promise<WitnessHandle> {
-  const root = await navigator.storage.getDirectory();
-  const directory = await root.getDirectoryHandle(DIRECTORY, { create: true });
-  const file = await directory.getFileHandle(`${engineName}.witness`, { create: true });
-  // Only dedicated workers have it, and not every browser's.
-  const open: unknown = Reflect.get(file, "createSyncAccessHandle");
-  if (typeof open !== "function") throw new TypeError("there are no synchronous access handles");
-  return (await open.call(file)) as WitnessHandle;
+/** A file of its own: forcing the witness to the disk must not force this as well. */
+function unforcedFile(engineName: string): string {
+  return `${engineName}.unforced`;
+}
+
+function copyFile(engineName: string, which: number): string {
+  return `${engineName}.copy-${which}`;
 }
 
 /** The browser's witnesses; undefined where it has no place for them. */
@@ -141,5 +146,5 @@ export function browserWitnesses(): Witnesses | undefined {
   const handles: unknown = Reflect.get(globalThis, "FileSystemSyncAccessHandle");
   const manager: StorageManager | undefined = globalThis.navigator?.storage;
   if (handles === undefined || typeof manager?.getDirectory !== "function") return undefined;
-  return new FileHandleWitnesses(openHandle);
+  return new FileHandleWitnesses(openOriginFile);
 }

@@ -1,5 +1,5 @@
 /** Witnesses in Node: a file beside each engine's directory, written aside and given its name in one step. */
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, open, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { readWholeFile } from "../storage/node-files.ts";
@@ -17,9 +17,20 @@ export class FileWitnesses implements Witnesses {
     return readWholeFile(this.#path(engineName)).catch(() => undefined);
   }
 
-  async write(engineName: string, bytes: Uint8Array): Promise<void> {
+  write(engineName: string, bytes: Uint8Array): Promise<void> {
+    return this.#replace(this.#path(engineName), bytes);
+  }
+
+  readCopy(engineName: string): Promise<Uint8Array | undefined> {
+    return readWholeFile(this.#copyPath(engineName)).catch(() => undefined);
+  }
+
+  writeCopy(engineName: string, bytes: Uint8Array): Promise<void> {
+    return this.#replace(this.#copyPath(engineName), bytes);
+  }
+
+  async #replace(path: string, bytes: Uint8Array): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    const path = this.#path(engineName);
     const aside = `${path}.${process.pid}.tmp`;
     const file = await open(aside, "w");
     try {
@@ -30,6 +41,23 @@ export class FileWitnesses implements Witnesses {
       await file.close();
     }
     await rename(aside, path);
+  }
+
+  readUnforced(engineName: string): Promise<Uint8Array | undefined> {
+    return readWholeFile(this.#unforcedPath(engineName)).catch(() => undefined);
+  }
+
+  async writeUnforced(engineName: string, bytes: Uint8Array): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    await writeFile(this.#unforcedPath(engineName), bytes);
+  }
+
+  #copyPath(engineName: string): string {
+    return join(this.#directory, `${engineName}.copy`);
+  }
+
+  #unforcedPath(engineName: string): string {
+    return join(this.#directory, `${engineName}.unforced`);
   }
 
   #path(engineName: string): string {

@@ -83,6 +83,20 @@ export interface Witnesses {
   read(engineName: string): Promise<Uint8Array | undefined>;
   /** Replaces it, whole or not at all. */
   write(engineName: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * What {@link Witnesses.writeUnforced} wrote last and the machine still has. Never rejects. Both are absent
+   * where a platform has no file that it does not force to the disk.
+   */
+  readUnforced?(recordName: string): Promise<Uint8Array | undefined>;
+  /** Writes a second record beside it that outlives the process, but as a rule no power cut soon afterwards. */
+  writeUnforced?(recordName: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * The copy of the control state that was written last, of any length (`log/control-copy.ts`); undefined when
+   * there is none. Never rejects. Absent, as is the next one, where there is no place for it.
+   */
+  readCopy?(engineName: string): Promise<Uint8Array | undefined>;
+  /** Replaces it, whole or not at all. */
+  writeCopy?(engineName: string, bytes: Uint8Array): Promise<void>;
 }
 
 /** Encrypts and decrypts with one working key, which is derived from a data key and a salt. AES-256-GCM. */

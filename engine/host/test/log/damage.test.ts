@@ -219,10 +219,13 @@ describe("a snapshot", () => {
   it("is not led without when the store gives no copy of it, and nothing is written then", async () => {
     const platform = virtualPlatform();
     await trimmed(platform);
+    platform.witnesses.loseCopy("test");
     const machine = platform.restart();
     const before = await storeOf(machine).frameNumbers();
     failReadings(machine, 4, 8);
-    await expect(TestLog.open(machine)).rejects.toMatchObject({ message: /readFrame/ });
+    await expect(TestLog.open(machine)).rejects.toMatchObject({
+      message: expect.stringMatching(/readFrame/),
+    });
     expect(await storeOf(machine).frameNumbers()).toEqual(before);
     await checkWhole(machine, []);
   });
@@ -231,9 +234,12 @@ describe("a snapshot", () => {
     const platform = virtualPlatform();
     const frames = await trimmed(platform);
     await rewriteFrame(platform, frames[0] ?? 0, (bytes) => bytes.fill(0xee, 200, 210));
+    platform.witnesses.loseCopy("test");
     const machine = platform.restart();
     failReadings(machine, 5, 4);
-    await expect(TestLog.open(machine)).rejects.toMatchObject({ message: /readFrame/ });
+    await expect(TestLog.open(machine)).rejects.toMatchObject({
+      message: expect.stringMatching(/readFrame/),
+    });
     await checkWhole(machine, [`WAL frame ${frames[0]}`]);
   });
 
@@ -244,6 +250,7 @@ describe("a snapshot", () => {
     for (const frameNumber of frames) {
       await rewriteFrame(platform, frameNumber, (bytes) => bytes.fill(0xee, 200, 210));
     }
+    platform.witnesses.loseCopy("test");
     const log = await TestLog.open(platform.restart());
     const where = log.log.losses.map((loss) => loss.where);
     expect(where).toEqual(expect.arrayContaining(frames.map((one) => `WAL frame ${one}`)));
@@ -260,6 +267,7 @@ describe("a WAL that lost its beginning", () => {
     const store = storeOf(platform);
     const keys = await store.segmentKeys();
     await store.deleteFrames(await store.frameNumbers());
+    platform.witnesses.loseCopy("test");
     const engine = await TestEngine.open(platform.restart(), BUDGET);
     const losses = await engine.service.call("dataLoss", {});
     expect(losses.map(({ where }) => where)).toEqual([
@@ -278,6 +286,7 @@ describe("a WAL that lost its beginning", () => {
     const frames = await writeBatches(platform, 3);
     // The frame before the first batch created the stream.
     await rewriteFrame(platform, (frames[0] ?? 0) - 1, (bytes) => bytes.fill(0xee, 100, 110));
+    platform.witnesses.loseCopy("test");
     const engine = await TestEngine.open(platform.restart(), BUDGET);
     expect(await engine.service.call("listStreams", {})).toEqual([]);
     const other = await engine.createStream("other");

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileHandleWitnesses, type WitnessHandle } from "../../src/platform/browser-witness.ts";
+import { FileHandleWitnesses } from "../../src/platform/browser-witness.ts";
+import type { FileHandle } from "../../src/platform/handle-files.ts";
 import { FileWitnesses } from "../../src/platform/node-witness.ts";
 import type { Witnesses } from "../../src/platform/platform.ts";
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
@@ -14,9 +15,12 @@ class HandleFiles {
   readonly files = new Map<string, Uint8Array>();
   /** Bytes that the next writing puts down before the power goes. */
   cutAfter: number | undefined;
+  /** Names of the files that were forced to the disk, as often as they were. */
+  readonly flushed: string[] = [];
   #open = new Set<string>();
 
-  async open(name: string): Promise<WitnessHandle> {
+  async open(name: string, create = true): Promise<FileHandle> {
+    if (!create && !this.files.has(name)) throw new DOMException("none", "NotFoundError");
     if (this.#open.has(name)) throw new DOMException("taken", "NoModificationAllowedError");
     this.#open.add(name);
     return {
@@ -37,7 +41,12 @@ class HandleFiles {
         this.files.set(name, after);
         return part.byteLength;
       },
-      flush: () => undefined,
+      getSize: () => this.files.get(name)?.byteLength ?? 0,
+      truncate: (byteLength) => {
+        const before = this.files.get(name) ?? new Uint8Array(0);
+        if (this.cutAfter === undefined) this.files.set(name, before.slice(0, byteLength));
+      },
+      flush: () => void this.flushed.push(name),
       close: () => this.#open.delete(name),
     };
   }
@@ -58,7 +67,7 @@ const kinds: Record<string, () => Witnesses> = {
   files: () => new FileWitnesses(join(directory, "made")),
   handles: () => {
     const files = new HandleFiles();
-    return new FileHandleWitnesses((name) => files.open(name));
+    return new FileHandleWitnesses((...file) => files.open(...file));
   },
 };
 
@@ -75,13 +84,82 @@ for (const [kind, make] of Object.entries(kinds)) {
       expect(await witnesses.read("a")).toEqual(bytesOf(3));
       expect(await witnesses.read("..")).toEqual(bytesOf(9));
     });
+
+    it("keep copies of any length, whole", async () => {
+      const witnesses = make();
+      expect(await witnesses.readCopy?.("a")).toBeUndefined();
+      for (const length of [10, 200_000, 30]) {
+        const bytes = new Uint8Array(length).fill(length);
+        await witnesses.writeCopy?.("a", bytes);
+        expect(await witnesses.readCopy?.("a")).toEqual(bytes);
+      }
+      expect(await witnesses.readCopy?.("b")).toBeUndefined();
+      expect(await witnesses.read("a")).toBeUndefined();
+    });
+
+    it("keep what is not forced to the disk apart from it", async () => {
+      const witnesses = make();
+      expect(await witnesses.readUnforced?.("a")).toBeUndefined();
+      await witnesses.writeUnforced?.("a", bytesOf(1));
+      expect(await witnesses.read("a")).toBeUndefined();
+      await witnesses.write("a", bytesOf(2));
+      await witnesses.writeUnforced?.("a", bytesOf(3));
+      expect(await witnesses.readUnforced?.("a")).toEqual(bytesOf(3));
+      expect(await witnesses.read("a")).toEqual(bytesOf(2));
+    });
   });
 }
 
+describe("an unforced record in handles", () => {
+  /** The files after two writings, and the pages of the record as they were after each. */
+  async function twice(): Promise<{ files: HandleFiles; before: Uint8Array; after: Uint8Array }> {
+    const files = new HandleFiles();
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    const pages = (): Uint8Array => (files.files.get("a.unforced") ?? new Uint8Array(0)).slice();
+    await witnesses.writeUnforced("a", bytesOf(1));
+    const before = pages();
+    await witnesses.writeUnforced("a", bytesOf(2));
+    return { files, before, after: pages() };
+  }
+
+  it("is the one before as long as any of its pages is", async () => {
+    const { files, before, after } = await twice();
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    expect(await witnesses.readUnforced("a")).toEqual(bytesOf(2));
+    for (let page = 0; page * 4096 < after.byteLength; page++) {
+      const mixed = new Uint8Array(after.byteLength);
+      mixed.set(after);
+      mixed.set(before.subarray(page * 4096, (page + 1) * 4096), page * 4096);
+      files.files.set("a.unforced", mixed);
+      expect(await witnesses.readUnforced("a"), `page ${page}`).toEqual(bytesOf(1));
+    }
+  });
+
+  it("goes on from the one before when a process died in the middle of writing it", async () => {
+    const { files, before, after } = await twice();
+    const half = before.slice();
+    half.set(after.subarray(0, 3 * 4096));
+    files.files.set("a.unforced", half);
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    expect(await witnesses.readUnforced("a")).toEqual(bytesOf(1));
+    await witnesses.writeUnforced("a", bytesOf(3));
+    expect(await witnesses.readUnforced("a")).toEqual(bytesOf(3));
+  });
+});
+
 describe("witnesses in handles", () => {
+  it("force to the disk what must be there, and nothing else", async () => {
+    const files = new HandleFiles();
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    await witnesses.writeUnforced("a", bytesOf(1));
+    expect(files.flushed).toEqual([]);
+    await witnesses.write("a", bytesOf(2));
+    expect(files.flushed).toEqual(["a.witness"]);
+  });
+
   it("keep the one before when a writing is cut off at any byte", async () => {
     const files = new HandleFiles();
-    const witnesses = new FileHandleWitnesses((name) => files.open(name));
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
     await witnesses.write("a", bytesOf(1));
     for (let cut = 0; cut < 76; cut++) {
       files.cutAfter = cut;
@@ -93,11 +171,26 @@ describe("witnesses in handles", () => {
     expect(await witnesses.read("a")).toEqual(bytesOf(3));
   });
 
+  it("keep the copy before when the writing of one is cut off at any byte", async () => {
+    const files = new HandleFiles();
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    await witnesses.writeCopy("a", bytesOf(0).subarray(0, 50));
+    await witnesses.writeCopy("a", bytesOf(1));
+    for (let cut = 0; cut < 76; cut++) {
+      files.cutAfter = cut;
+      await witnesses.writeCopy("a", bytesOf(2)).catch(() => undefined);
+      expect(await witnesses.readCopy("a"), `cut after ${cut}`).toEqual(bytesOf(1));
+    }
+    files.cutAfter = undefined;
+    await witnesses.writeCopy("a", bytesOf(3));
+    expect(await witnesses.readCopy("a")).toEqual(bytesOf(3));
+  });
+
   it("say nothing while another leader has the file, and hold it for no longer than a writing", async () => {
     const files = new HandleFiles();
-    const witnesses = new FileHandleWitnesses((name) => files.open(name));
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
     await witnesses.write("a", bytesOf(1));
-    const handle = await files.open("a");
+    const handle = await files.open("a.witness");
     expect(await witnesses.read("a")).toBeUndefined();
     await expect(witnesses.write("a", bytesOf(2))).rejects.toMatchObject({
       name: "NoModificationAllowedError",
@@ -115,9 +208,9 @@ describe("a witness whose file does not open", () => {
     const wait = new Promise<void>((resolve) => {
       open = resolve;
     });
-    const witnesses = new FileHandleWitnesses(async (name) => {
+    const witnesses = new FileHandleWitnesses(async (...file) => {
       await wait;
-      return await files.open(name);
+      return await files.open(...file);
     }, clock);
     const read = witnesses.read("a");
     const written = expect(witnesses.write("a", bytesOf(1))).rejects.toThrow("2000 ms");
