@@ -208,11 +208,15 @@ export class Group {
 
   /** Takes leases from a worker, as far as it owns them. */
   async #free(shardIndexes: readonly number[], workerId: string): Promise<void> {
-    await this.leases.update(shardIndexes, (lease) =>
-      lease.owner?.workerId === workerId && !isEnded(lease) ? withOwner(lease, null) : undefined,
-    );
-    this.touch(workerId);
-    this.kick();
+    try {
+      await this.leases.update(shardIndexes, (lease) =>
+        lease.owner?.workerId === workerId && !isEnded(lease) ? withOwner(lease, null) : undefined,
+      );
+    } finally {
+      // Leases of a worker that is not known any more are given out also when that could not be written down.
+      this.touch(workerId);
+      this.kick();
+    }
   }
 
   async #run(): Promise<void> {

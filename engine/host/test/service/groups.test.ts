@@ -7,6 +7,7 @@ import {
   LeaseLostError,
   ResourceInUseError,
   ResourceNotFoundError,
+  StoreFullError,
 } from "../../src/errors/index.ts";
 import { writerLockName } from "../../src/platform/locks.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
@@ -257,6 +258,21 @@ describe("leases", () => {
     expect(Object.values(await statuses(engine))).toEqual(["available", "available"]);
     const back = await join(engine, "two");
     expect((await back.poll()).map(({ leaseCounter }) => leaseCounter)).toEqual([2, 3]);
+  });
+
+  it("of a worker that leaves a full store go to others all the same", async () => {
+    const { engine, platform, stream } = await scene(2);
+    await createGroup(engine.service, stream);
+    const one = await join(engine, "one");
+    await one.poll();
+    // The room keeper tries twice, then the store is full until its next try.
+    for (const nth of [1, 1, 1]) {
+      platform.stores.faults.add({ kind: "full", nth, operations: ["appendFrame"] });
+    }
+    const two = await join(engine, "two", 2);
+    expect(await failureOf(one.leave())).toBeInstanceOf(StoreFullError);
+    await platform.clock.advance(9000);
+    expect(await owners(engine)).toEqual(["two", "two"]);
   });
 
   it("stay with a worker that joins again, and its session before is lost", async () => {
