@@ -7,7 +7,7 @@ import type { ShardLogCore } from "../core/core-types.ts";
 import type { LogStore, SegmentKey } from "../storage/log-store.ts";
 import type { ControlCopy } from "./control-copy.ts";
 import type { ControlState } from "./control-state.ts";
-import { factsOfImage } from "./segment-directory.ts";
+import { factsOfImage, PROBE_ORDINAL } from "./segment-directory.ts";
 import { segmentIntact } from "./segment-image.ts";
 
 /** What a scan of a WAL came to, and the segments beside it. */
@@ -41,6 +41,7 @@ function newestOfShards(keys: readonly SegmentKey[]): SegmentKey[] {
   const newest = new Map<number, SegmentKey>();
   for (const key of keys) {
     const [shardUid, ordinal, , , , epoch] = key;
+    if (ordinal === PROBE_ORDINAL) continue;
     const other = newest.get(shardUid);
     const newer =
       other === undefined || ordinal > other[1] || (ordinal === other[1] && epoch > other[5]);

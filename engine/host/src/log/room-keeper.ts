@@ -13,7 +13,7 @@ import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
 import type { LogEvent } from "./log-events.ts";
 import type { RetentionSweep } from "./retention.ts";
-import { factsOfImage } from "./segment-directory.ts";
+import { factsOfImage, PROBE_ORDINAL } from "./segment-directory.ts";
 import { StorageBudget } from "./storage-budget.ts";
 
 /** How soon room is looked for again while the store is full, in ms; doubled up to the longest. */
@@ -30,8 +30,6 @@ const DROP_PART = 1 / 16;
 const SEALED_BYTES = 1_048_576;
 /** Bytes that are written to try whether the store has room again: small writes succeed in a full one. */
 const PROBE_BYTES = { min: 65_536, max: 4_194_304 } as const;
-/** Ordinal of what is written to try: far beyond any that is declared, so that a leader removes what stays. */
-const PROBE_ORDINAL = 2 ** 40;
 
 /** Where noise begins; any number but 0. */
 const NOISE_SEED = 0x9e3779b9;

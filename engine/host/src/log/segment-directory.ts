@@ -11,6 +11,12 @@ import type { SegmentKey } from "../storage/log-store.ts";
 import { readUint64, viewOf } from "./bytes.ts";
 import type { SegmentFacts, ShardState } from "./control-snapshot.ts";
 
+/**
+ * Ordinal of what is written to try whether there is room: far beyond any that is declared, so that a leader
+ * removes what stays. It is no segment.
+ */
+export const PROBE_ORDINAL = 2 ** 40;
+
 /** Position of the last element that satisfies a condition that is true first and false later, or -1. */
 function lastWhere(keys: readonly SegmentKey[], condition: (key: SegmentKey) => boolean): number {
   let low = 0;

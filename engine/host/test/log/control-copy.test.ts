@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { EngineFailedError } from "../../src/errors/index.ts";
 import { decodeControlCopy } from "../../src/log/control-copy.ts";
+import { PROBE_ORDINAL } from "../../src/log/segment-directory.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { encrypt, numbers, range, reopened, storeOf } from "../support/encrypted-logs.ts";
 import { newCore } from "../support/engines.ts";
@@ -153,6 +154,19 @@ describe("a store that lost both snapshots", () => {
     expect(fourth.log.losses).toEqual([]);
     expect(await numbers(fourth)).toEqual([...range(0, 30), 901]);
     await fourth.log.close();
+  });
+
+  it("takes what was written to try whether there is room for no segment", async () => {
+    const platform = virtualPlatform();
+    const log = await sealedLog(platform);
+    const [shard] = log.log.control.shards();
+    await log.log.close();
+    const key = [shard?.uid ?? 0, PROBE_ORDINAL, 0, 0, 0, 1] as const;
+    await storeOf(platform).addSegments([{ key, image: new ArrayBuffer(65_536) }]);
+    loseFrames(platform, () => false);
+    const again = await reopened(platform);
+    expect(await numbers(again)).toEqual(range(0, 30));
+    await again.log.close();
   });
 
   it("serves segments that were sealed after the copy was written", async () => {

@@ -269,7 +269,7 @@ describe("leases", () => {
     for (const nth of [1, 1, 1]) {
       platform.stores.faults.add({ kind: "full", nth, operations: ["appendFrame"] });
     }
-    const two = await join(engine, "two", 2);
+    await join(engine, "two", 2);
     expect(await failureOf(one.leave())).toBeInstanceOf(StoreFullError);
     await platform.clock.advance(9000);
     expect(await owners(engine)).toEqual(["two", "two"]);
