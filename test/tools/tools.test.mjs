@@ -181,7 +181,9 @@ describe("naming what failed", () => {
     const printed = failureText("a", "b\nc\n\nd\ne");
     assert.deepEqual(failuresInOutput(printed), [{ name: "a", lines: ["b", "c", "d"] }]);
   });
+});
 
+describe("telling what failed", () => {
   it("says that something failed which has no name", () => {
     const named = [{ name: "t", lines: [] }];
     assert.deepEqual(withUnnamed(named, 1, 1), named);

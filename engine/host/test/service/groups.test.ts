@@ -264,11 +264,8 @@ describe("leases", () => {
     const { engine, platform, stream } = await scene(2);
     await createGroup(engine.service, stream);
     const one = await join(engine, "one");
-    await one.poll();
-    // The room keeper tries twice, then the store is full until its next try.
-    for (const nth of [1, 1, 1]) {
-      platform.stores.faults.add({ kind: "full", nth, operations: ["appendFrame"] });
-    }
+    await rest();
+    for (let i = 0; i < 3; i += 1) platform.stores.faults.add({ kind: "full", nth: 1 });
     await join(engine, "two", 2);
     expect(await failureOf(one.leave())).toBeInstanceOf(StoreFullError);
     await platform.clock.advance(9000);
