@@ -150,6 +150,11 @@ export type {
   TriggerEventOf,
 } from "./triggers/trigger.ts";
 export type {
+  BatchItemFailuresError,
+  BatchResponseError,
+  InvocationTimeoutError,
+} from "./triggers/trigger-errors.ts";
+export type {
   DiscardCondition,
   KinesisEvent,
   KinesisEventRecord,

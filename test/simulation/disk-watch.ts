@@ -52,7 +52,8 @@ export class DiskWatch {
     const hash = view.getBigUint64(56, true);
     const before = this.#written.get(frameNumber);
     const trimmed = before !== undefined;
-    const fence = sectionTypes(frame).every((type) => type === FENCE);
+    // Only candidates write fences; one that found frames missing says what it recovered beside it.
+    const fence = sectionTypes(frame).includes(FENCE);
     if (!fence && (trimmed || frameNumber <= this.#newest)) this.#reportStray(frameNumber);
     // After a loss a leader goes on above all numbers that were ever given out.
     if (!fence && frameNumber > this.#newest + 1) {

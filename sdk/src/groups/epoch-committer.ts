@@ -35,6 +35,12 @@ export interface EpochStep {
   readonly checkpoint: LeaseCheckpoint;
 }
 
+/** The same of one lease alone, which may be asked for when all epochs before it are committed. */
+interface NextEpoch {
+  readonly lease: HeldLease;
+  readonly checkpoint: LeaseCheckpoint | (() => LeaseCheckpoint);
+}
+
 /** What an epoch changes besides the checkpoint. */
 export interface EpochEffects {
   readonly outputs?: readonly OutputRecord[] | undefined;
@@ -55,8 +61,7 @@ export class EpochCommitter {
    * Commits one epoch of a lease, after those before it. @throws LeaseLostError; InvalidArgumentError for a
    * checkpoint behind the last one; and what the engine throws.
    */
-  async commit(step: EpochStep, effects: EpochEffects): Promise<void> {
-    const { lease } = step;
+  async commit({ lease, checkpoint }: NextEpoch, effects: EpochEffects): Promise<void> {
     const { outputs = [], state = {}, childState = {} } = effects;
     const changes = [
       ...changesOf(lease.shardIndex, state),
@@ -64,6 +69,10 @@ export class EpochCommitter {
     ];
     await lease.exclusively(async () => {
       lease.requireHeld();
+      const step = {
+        lease,
+        checkpoint: typeof checkpoint === "function" ? checkpoint() : checkpoint,
+      };
       await this.#withOutputs(outputs, (batches) => this.#settle([step], changes, batches));
     });
   }

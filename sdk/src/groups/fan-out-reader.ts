@@ -16,6 +16,7 @@ import { ShardFeed } from "../aws/shard-feed.ts";
 import { allShards } from "../shard-turns.ts";
 import { deregisterConsumer, listConsumers, registerConsumer } from "../stream-control.ts";
 import { backOffMs } from "./back-off.ts";
+import { describedOr } from "./shard-directory.ts";
 import {
   type FetchedPart,
   type HeldBytes,
@@ -181,13 +182,12 @@ class SubscribedShard implements ShardSource {
   async #room(): Promise<void> {
     const { held } = this.#parts;
     while (held.full && this.#held.count > 0 && !this.#ending.signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const off = held.onRoom(resolve);
-        this.#released = () => {
-          off();
-          resolve();
-        };
+      let off: () => void = () => undefined;
+      const room = new Promise<void>((resolve) => {
+        off = held.onRoom(resolve);
+        this.#released = resolve;
       });
+      await room.finally(() => off());
     }
   }
 
@@ -209,22 +209,27 @@ class SubscribedShard implements ShardSource {
     await feed?.close().catch(() => undefined);
   }
 
-  /** What is not there may be the consumer, which is registered again. @throws ShardGoneError. */
-  async #requireShard(cause: ResourceNotFoundError): Promise<void> {
+  /**
+   * What is not there may be the consumer, which is registered again. Answers with what failed: the cause, or what
+   * keeps it from being known. @throws ShardGoneError, ResourceNotFoundError.
+   */
+  async #requireShard(cause: ResourceNotFoundError): Promise<MillraceError> {
     const { client, stream } = this.#parts;
     this.#consumer.forget();
-    const description = await client.call("describeStream", { name: stream.name });
+    const description = await describedOr(client, stream.name);
+    if (description instanceof MillraceError) return description;
     const shards = description.uid === stream.uid ? allShards(description) : [];
-    if (shards.some(({ shardIndex }) => shardIndex === this.#shardIndex)) return;
+    if (shards.some(({ shardIndex }) => shardIndex === this.#shardIndex)) return cause;
     throw new ShardGoneError(this.#shardIndex, cause);
   }
 
   /** Waits when a repeat makes sense. @throws the error when it makes none. */
-  async #recover(error: unknown, failures: number): Promise<void> {
+  async #recover(failure: unknown, failures: number): Promise<void> {
     const { client, onFailure } = this.#parts;
     await this.#drop();
-    if (client.closed || !(error instanceof MillraceError)) throw error;
-    if (error instanceof ResourceNotFoundError) await this.#requireShard(error);
+    if (client.closed || !(failure instanceof MillraceError)) throw failure;
+    const missing = failure instanceof ResourceNotFoundError;
+    const error = missing ? await this.#requireShard(failure) : failure;
     // Whoever had the lease before may still be subscribed for some seconds: nothing has failed.
     const taken = error instanceof ResourceInUseError;
     const retryMs = (taken ? error.retryAfterMs : undefined) ?? backOffMs(RETRY_MS, failures);

@@ -15,7 +15,7 @@ import { EpochCommitter } from "./epoch-committer.ts";
 import { EpochOutputs } from "./epoch-outputs.ts";
 import { FanOutReader } from "./fan-out-reader.ts";
 import type { ShardProcessor, WorkerEvent } from "./group-types.ts";
-import type { HeldLease } from "./held-lease.ts";
+import type { GivenLease, HeldLease } from "./held-lease.ts";
 import { type FormerConsumer, HeldLeases } from "./held-leases.ts";
 import { LeaseSession } from "./lease-session.ts";
 import { PollingReader } from "./polling-reader.ts";
@@ -246,7 +246,7 @@ export class GroupWorker {
   }
 
   /** Gives a lease back, unless the session is lost: then the next one does. */
-  async #release(lease: HeldLease): Promise<void> {
+  async #release(lease: GivenLease): Promise<void> {
     const { client } = this.#parts;
     for (let failures = 1; !this.#closed && !client.closed; failures++) {
       try {

@@ -15,6 +15,9 @@ export function comparePositions(left: RecordPosition, right: RecordPosition): n
   return left.index - right.index || left.subSequenceNumber - right.subSequenceNumber;
 }
 
+/** What a lease is given back by. */
+export type GivenLease = Pick<OwnedLease, "shardIndex" | "leaseCounter">;
+
 /** See above. */
 export class HeldLease {
   readonly shardId: string;

@@ -1,6 +1,6 @@
 /** The leases of one worker: which ones it consumes, which ones it is done with, and what the leader gives. */
 import type { OwnedLease } from "@millrace/engine";
-import { HeldLease } from "./held-lease.ts";
+import { type GivenLease, HeldLease } from "./held-lease.ts";
 import type { ConsumerEnd, ShardConsumer } from "./shard-consumer.ts";
 
 /** What becomes of leases. */
@@ -10,7 +10,7 @@ export interface LeaseListener {
   /** The lease is not the worker's any more, or is about to be. */
   lost(lease: HeldLease): void;
   /** A lease is to be given back. */
-  release(lease: HeldLease): void;
+  release(lease: GivenLease): void;
   /** A consumer failed in a way that is not its processor's. */
   failed(error: unknown): void;
 }
@@ -29,7 +29,7 @@ export class HeldLeases {
   /** The last consumer of each shard that was had here. */
   readonly #former = new Map<number, FormerConsumer>();
   /** Leases that were given back or are finished, by shard index: the leader may not know yet. */
-  readonly #done = new Map<number, { readonly lease: HeldLease; readonly end: ConsumerEnd }>();
+  readonly #done = new Map<number, { readonly lease: GivenLease; readonly end: ConsumerEnd }>();
   #closed = false;
 
   constructor(listener: LeaseListener) {
@@ -68,6 +68,9 @@ export class HeldLeases {
     for (const { lease } of this.consumers) {
       if (counters.get(lease.shardIndex) !== lease.leaseCounter) lease.lose();
     }
+    for (const shardIndex of this.#done.keys()) {
+      if (!counters.has(shardIndex)) this.#done.delete(shardIndex);
+    }
     for (const lease of leases) this.#applyOne(lease);
   }
 
@@ -81,12 +84,12 @@ export class HeldLeases {
     const done = this.#done.get(shardIndex);
     if (done?.lease.leaseCounter === leaseCounter) {
       if (done.end !== "shard-ended") this.#listener.release(done.lease);
-    } else if (handOver) this.#decline(new HeldLease(owned));
+    } else if (handOver) this.#decline({ shardIndex, leaseCounter });
     else if (!this.#closed) this.#begin(new HeldLease(owned));
   }
 
   /** Another worker is to have the lease before it was begun here: nothing of it need be finished first. */
-  #decline(lease: HeldLease): void {
+  #decline(lease: GivenLease): void {
     this.#done.set(lease.shardIndex, { lease, end: "shut-down" });
     this.#listener.release(lease);
   }
@@ -103,14 +106,16 @@ export class HeldLeases {
 
   async #follow(consumer: ShardConsumer, stallsBefore: number): Promise<void> {
     const { lease } = consumer;
-    const { shardIndex } = lease;
+    // Its state is of no use any more.
+    const { shardIndex, leaseCounter } = lease;
+    const given = { shardIndex, leaseCounter };
     try {
       const end = await consumer.ended;
       if (this.#consumers.get(shardIndex) !== consumer) return;
       this.#consumers.delete(shardIndex);
-      this.#done.set(shardIndex, { lease, end });
+      this.#done.set(shardIndex, { lease: given, end });
       this.#former.set(shardIndex, formerOf(consumer, end === "stalled" ? stallsBefore + 1 : 0));
-      if (end !== "shard-ended") this.#listener.release(lease);
+      if (end !== "shard-ended") this.#listener.release(given);
     } catch (error) {
       this.#listener.failed(error);
     }

@@ -29,7 +29,8 @@ export class LeaseCheckpointer implements Checkpointer {
     checkChildState(childState);
     const position = at === undefined ? undefined : positionOf(at, lease);
     lease.requireHeld();
-    const checkpoint = position ?? this.#standing();
+    // Without a record it is what stands when the epochs before it are committed.
+    const checkpoint = position ?? this.#standing;
     await this.#committer.commit({ lease, checkpoint }, { outputs, state, childState });
   }
 }

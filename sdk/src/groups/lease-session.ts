@@ -9,7 +9,7 @@ import {
   ResourceNotFoundError,
 } from "@millrace/engine";
 import { backOffMs } from "./back-off.ts";
-import type { HeldLease } from "./held-lease.ts";
+import type { GivenLease } from "./held-lease.ts";
 
 /** How long the leader holds a question; and how long the answer may take after that, in ms. */
 const WAIT_MS = 20_000;
@@ -64,7 +64,7 @@ export class LeaseSession {
   }
 
   /** Gives a lease back. A session that is lost has none: the next one gives it back. */
-  async release({ shardIndex, leaseCounter }: HeldLease): Promise<void> {
+  async release({ shardIndex, leaseCounter }: GivenLease): Promise<void> {
     const { client, groupName } = this.#parts;
     const sessionId = this.#sessionId;
     if (sessionId === undefined) return;

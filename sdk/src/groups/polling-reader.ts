@@ -14,6 +14,7 @@ import {
 } from "@millrace/engine";
 import { allShards } from "../shard-turns.ts";
 import { backOffMs } from "./back-off.ts";
+import { describedOr } from "./shard-directory.ts";
 import {
   type FetchedPart,
   type HeldBytes,
@@ -203,20 +204,22 @@ export class PollingReader {
 
   /** Waits when a repeat makes sense; says whether the shards must be looked at anew. @throws the error otherwise. */
   async #recover(
-    error: unknown,
+    failure: unknown,
     shards: readonly PolledShard[],
     failures: number,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { client, onFailure } = this.#parts;
-    if (client.closed || !(error instanceof MillraceError)) throw error;
-    if (error instanceof ThroughputExceededError) {
-      await quietly(pause(client.clock, error.retryAfterMs ?? THROTTLED_MS, signal));
+    if (client.closed || !(failure instanceof MillraceError)) throw failure;
+    if (failure instanceof ThroughputExceededError) {
+      await quietly(pause(client.clock, failure.retryAfterMs ?? THROTTLED_MS, signal));
       return false;
     }
     // In virtual time a read waits for as long as nobody lets time pass.
-    if (error instanceof DeadlineError) return false;
-    if (error instanceof ResourceNotFoundError) return await this.#dropGone(error, shards);
+    if (failure instanceof DeadlineError) return false;
+    const missing = failure instanceof ResourceNotFoundError;
+    const error = missing ? await this.#dropGone(failure, shards) : failure;
+    if (error === undefined) return true;
     const retryMs = backOffMs(RETRY_MS, failures);
     const shardIndexes = shards.filter(({ closed }) => !closed).map((one) => one.shardIndex);
     onFailure(shardIndexes, { attempt: failures, error, retryMs });
@@ -224,10 +227,17 @@ export class PollingReader {
     return false;
   }
 
-  /** Ends the shards that are not there any more. */
-  async #dropGone(cause: unknown, shards: readonly PolledShard[]): Promise<true> {
+  /**
+   * Ends the shards that are not there any more; answers with what keeps it from being known which ones.
+   * @throws the cause when all are there; ResourceNotFoundError.
+   */
+  async #dropGone(
+    cause: unknown,
+    shards: readonly PolledShard[],
+  ): Promise<MillraceError | undefined> {
     const { client, stream } = this.#parts;
-    const description = await client.call("describeStream", { name: stream.name });
+    const description = await describedOr(client, stream.name);
+    if (description instanceof MillraceError) return description;
     const same = description.uid === stream.uid;
     const there = new Set(same ? allShards(description).map((one) => one.shardIndex) : []);
     const gone = shards.filter(({ shardIndex }) => !there.has(shardIndex));
@@ -236,7 +246,7 @@ export class PollingReader {
       shard.fail(new ShardGoneError(shard.shardIndex, cause));
       shard.close();
     }
-    return true;
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The shards of a group's stream: asked for once, and again when there are new ones. */
 import {
   type EngineClient,
+  MillraceError,
   ResourceNotFoundError,
   type ShardDescription,
   type StreamDescription,
@@ -39,5 +40,22 @@ export class ShardDirectory {
     const description = await this.#client.call("describeStream", { name });
     if (description.uid !== uid) throw ResourceNotFoundError.stream(name);
     return new Map(allShards(description).map((shard) => [shard.shardIndex, shard]));
+  }
+}
+
+/**
+ * A stream as it is, or the failure that keeps it from being known now, as while the leader changes.
+ * @throws ResourceNotFoundError, and any error of a client that is closed.
+ */
+export async function describedOr(
+  client: EngineClient,
+  name: string,
+): Promise<StreamDescription | MillraceError> {
+  try {
+    return await client.call("describeStream", { name });
+  } catch (error) {
+    const final = error instanceof ResourceNotFoundError || client.closed;
+    if (final || !(error instanceof MillraceError)) throw error;
+    return error;
   }
 }

@@ -22,6 +22,11 @@ export function escapeTemplate(text: string): string {
   );
 }
 
+/** A text that was escaped for a template, before a reference: its last signs would take that for a text. */
+export function escapeTrailingSigns(text: string): string {
+  return text.replace(/[$%]+$/, (signs) => signs.replace(/./g, unicodeEscape));
+}
+
 /** A text as a literal of ASCII only, whose width on the screen is the number of its characters. */
 export function hclAsciiText(text: string): string {
   return hclText(text).replace(/[^\u0020-\u007e]/gu, unicodeEscape);

@@ -12,6 +12,7 @@ import {
   block,
   comment,
   escapeTemplate,
+  escapeTrailingSigns,
   hclAsciiText,
   hclList,
   hclText,
@@ -189,11 +190,12 @@ function tagLines(tags: Readonly<Record<string, string>>): string[] {
 /** A policy document as lines of JSON in a template. What a reference stands for needs no escape in JSON. */
 function jsonOf(node: PolicyNode, names: Names): string {
   if (isReferring(node)) {
-    const texts = node.parts.map((part) =>
-      typeof part === "string"
-        ? literalJson(part).slice(1, -1)
-        : `\${${expressionOf(part, names)}}`,
-    );
+    const texts = node.parts.map((part, i) => {
+      if (typeof part !== "string") return `\${${expressionOf(part, names)}}`;
+      const text = literalJson(part).slice(1, -1);
+      const next = node.parts[i + 1];
+      return next === undefined || typeof next === "string" ? text : escapeTrailingSigns(text);
+    });
     return `"${texts.join("")}"`;
   }
   if (isList(node))

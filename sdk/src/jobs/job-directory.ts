@@ -1,5 +1,6 @@
 /** Jobs as definitions: made, listed, described, started, stopped and deleted. */
 import {
+  checkJobSpec,
   type EngineClient,
   type JobStatus,
   type JsonValue,
@@ -9,8 +10,14 @@ import {
 } from "@millrace/engine";
 import { checkName } from "../check.ts";
 import { openGroup } from "../groups/consumer-group.ts";
-import { checkJob } from "./job-settings.ts";
+import { type CheckedJob, checkJob } from "./job-settings.ts";
 import type { JobDefinition, JobDescription, JobSummary } from "./job-types.ts";
+
+/** A group of which JSON takes the most characters, but for its names. */
+const LONGEST_GROUP = {
+  startingPosition: { type: "AT_TIMESTAMP", timestampMs: 1_000_000_000_000.123 },
+  ...{ failoverMs: 3_600_000, handOverMs: 3_600_000 },
+} as const;
 
 /** The jobs of one engine, whoever hosts them. */
 export class JobDirectory {
@@ -24,11 +31,12 @@ export class JobDirectory {
   async define(name: string, definition: JobDefinition): Promise<JobSummary> {
     const client = this.#client;
     const { group, ...job } = checkJob(name, definition);
+    // With a group that takes as much room as any, so that none is left behind by a job that is refused.
+    checkJobSpec({ ...job, group: { ...LONGEST_GROUP, ...named(group) } });
     const stream = await client.call("describeStream", { name: group.streamName });
     const { definition: found } = await openGroup(client, stream, group.name, group.options);
     const { startingPosition, failoverMs, handOverMs } = found;
-    const { name: groupName, streamName } = group;
-    const stored = { name: groupName, streamName, startingPosition, failoverMs, handOverMs };
+    const stored = { ...named(group), startingPosition, failoverMs, handOverMs };
     return summaryOf(await client.call("jobsPut", { ...job, group: stored }));
   }
 
@@ -71,6 +79,10 @@ export class JobDirectory {
     checkName("name", name);
     await this.#client.call("jobsDelete", { name });
   }
+}
+
+function named({ name, streamName }: CheckedJob["group"]): { name: string; streamName: string } {
+  return { name, streamName };
 }
 
 function summaryOf({ spec, version, createdMs, state, hostId, report }: JobStatus): JobSummary {

@@ -1,12 +1,17 @@
 /** A job's definition, checked and complete. */
-import type { JobRestart, JobSpec, JsonValue } from "@millrace/engine";
+import {
+  JOB_RESTART_MS_MAX,
+  JOB_WORKERS_MAX,
+  type JobRestart,
+  type JobSpec,
+  type JsonValue,
+} from "@millrace/engine";
 import { checkInteger, checkMembers, checkName, refuse } from "../check.ts";
 import type { GroupOptions } from "../groups/group-types.ts";
 import { checkWorkerOptions } from "../groups/worker-settings.ts";
 import type { JobDefinition, JobRestartOptions } from "./job-types.ts";
+import { refusalOfModule } from "./module-url.ts";
 
-const DAY_MS = 86_400_000;
-const WORKERS_MAX = 64;
 const STALL_MS_MIN = 500;
 /** A worker's own code takes some of it. */
 const MEMORY_BYTES_MIN = 16_777_216;
@@ -40,23 +45,22 @@ export function checkJob(name: string, definition: JobDefinition): CheckedJob {
       options: group.options,
     },
     worker: storedWorker,
-    workers: checkInteger("definition.workers", workers, 1, WORKERS_MAX),
+    workers: checkInteger("definition.workers", workers, 1, JOB_WORKERS_MAX),
     restart: checkRestart(restart),
   };
 }
 
-/** Relative to the page, where there is one. A `blob:` URL ends with its page, and the job must not. */
+/** Relative to the page, where there is one. */
 function absolute(module: unknown): string {
-  const limit = "the URL of a module, other than blob:";
+  const limit = "the URL of a module";
   if (typeof module !== "string" && !(module instanceof URL)) {
     return refuse("definition.module", limit, module, limit);
   }
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
   const url = URL.canParse(String(module), base) ? new URL(module, base) : undefined;
-  if (url === undefined || url.protocol === "blob:") {
-    return refuse("definition.module", limit, module, limit);
-  }
-  return url.href;
+  if (url === undefined) return refuse("definition.module", limit, module, limit);
+  const refusal = refusalOfModule(url.href);
+  return refusal === undefined ? url.href : refuse("definition.module", refusal, module, refusal);
 }
 
 function checkExport(name: unknown): string {
@@ -78,8 +82,12 @@ function checkRestart(restart: JobRestartOptions): JobRestart {
   ]);
   const { firstMs = 1000, longestMs = 60_000, quietMs = 60_000, stallMs = 10_000 } = restart;
   const { attemptsMax, memoryBytesMax } = restart;
-  const within = (member: keyof JobRestart, value: number, min: number, max = DAY_MS): number =>
-    checkInteger(`definition.restart.${member}`, value, min, max);
+  const within = (
+    member: keyof JobRestart,
+    value: number,
+    min: number,
+    max = JOB_RESTART_MS_MAX,
+  ): number => checkInteger(`definition.restart.${member}`, value, min, max);
   const { MAX_SAFE_INTEGER } = Number;
   return {
     firstMs: within("firstMs", firstMs, 1),

@@ -24,7 +24,7 @@ export interface JobRestartOptions {
   readonly longestMs?: number;
   /** A worker that ran for so long has failed for the first time again, in ms; 60,000 when absent. */
   readonly quietMs?: number;
-  /** Failures one after the other before the job is given up; any number when absent. */
+  /** So many failures one after the other give the job up, 1 at the first one; any number when absent. */
   readonly attemptsMax?: number;
   /** A worker that is silent for so long, as in an endless loop, is ended, in ms; 10,000 when absent. To load, it has 30 s. */
   readonly stallMs?: number;
@@ -37,7 +37,10 @@ export interface JobRestartOptions {
 
 /** What a job is. All of it is stored, and is the same for whoever hosts the job. */
 export interface JobDefinition {
-  /** URL of a module that whoever hosts the job can load; relative ones are the page's. */
+  /**
+   * URL of a module that whoever hosts the job can load: of the page's origin, in Node a file's. Relative ones are
+   * the page's; `data:` and `blob:` are refused.
+   */
   readonly module: string | URL;
   /** What the module exports the job as; "default" when absent. */
   readonly export?: string;

@@ -13,6 +13,7 @@ import {
 } from "@millrace/engine";
 import { errorText, isJobMessage, type JobMessage } from "./job-messages.ts";
 import type { JobThread, StartThread } from "./job-thread.ts";
+import { refusalOfModule } from "./module-url.ts";
 
 /** How long a worker may take until it says its first word, in ms: its script has to load. */
 const LOAD_MS_MAX = 30_000;
@@ -120,6 +121,12 @@ export class JobWorker {
   #begin(): void {
     const { client, spec, workerIndex, inTurn, start } = this.#parts;
     const { stallMs, memoryBytesMax } = spec.restart;
+    const refusal = refusalOfModule(spec.module);
+    if (refusal !== undefined) {
+      this.#state = "failed";
+      this.#note(`its module must be ${refusal}, but it is ${spec.module.slice(0, 200)}`);
+      return;
+    }
     const id = hexOfBytes(systemRandom.fill(new Uint8Array(8)));
     const workerId = `job-${spec.name}-${workerIndex}-${id}`;
     const life = `millrace:${client.name}:job:${id}`;
@@ -235,7 +242,7 @@ export class JobWorker {
     if (ranMs >= quietMs) this.#failures = 0;
     this.#failures += 1;
     this.#note(reason);
-    if (attemptsMax !== null && this.#failures > attemptsMax) this.#state = "failed";
+    if (attemptsMax !== null && this.#failures >= attemptsMax) this.#state = "failed";
     else {
       this.#state = "restarting";
       const pauseMs = Math.min(longestMs, firstMs * 2 ** (this.#failures - 1));

@@ -10,7 +10,8 @@ export class Jobs {
   readonly #client: EngineClient;
   readonly #events: EngineEvents;
   readonly #inTurn: boolean;
-  #host: JobHost | undefined;
+  /** Settled once the host has begun. */
+  #hosting: Promise<JobHost> | undefined;
 
   /** Made by `open`. `inTurn`: see `RecordBatcher`. */
   constructor(client: EngineClient, events: EngineEvents, inTurn: boolean) {
@@ -63,16 +64,29 @@ export class Jobs {
    * `worker` is the jobs worker's URL, or a function that makes it; the package's own when absent.
    */
   async host(worker?: WorkerSource): Promise<void> {
-    const { JobHost } = await import("./job-host.ts");
-    const parts = { client: this.#client, events: this.#events, inTurn: this.#inTurn };
-    this.#host ??= new JobHost({ ...parts, worker });
+    this.#hosting ??= this.#host(worker);
+    const hosting = this.#hosting;
+    try {
+      await hosting;
+    } catch (error) {
+      if (this.#hosting === hosting) this.#hosting = undefined;
+      throw error;
+    }
   }
 
   /** Hosts no jobs any more: their workers finish what is under way, and another tab may go on. */
   async release(): Promise<void> {
-    const host = this.#host;
-    this.#host = undefined;
+    const hosting = this.#hosting;
+    this.#hosting = undefined;
+    // One that did not begin was told to whoever asked for it.
+    const host = await hosting?.catch(() => undefined);
     await host?.stop();
+  }
+
+  async #host(worker: WorkerSource | undefined): Promise<JobHost> {
+    const { JobHost } = await import("./job-host.ts");
+    const parts = { client: this.#client, events: this.#events, inTurn: this.#inTurn };
+    return new JobHost({ ...parts, worker });
   }
 
   async #directory(): Promise<JobDirectory> {

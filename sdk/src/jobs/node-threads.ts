@@ -3,6 +3,7 @@
  * and this file lies beside what pages load.
  */
 import type { Wire } from "@millrace/engine";
+import { errorText } from "./job-messages.ts";
 import type { JobThread } from "./job-thread.ts";
 
 const MIB = 1_048_576;
@@ -30,7 +31,7 @@ export function startNodeThread(url: string | URL, memoryBytesMax: number | null
       listen: (listener) => worker.on("message", listener),
     },
     onFailure: (listener) => {
-      worker.on("error", (error) => listener(`${error.name}: ${error.message}`));
+      worker.on("error", (error) => listener(errorText(error)));
       worker.on("exit", (code) => listener(`it ended with exit code ${code}`));
     },
     terminate: () => void worker.terminate(),

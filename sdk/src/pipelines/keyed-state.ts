@@ -17,10 +17,13 @@ export class KeyedState {
   readonly #prefix: string;
   /** As JSON, so that nobody changes in place what is stored. */
   readonly #stored = new Map<string, string>();
-  /** null for a key that is to be removed. */
-  readonly #staged = new Map<string, StateValue>();
+  /** The same; null for a key that is to be removed. */
+  readonly #staged = new Map<string, string | null>();
 
-  /** `kept` is the processor's state; entries of other aggregations are left alone. */
+  /**
+   * `kept` is the processor's state; entries of other aggregations are left alone. `number` is the place among
+   * the stage's aggregations.
+   */
   constructor(number: number, kept: KeptState) {
     this.#prefix = `a${number}.`;
     for (const [name, entry] of Object.entries(kept)) {
@@ -43,19 +46,13 @@ export class KeyedState {
   /** The state of a key; null when it has none. */
   get(key: string): StateValue {
     const staged = this.#staged.get(key);
-    if (staged !== undefined) return staged;
-    const stored = this.#stored.get(key);
-    return stored === undefined ? null : JSON.parse(stored);
+    const text = staged === undefined ? this.#stored.get(key) : staged;
+    return text === undefined || text === null ? null : JSON.parse(text);
   }
 
   /** Stages a key's state; null removes it. @throws InvalidArgumentError for what JSON cannot hold. */
   set(key: string, value: StateValue): void {
-    if (value === undefined) {
-      throw new InvalidArgumentError(`the state of ${show(key)} must be a JSON value or null`, {
-        ...{ argument: "aggregation.add", value: "undefined", limit: "a JSON value or null" },
-      });
-    }
-    this.#staged.set(key, value);
+    this.#staged.set(key, value === null ? null : jsonOf(key, value));
   }
 
   /** What is staged, as entries of the processor's state. */
@@ -63,7 +60,7 @@ export class KeyedState {
     return Object.fromEntries(
       Array.from(this.#staged, ([key, value]) => [
         this.#nameOf(key),
-        value === null ? null : [key, value],
+        value === null ? null : [key, JSON.parse(value)],
       ]),
     );
   }
@@ -72,7 +69,7 @@ export class KeyedState {
   commit(): void {
     for (const [key, value] of this.#staged) {
       if (value === null) this.#stored.delete(key);
-      else this.#stored.set(key, JSON.stringify(value));
+      else this.#stored.set(key, value);
     }
     this.#staged.clear();
   }
@@ -96,4 +93,26 @@ export class KeyedState {
     for (const [i, word] of hashKeyOf(key).entries()) view.setUint32(i * WORD_BYTES, word);
     return `${this.#prefix}${hexOfBytes(bytes)}`;
   }
+}
+
+/** A state as it is kept. @throws InvalidArgumentError for what JSON would lose, or has no text for. */
+function jsonOf(key: string, value: unknown): string {
+  let text: string | undefined;
+  let cause: unknown;
+  try {
+    text = JSON.stringify(value, refuseLoss);
+  } catch (error) {
+    cause = error;
+  }
+  if (text !== undefined) return text;
+  throw new InvalidArgumentError(`the state of ${show(key)} must be a JSON value or null`, {
+    ...{ argument: "aggregation.add", value: show(value), limit: "a JSON value or null", cause },
+  });
+}
+
+/** JSON turns NaN and Infinity into null, and leaves functions and symbols out. */
+function refuseLoss(_member: string, value: unknown): unknown {
+  const lost = typeof value === "number" ? !Number.isFinite(value) : typeof value === "function";
+  if (lost || typeof value === "symbol") throw new TypeError(`${String(value)} is no JSON value`);
+  return value;
 }

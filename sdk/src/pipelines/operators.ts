@@ -72,11 +72,12 @@ export function aggregateOperator(aggregation: Aggregation<never, StateValue, un
     apply: ({ key, value }, origin, state) => {
       if (state === undefined) throw new Error("an aggregation has a state");
       const before = state.get(key) ?? aggregation.initial(key);
-      const after = aggregation.add(before, value as never, origin);
-      state.set(key, after);
-      if (after === null) return [];
-      const result = aggregation.result === undefined ? after : aggregation.result(after, key);
-      return result === undefined ? [] : [{ key, value: result }];
+      return settled(aggregation.add(before, value as never, origin), (after) => {
+        state.set(key, after);
+        if (after === null) return [];
+        const result = aggregation.result === undefined ? after : aggregation.result(after, key);
+        return settled(result, (made) => (made === undefined ? [] : [{ key, value: made }]));
+      });
     },
   };
 }
@@ -84,7 +85,7 @@ export function aggregateOperator(aggregation: Aggregation<never, StateValue, un
 /** Goes on with a value at once when it is there, so that only functions that wait are waited for. */
 function settled<Value>(
   value: Value | Promise<Value>,
-  next: (value: Value) => readonly Element[],
+  next: (value: Value) => readonly Element[] | Promise<readonly Element[]>,
 ): readonly Element[] | Promise<readonly Element[]> {
   return value instanceof Promise ? value.then(next) : next(value);
 }

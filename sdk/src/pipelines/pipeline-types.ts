@@ -17,15 +17,15 @@ export interface RecordOrigin {
 
 /**
  * What is kept for each key, a JSON value, and what comes of it. Functions of their arguments alone: a record may
- * come again.
+ * come again. A state that JSON cannot hold, as NaN, fails with InvalidArgumentError.
  */
 export interface Aggregation<Value, State, Result> {
   /** The state of a key that has none. */
   initial(key: string): State;
   /** The state after one more value; null removes it, and nothing comes of it then. */
-  add(state: State, value: Value, origin: RecordOrigin): State | null;
+  add(state: State, value: Value, origin: RecordOrigin): State | null | Promise<State | null>;
   /** What goes on for each value that was added; undefined for nothing. The state itself when absent. */
-  result?(state: State, key: string): Result | undefined;
+  result?(state: State, key: string): Result | undefined | Promise<Result | undefined>;
 }
 
 /** How a stream is read that no stage of the pipeline writes. */

@@ -7,7 +7,7 @@ import {
   type StreamDescription,
 } from "@millrace/engine";
 import { checkInteger, checkMembers, checkName, checkOneOf, refuse } from "../check.ts";
-import { openGroup } from "../groups/consumer-group.ts";
+import { getGroup, openGroup } from "../groups/consumer-group.ts";
 import type { WorkerEvent } from "../groups/group-types.ts";
 import type { GroupWorker } from "../groups/group-worker.ts";
 import { completeSpec } from "../stream-spec.ts";
@@ -42,14 +42,17 @@ export class Pipeline {
   readonly #listeners = new Set<(event: PipelineEvent) => void>();
   #betweenCount = 0;
   #workers: readonly GroupWorker[] | undefined;
-  #starting = false;
-  /** Unique in its engine: the first part of its groups' names. */
+  /** A start that is under way, and how it is kept from starting workers. */
+  #starting: { readonly settled: Promise<unknown>; readonly ending: AbortController } | undefined;
+  /** Unique in its engine, without a dot: what stands before the first one in its groups' names. */
   readonly name: string;
 
   /** Made by `millrace.pipeline()`. @throws InvalidArgumentError. */
   constructor(client: EngineClient, name: string) {
     this.#client = client;
     this.name = checkName("name", name);
+    // Groups are called PIPELINE.STAGE, and stages may have dots: no two pipelines may share a group.
+    if (name.includes(".")) refuse("name", "a name without a dot", name, "a-z, A-Z, 0-9, _ and -");
   }
 
   /** Whether it runs in this thread. */
@@ -81,27 +84,33 @@ export class Pipeline {
 
   /**
    * Creates the streams that stages write and that there are not, and starts a worker for each stage, which goes
-   * on from its checkpoint.
+   * on from its checkpoint. Stopped meanwhile, it starts no worker.
    *
-   * @throws InvalidArgumentError for stages that lead back, or none; ResourceNotFoundError for a source that
-   * there is not; ResourceInUseError when it runs, or another stream has a group of a stage's name.
+   * @throws InvalidArgumentError for stages that lead back, or none, and for an aggregation of a stream whose
+   * distribution is AUTO; ResourceNotFoundError for a source that there is not; ResourceInUseError when it runs,
+   * or another stream has a group of a stage's name.
    */
   async start(options: PipelineStartOptions = {}): Promise<void> {
     checkMembers("options", options, START_MEMBERS);
-    if (this.#starting || this.running) {
+    if (this.#starting !== undefined || this.running) {
       throw new ResourceInUseError(`pipeline ${this.name} is running`, {
         ...{ argument: "pipeline", value: this.name },
       });
     }
-    this.#starting = true;
+    const ending = new AbortController();
+    const started = this.#start(options, ending.signal);
+    this.#starting = { settled: started.catch(() => undefined), ending };
     try {
-      await this.#start(options);
+      await started;
     } finally {
-      this.#starting = false;
+      this.#starting = undefined;
     }
   }
 
-  async #start({ failoverMs, ...options }: PipelineStartOptions): Promise<void> {
+  async #start(
+    { failoverMs, ...options }: PipelineStartOptions,
+    ending: AbortSignal,
+  ): Promise<void> {
     if (this.#stages.length === 0) refuse("pipeline", "of one stage or more", "none", "1 or more");
     refuseCycles(this.#stages);
     const streams = new Map<string, StreamDescription>();
@@ -112,11 +121,13 @@ export class Pipeline {
     for (const stage of this.#stages) {
       const stream = streams.get(stage.from);
       if (stream === undefined) continue;
+      refuseScattered(stage, stream);
       const limited = failoverMs === undefined ? {} : { failoverMs };
       const settings = { from: stage.position, ...limited };
       const group = await openGroup(this.#client, stream, stage.groupName, settings);
       groups.push({ stage, group });
     }
+    if (ending.aborted) return;
     this.#workers = groups.map(({ stage, group }) => {
       const factory = ({ shardId }: { readonly shardId: string }) =>
         new StageProcessor(this.#client, stage, shardId);
@@ -126,8 +137,13 @@ export class Pipeline {
     });
   }
 
-  /** Stops all stages; see `GroupWorker.stop`. What is not processed waits for the next start. */
+  /**
+   * Stops all stages, also while they are being started; see `GroupWorker.stop`. What is not processed waits for
+   * the next start.
+   */
   async stop(options: { readonly graceful?: boolean } = {}): Promise<void> {
+    this.#starting?.ending.abort();
+    await this.#starting?.settled;
     await Promise.all((this.#workers ?? []).map((worker) => worker.stop(options)));
   }
 
@@ -135,11 +151,9 @@ export class Pipeline {
   async delete(): Promise<void> {
     await this.stop();
     for (const { groupName } of this.#stages) {
-      try {
-        await this.#client.call("groupsDelete", { name: groupName });
-      } catch (error) {
-        if (!(error instanceof ResourceNotFoundError)) throw error;
-      }
+      await unlessGone(async () => (await getGroup(this.#client, groupName)).delete());
+      // A group whose stream is gone has no consumer to be deleted with.
+      await unlessGone(() => this.#client.call("groupsDelete", { name: groupName }));
     }
   }
 
@@ -230,5 +244,21 @@ export class Pipeline {
   #tell(stage: string, event: WorkerEvent): void {
     // A listener that throws is an error of the application's, and not the pipeline's concern.
     for (const tell of this.#listeners) queueMicrotask(() => tell({ ...event, stage }));
+  }
+}
+
+/** Records of a key must be together where they are aggregated. @throws InvalidArgumentError. */
+function refuseScattered({ name, operators }: Stage, stream: StreamDescription): void {
+  const aggregates = operators.some(({ kind }) => kind === "aggregate");
+  if (!aggregates || stream.distribution !== "AUTO") return;
+  const must = "by partition key for an aggregation, unless keyBy stands before it";
+  refuse(`the distribution of ${stream.name}, which stage ${name} reads,`, must, "AUTO", "keyBy");
+}
+
+async function unlessGone(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof ResourceNotFoundError)) throw error;
   }
 }

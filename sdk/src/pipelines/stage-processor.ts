@@ -2,8 +2,14 @@
  * One stage in one shard: what comes of its records, the state of its keys and its checkpoint are stored in one
  * epoch, so that each record counts once, whoever is killed and when.
  */
-import type { EngineClient, ShardDescription } from "@millrace/engine";
+import {
+  type EngineClient,
+  InvalidArgumentError,
+  ResourceNotFoundError,
+  type ShardDescription,
+} from "@millrace/engine";
 import { memberFallsInto } from "../aggregation/index.ts";
+import { show } from "../check.ts";
 import type {
   Checkpointer,
   InitializeInput,
@@ -35,6 +41,8 @@ export class StageProcessor implements ShardProcessor {
   readonly #shardId: string;
   /** Of each operator that is an aggregation. */
   #states: readonly (KeyedState | undefined)[] = [];
+  /** The shard as it is; undefined where nothing is kept by key. */
+  #shard: ShardDescription | undefined;
   #checkpointer: Checkpointer | undefined;
   #outputs: OutputRecord[] = [];
   #outputBytes = 0;
@@ -45,11 +53,14 @@ export class StageProcessor implements ShardProcessor {
     this.#shardId = shardId;
   }
 
-  initialize({ state, checkpointer }: InitializeInput): void {
+  async initialize({ state, checkpointer }: InitializeInput): Promise<void> {
     this.#checkpointer = checkpointer;
-    this.#states = this.#stage.operators.map(({ kind }, i) =>
-      kind === "aggregate" ? new KeyedState(i, state) : undefined,
+    let aggregations = 0;
+    // Other operators may come and go between two starts: each aggregation finds its own keys again.
+    this.#states = this.#stage.operators.map(({ kind }) =>
+      kind === "aggregate" ? new KeyedState(aggregations++, state) : undefined,
     );
+    if (aggregations > 0) this.#shard = await this.#describeShard();
   }
 
   async processRecords({ records, checkpointer, signal }: ProcessInput): Promise<void> {
@@ -86,6 +97,7 @@ export class StageProcessor implements ShardProcessor {
     const { operators, fromFormat, toFormat, to: streamName } = this.#stage;
     const { partitionKey, sequenceNumber, shardId, arrivalMs } = record;
     const origin = { partitionKey, sequenceNumber, shardId, arrivalMs };
+    this.#checkPlace(partitionKey);
     const value = decodeValue(fromFormat, record.data);
     let elements: readonly Element[] = [{ key: partitionKey, value }];
     for (const [i, operator] of operators.entries()) {
@@ -101,6 +113,18 @@ export class StageProcessor implements ShardProcessor {
       this.#outputs.push({ streamName, partitionKey: key, data });
       this.#outputBytes += data.length + key.length + RECORD_BYTES;
     }
+  }
+
+  /** A key has its state where its records are: all of them in one shard. @throws InvalidArgumentError. */
+  #checkPlace(partitionKey: string): void {
+    const shard = this.#shard;
+    if (shard === undefined || isPlacedIn(partitionKey, shard)) return;
+    const { from } = this.#stage;
+    throw new InvalidArgumentError(
+      `a record of ${from} with the key ${show(partitionKey)} is not in that key's shard, as with an explicit ` +
+        "hash key: aggregate such a stream behind keyBy",
+      { argument: "partitionKey", value: show(partitionKey), limit: shard.shardId },
+    );
   }
 
   #isFull(): boolean {
@@ -127,6 +151,16 @@ export class StageProcessor implements ShardProcessor {
     for (const state of this.#states) state?.discard();
   }
 
+  async #describeShard(): Promise<ShardDescription> {
+    const { from } = this.#stage;
+    const description = await this.#client.call("describeStream", { name: from });
+    const own = allShards(description).find(({ shardId }) => shardId === this.#shardId);
+    if (own !== undefined) return own;
+    throw new ResourceNotFoundError(`stream ${from} has no shard ${this.#shardId} any more`, {
+      ...{ argument: "shardId", value: this.#shardId },
+    });
+  }
+
   async #children(): Promise<readonly ShardDescription[]> {
     const description = await this.#client.call("describeStream", { name: this.#stage.from });
     const shards = allShards(description);
@@ -141,7 +175,11 @@ export class StageProcessor implements ShardProcessor {
   }
 }
 
-/** Moves keys to the children that have their hash keys; the first one gets those that no child has. */
+function isPlacedIn(partitionKey: string, shard: ShardDescription): boolean {
+  return memberFallsInto({ partitionKey, explicitHashKey: undefined }, shard);
+}
+
+/** Moves keys to the children that have their hash keys. Another shard's keys, whose state is there, end here. */
 function moved(
   keys: readonly { readonly state: KeyedState; readonly key: string }[],
   children: readonly ShardDescription[],
@@ -151,8 +189,7 @@ function moved(
   for (const { state: held, key } of keys) {
     const { removing, putting } = held.entries([key]);
     Object.assign(state, removing);
-    const member = { partitionKey: key, explicitHashKey: undefined };
-    const child = children.find((one) => memberFallsInto(member, one)) ?? children[0];
+    const child = children.find((one) => isPlacedIn(key, one));
     if (child === undefined) continue;
     const own = childState[child.shardId] ?? {};
     childState[child.shardId] = Object.assign(own, putting);

@@ -1,5 +1,5 @@
 /** What came of the calls: user records that are stored, that failed, and that are put again. */
-import { type MillraceError, toMillraceError } from "@millrace/engine";
+import { InternalFailureError, type MillraceError, toMillraceError } from "@millrace/engine";
 import type { ProducerSettings } from "./options.ts";
 import { expiredError, failedError, type PendingRecord } from "./pending-record.ts";
 import {
@@ -9,7 +9,7 @@ import {
   WRONG_SHARD,
 } from "./producer-errors.ts";
 import type { ProducerTally } from "./producer-tally.ts";
-import type { TargetOutcome } from "./put-target.ts";
+import { NO_ANSWER, type TargetOutcome } from "./put-target.ts";
 import type { RecordGroup } from "./record-group.ts";
 import type { ShardLane } from "./shard-lane.ts";
 import type { TakenGroup } from "./shard-lanes.ts";
@@ -167,7 +167,16 @@ export class CallResults {
     const { errorCode: code, errorMessage: message, retryAfterMs = 0 } = refusal;
     this.#tally.countError(code);
     const attempt = { atMs, durationMs, error: { code, message } };
-    for (const record of group.members) record.attempts.push(attempt);
+    const uncertain = refusal.indeterminate === true;
+    for (const record of group.members) {
+      record.attempts.push(attempt);
+      record.mayBeStored ||= uncertain;
+    }
+    if (uncertain && !this.#repeatsUncertain) {
+      const error = new InternalFailureError(message, { indeterminate: true });
+      for (const record of group.members) this.fail(record, failedError(record, error));
+      return;
+    }
     if (code !== THROTTLED || !this.#settings.failIfThrottled) {
       addRetry(retries, lane, group, retryAfterMs);
       return;
@@ -207,12 +216,6 @@ export class CallResults {
     return group.members;
   }
 }
-
-/** A target that gives fewer outcomes than records leaves it open what came of the others. */
-const NO_ANSWER: Refusal = {
-  errorCode: "InternalFailure",
-  errorMessage: "The answer has no outcome for this record.",
-};
 
 function addRetry(
   retries: Map<ShardLane, Retry>,

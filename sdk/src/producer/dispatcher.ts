@@ -197,6 +197,8 @@ export class Dispatcher {
       this.#failAll(thrown);
     }
     this.#refreshing = false;
+    // A call may have ended after the last look.
+    if (this.#strange.length > 0) this.refresh();
     this.#turn();
   }
 

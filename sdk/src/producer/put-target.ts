@@ -8,7 +8,7 @@ export interface TargetRecord {
   readonly data: Uint8Array;
 }
 
-/** What came of one record. A refused one is not stored. */
+/** What came of one record. A refused one is not stored, unless nobody knows. */
 export type TargetOutcome =
   | { readonly sequenceNumber: string; readonly shardId: string }
   | {
@@ -17,7 +17,16 @@ export type TargetOutcome =
       readonly errorMessage: string;
       /** Milliseconds after which a retry makes sense; not known when absent. */
       readonly retryAfterMs?: number;
+      /** The record may be stored: the answer to its call does not say what came of it. */
+      readonly indeterminate?: boolean;
     };
+
+/** What is known of a record for which the answer to its call has no outcome: as little as of a lost answer. */
+export const NO_ANSWER = {
+  errorCode: "InternalFailure",
+  errorMessage: "The answer does not say what came of the record.",
+  indeterminate: true,
+} as const satisfies TargetOutcome;
 
 /** One shard of the stream. */
 export interface TargetShard {

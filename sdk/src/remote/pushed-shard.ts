@@ -16,6 +16,8 @@ type Events = AsyncIterator<StructureOf<"SubscribeToShardEventStream">>;
 
 /** AWS refuses a second subscription within 5 s of the first one. In ms. */
 const RENEWAL_MS = 6000;
+/** There is an event every five seconds, if only to say that there is no record: so long none may be missing. In ms. */
+const SILENCE_MS_MIN = 15_000;
 /** Failures in a row after which the reading ends. */
 const FAILURES_MAX = 6;
 
@@ -29,6 +31,8 @@ export class PushedShard implements ShardSource {
   readonly #parts: PushedParts;
   #events: Events | undefined;
   #continuation: string | undefined;
+  /** Wall time of the first subscription, for one to LATEST that ended before it gave anything. */
+  #begunAt: number | undefined;
   #openedMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
@@ -59,8 +63,8 @@ export class PushedShard implements ShardSource {
   async #take(events: Events, signal: AbortSignal): Promise<SourceAnswer | undefined> {
     const { calls, shard } = this.#parts;
     const late = (): Error => new DeadlineError(`${calls.place} sent nothing for too long`);
-    // There is an event every five seconds, if only to say that there is no record.
-    const arrival = withDeadline(calls.clock, calls.deadlineMs, events.next(), late);
+    const silenceMs = Math.max(calls.deadlineMs, SILENCE_MS_MIN);
+    const arrival = withDeadline(calls.clock, silenceMs, events.next(), late);
     const { done, value } = await withSignal(signal, arrival);
     if (done === true) {
       this.#events = undefined;
@@ -98,10 +102,15 @@ export class PushedShard implements ShardSource {
   }
 
   #position(): InputOf<"SubscribeToShard">["StartingPosition"] {
-    const { start } = this.#parts;
+    const { start, calls } = this.#parts;
     if (this.#continuation !== undefined) {
       return { Type: "AFTER_SEQUENCE_NUMBER", SequenceNumber: this.#continuation };
     }
+    // The latest of now would leave out what was put since.
+    if (start.type === "LATEST" && this.#begunAt !== undefined) {
+      return { Type: "AT_TIMESTAMP", Timestamp: new Date(this.#begunAt) };
+    }
+    this.#begunAt ??= calls.clock.nowMs();
     return {
       Type: start.type,
       ...("sequenceNumber" in start ? { SequenceNumber: start.sequenceNumber } : {}),

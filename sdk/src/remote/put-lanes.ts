@@ -6,13 +6,19 @@
 import {
   BackpressureError,
   checkRecord,
+  InternalFailureError,
   type Named,
   type PutRecord,
   recordTooLarge,
 } from "@millrace/engine";
 import { utf8Bytes } from "../aggregation/protobuf-writer.ts";
 import { CopySpace } from "../producer/copy-space.ts";
-import type { PutTarget, TargetOutcome, TargetRecord } from "../producer/put-target.ts";
+import {
+  NO_ANSWER,
+  type PutTarget,
+  type TargetOutcome,
+  type TargetRecord,
+} from "../producer/put-target.ts";
 import { failedPart, PutCall, type Share } from "../put-call.ts";
 import type { ResultPart } from "../put-records-result.ts";
 
@@ -40,10 +46,21 @@ interface Lane {
   at: number;
 }
 
+/** How puts go through their lanes. */
+export interface PutLanesSettings {
+  /** Whether records of a partition key keep their order. */
+  readonly ordered: boolean;
+  /** Bytes that data and key of a record may have. */
+  readonly recordBytesMax: number;
+  /** Throws when no more records are taken. */
+  readonly admit: () => void;
+}
+
 /** What puts go through. */
 export class PutLanes {
   readonly #target: PutTarget;
   readonly #ordered: boolean;
+  readonly #admit: () => void;
   readonly #lanes = new Map<unknown, Lane>();
   /** Keys of lanes whose next record may be sent, in the order in which they came to be so. */
   readonly #ready = new Set<unknown>();
@@ -54,11 +71,11 @@ export class PutLanes {
   #calls = 0;
   #scheduled = false;
 
-  /** `ordered`: whether records of a partition key keep their order. */
-  constructor(target: PutTarget, ordered: boolean, recordBytesMax: number) {
+  constructor(target: PutTarget, { ordered, recordBytesMax, admit }: PutLanesSettings) {
     this.#target = target;
     this.#ordered = ordered;
     this.#recordBytesMax = recordBytesMax;
+    this.#admit = admit;
   }
 
   /** Bytes that data and key of a record may have from now on. */
@@ -66,12 +83,13 @@ export class PutLanes {
     this.#recordBytesMax = recordBytesMax;
   }
 
-  /** Puts records; `nameOf` says what errors call them. @throws InvalidArgumentError, RecordTooLargeError, BackpressureError. */
+  /** Puts records; `nameOf` says what errors call them. @throws what `admit` does; InvalidArgumentError, RecordTooLargeError, BackpressureError. */
   async put(
     records: readonly PutRecord[],
     nameOf: (i: number) => Named,
     signal: AbortSignal | undefined,
   ): Promise<readonly ResultPart[]> {
+    this.#admit();
     if (this.#waitingBytes >= WAITING_BYTES_MAX) {
       throw new BackpressureError(
         `${WAITING_BYTES_MAX} bytes wait for ${this.#target.name}; nothing was sent`,
@@ -175,6 +193,10 @@ export class PutLanes {
     this.#waitingBytes -= byteLength;
     if ("sequenceNumber" in outcome) {
       share.call.settle(share, { length: 1, failedCount: 0, get: () => outcome });
+    } else if (outcome.indeterminate === true) {
+      const error = new InternalFailureError(outcome.errorMessage, { indeterminate: true });
+      share.call.fail(share, error);
+      this.#skip(key, new Set([share.call]), (rest) => rest.call.fail(rest, error));
     } else {
       const { errorCode, errorMessage, retryAfterMs = RETRY_AFTER_MS } = outcome;
       share.call.settle(share, failedPart(1, { errorCode, errorMessage, retryAfterMs }));
@@ -239,9 +261,3 @@ export class PutLanes {
     for (const tell of this.#idle.splice(0)) tell();
   }
 }
-
-/** A target that gives fewer outcomes than records leaves it open what came of the others. */
-const NO_ANSWER: TargetOutcome = {
-  errorCode: "InternalFailure",
-  errorMessage: "The answer has no outcome for this record.",
-};

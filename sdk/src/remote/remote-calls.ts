@@ -52,6 +52,10 @@ export class RemoteCalls {
   readonly #client: LoadedClient;
   readonly #random: CallSurroundings["random"];
   readonly #onClose = new Set<(reason: EngineClosedError) => void>();
+  readonly #onSettled: (() => void)[] = [];
+  /** Calls under way that may change something. */
+  #changing = 0;
+  #refusing = false;
   #closedBy: EngineClosedError | undefined;
 
   constructor(client: LoadedClient, surroundings: CallSurroundings) {
@@ -77,10 +81,29 @@ export class RemoteCalls {
     return () => this.#onClose.delete(listener);
   }
 
+  /** From now on nothing new is taken on; what is under way goes on. */
+  refuse(): void {
+    this.#refusing = true;
+  }
+
+  /** @throws EngineClosedError when nothing new is taken on any more. */
+  checkOpen(): void {
+    if (this.#refusing) throw this.#closing(false);
+  }
+
+  /** Resolves when no call is under way that may change something. */
+  async settled(): Promise<void> {
+    if (this.#changing === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onSettled.push(resolve);
+    });
+  }
+
   /** Ends calls under way with an EngineClosedError, and all later ones. */
   close(): void {
     if (this.closed) return;
-    const reason = new EngineClosedError(`the connection to ${this.place} was closed`);
+    this.refuse();
+    const reason = this.#closing(false);
     this.#closedBy = reason;
     for (const listener of [...this.#onClose]) listener(reason);
     this.#client.close();
@@ -88,15 +111,18 @@ export class RemoteCalls {
 
   /**
    * Makes a call. One that changes nothing is made again, with pauses, while that may help and the time
-   * lasts; others once.
+   * lasts; others once. One that was `admitted` before the closing began is also made after `refuse`.
    *
-   * @throws MillraceError; DeadlineError when there is no answer in time; the signal's reason.
+   * @throws MillraceError; DeadlineError when there is no answer in time; EngineClosedError, `indeterminate`
+   * where a change was on its way when it was closed; the signal's reason.
    */
   async call<Name extends OperationName>(
     operation: Name,
     input: InputOf<Name>,
     signal?: AbortSignal,
+    admitted = false,
   ): Promise<OutputOf<Name>> {
+    if (!admitted) this.checkOpen();
     const endMs = this.clock.monotonicMs() + this.deadlineMs;
     const changes = !READS.test(operation);
     let skewed = false;
@@ -148,16 +174,31 @@ export class RemoteCalls {
     signal?.throwIfAborted();
     const giveUp = new AbortController();
     const late = (): Error => this.#late(call, leftMs);
+    let sent = false;
+    if (call.changes) this.#changing += 1;
     try {
       return (await this.#whileOpen((closing) => {
         closing.throwIfAborted();
-        const sent = this.#send(call, input, giveUp.signal);
-        return withSignal(signal, withDeadline(this.clock, leftMs, sent, late));
+        sent = true;
+        const output = this.#send(call, input, giveUp.signal);
+        return withSignal(signal, withDeadline(this.clock, leftMs, output, late));
       })) as OutputOf<Name>;
     } catch (error) {
       giveUp.abort();
-      throw error;
+      throw sent && call.changes && error === this.#closedBy ? this.#closing(true) : error;
+    } finally {
+      if (call.changes) this.#endChange();
     }
+  }
+
+  #endChange(): void {
+    this.#changing -= 1;
+    if (this.#changing === 0) for (const tell of this.#onSettled.splice(0)) tell();
+  }
+
+  #closing(indeterminate: boolean): EngineClosedError {
+    const message = `the connection to ${this.place} was closed`;
+    return new EngineClosedError(message, { indeterminate });
   }
 
   /** Settles as what is begun does, or rejects when it is closed before. */

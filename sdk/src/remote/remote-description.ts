@@ -7,7 +7,8 @@ import type { RemoteCalls } from "./remote-calls.ts";
 /** A stream of a Kinesis elsewhere; it is as durable as that service keeps it, which refuses what it has no room for. */
 export type RemoteStreamDescription = CommonStreamDescription;
 
-const RECORD_KIB_MAX = 1024;
+/** KiB that a record of a stream may have whose service does not say it. */
+export const RECORD_KIB_MAX = 1024;
 
 /** Parts of a sequence number; undefined for one of another version than AWS has used since 2014. */
 export function partsOf(

@@ -26,10 +26,20 @@ export class RemoteMillrace implements MillraceLike {
     return this.#closing !== undefined;
   }
 
-  /** Lets puts under way settle, then ends readings and connections. Safe to call twice. */
+  /**
+   * Refuses what is asked for from now on, lets puts and other changes under way settle, then ends readings and
+   * connections. Safe to call twice.
+   */
   close(): Promise<void> {
-    this.#closing ??= this.streams.settled().then(() => this.#calls.close());
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#calls.refuse();
+    await this.streams.settled();
+    await this.#calls.settled();
+    this.#calls.close();
   }
 
   /** Closes it at the end of an `await using` block. */

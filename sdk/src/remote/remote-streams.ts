@@ -11,7 +11,7 @@ import {
 } from "../stream-spec.ts";
 import { PutLanes } from "./put-lanes.ts";
 import type { RemoteCalls } from "./remote-calls.ts";
-import type { RemoteStreamDescription } from "./remote-description.ts";
+import { RECORD_KIB_MAX, type RemoteStreamDescription } from "./remote-description.ts";
 import { RemoteDesk } from "./remote-desk.ts";
 import { RemoteStream } from "./remote-stream.ts";
 import { RemoteTarget } from "./remote-target.ts";
@@ -19,7 +19,6 @@ import { RemoteTarget } from "./remote-target.ts";
 /** What is described at once by `list`: AWS allows 20 such calls per second. */
 const DESCRIBED_AT_ONCE = 4;
 const RETENTION_HOURS = 24;
-const RECORD_KIB_MAX = 1024;
 /** What Kinesis decides itself. */
 const AS_KINESIS = { durability: "strict", whenFull: "refuse-new" } as const;
 
@@ -155,8 +154,9 @@ export class RemoteStreams implements StreamsLike {
     const recordBytesMax = description.recordKibMax * 1024;
     let lanes = this.#lanes.get(id);
     if (lanes === undefined) {
-      const target = new RemoteTarget(calls, description);
-      lanes = new PutLanes(target, this.#settings.ordered, recordBytesMax);
+      const target = new RemoteTarget(calls, description, { admitted: true });
+      const { ordered } = this.#settings;
+      lanes = new PutLanes(target, { ordered, recordBytesMax, admit: () => calls.checkOpen() });
       this.#lanes.set(id, lanes);
     }
     lanes.update(recordBytesMax);

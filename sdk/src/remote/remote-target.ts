@@ -1,18 +1,23 @@
 /** A stream of a Kinesis elsewhere as what is put into, by producers and by whatever ships records there. */
 import { ResourceNotFoundError } from "@millrace/engine";
-import type { StructureOf } from "@millrace/engine/model";
-import type {
-  PutTarget,
-  TargetListing,
-  TargetOutcome,
-  TargetRecord,
+import type { InputOf, StructureOf } from "@millrace/engine/model";
+import {
+  NO_ANSWER,
+  type PutTarget,
+  type TargetListing,
+  type TargetOutcome,
+  type TargetRecord,
 } from "../producer/put-target.ts";
 import type { RemoteCalls } from "./remote-calls.ts";
-import { listRemoteShards, type RemoteStreamDescription, summarize } from "./remote-description.ts";
+import {
+  listRemoteShards,
+  RECORD_KIB_MAX,
+  type RemoteStreamDescription,
+  summarize,
+} from "./remote-description.ts";
 
 /** AWS's: what a shard takes in a second. */
 const SHARD_RATE = { recordsPerSecond: 1000, bytesPerSecond: 1_048_576 };
-const RECORD_KIB_MAX = 1024;
 
 /** One stream, as it was when it was described: another one of its name is not the same. */
 export class RemoteTarget implements PutTarget {
@@ -23,8 +28,15 @@ export class RemoteTarget implements PutTarget {
   readonly repeatsUncertain = true;
   readonly #calls: RemoteCalls;
   readonly #stream: Pick<RemoteStreamDescription, "name" | "createdMs">;
+  readonly #admitted: boolean;
 
-  constructor(calls: RemoteCalls, stream: Pick<RemoteStreamDescription, "name" | "createdMs">) {
+  /** `admitted`: whether who puts here takes on nothing once the closing began, but puts what waited then. */
+  constructor(
+    calls: RemoteCalls,
+    stream: Pick<RemoteStreamDescription, "name" | "createdMs">,
+    { admitted = false }: { readonly admitted?: boolean } = {},
+  ) {
+    this.#admitted = admitted;
     this.name = `stream ${stream.name} of ${calls.place}`;
     this.#calls = calls;
     this.#stream = stream;
@@ -32,14 +44,15 @@ export class RemoteTarget implements PutTarget {
 
   /** One PutRecords of 1 to 500 records and at most 10 MiB. @throws as calls do. */
   async putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]> {
-    const answer = await this.#calls.call("PutRecords", {
+    const input: InputOf<"PutRecords"> = {
       StreamName: this.#stream.name,
       Records: records.map(({ partitionKey, explicitHashKey, data }) => ({
         PartitionKey: partitionKey,
         Data: data,
         ...(explicitHashKey === undefined ? {} : { ExplicitHashKey: explicitHashKey }),
       })),
-    });
+    };
+    const answer = await this.#calls.call("PutRecords", input, undefined, this.#admitted);
     return records.map((_record, i) => outcomeOf(answer.Records[i]));
   }
 
@@ -73,8 +86,6 @@ function outcomeOf(entry: StructureOf<"PutRecordsResultEntry"> | undefined): Tar
   if (SequenceNumber !== undefined && ShardId !== undefined) {
     return { sequenceNumber: SequenceNumber, shardId: ShardId };
   }
-  return {
-    errorCode: ErrorCode ?? "InternalFailure",
-    errorMessage: ErrorMessage ?? "The answer does not say what came of the record.",
-  };
+  if (ErrorCode === undefined) return NO_ANSWER;
+  return { errorCode: ErrorCode, errorMessage: ErrorMessage ?? "" };
 }

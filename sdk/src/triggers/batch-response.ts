@@ -1,20 +1,11 @@
 /** What a handler's answer says of its batch: AWS's partial batch response, and the state of a window. */
+import { BatchItemFailuresError, BatchResponseError } from "./trigger-errors.ts";
 
 /** A batch of which a part failed: all before `doneCount` is done. */
 export interface BatchVerdict {
   /** How many records from the batch's beginning are done; the batch's length when all are. */
   readonly doneCount: number;
   readonly error: Error | undefined;
-}
-
-/** The answer says something that a partial batch response cannot say. */
-export class BatchResponseError extends Error {
-  override readonly name = "BatchResponseError";
-}
-
-/** The handler says which records failed. */
-export class BatchItemFailuresError extends Error {
-  override readonly name = "BatchItemFailuresError";
 }
 
 /**
@@ -39,12 +30,26 @@ export function judgeResponse(answer: unknown, sequenceNumbers: readonly string[
   return { doneCount: Math.min(...places), error };
 }
 
-/** The state in a handler's answer; an empty one when it says nothing. @throws BatchResponseError. */
+/** The state in a handler's answer as JSON holds it; an empty one when it says nothing. @throws BatchResponseError. */
 export function stateIn(answer: unknown): Readonly<Record<string, unknown>> {
-  const state = memberOf(answer, "state");
-  if (state === undefined || state === null) return {};
+  const given = memberOf(answer, "state");
+  if (given === undefined || given === null) return {};
+  const state = throughJson(given);
   if (isObject(state)) return state;
-  throw new BatchResponseError("the state in the handler's answer is no object");
+  throw new BatchResponseError("the state in the handler's answer is no object", {
+    ...{ argument: "state", limit: "an object of JSON values" },
+  });
+}
+
+/** A value as it is kept. @throws BatchResponseError for one that JSON cannot hold. */
+function throughJson(value: unknown): unknown {
+  try {
+    return JSON.parse(JSON.stringify(value));
+  } catch (cause) {
+    throw new BatchResponseError("the state in the handler's answer is none that JSON can hold", {
+      ...{ argument: "state", limit: "an object of JSON values", cause },
+    });
+  }
 }
 
 function failed(message: string): BatchVerdict {

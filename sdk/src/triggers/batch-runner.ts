@@ -4,11 +4,12 @@
  */
 import { type EngineClient, pause, type StreamDescription } from "@millrace/engine";
 import { backOffMs } from "../groups/back-off.ts";
-import { BatchItemFailuresError, judgeResponse, stateIn } from "./batch-response.ts";
+import { judgeResponse, stateIn } from "./batch-response.ts";
 import { discardLetter } from "./discard-letter.ts";
 import { Invocation } from "./invocation.ts";
 import type { EventMaker } from "./lambda-event.ts";
 import type { DoneEffects, PendingRecord, ShardProgress } from "./shard-progress.ts";
+import { BatchItemFailuresError } from "./trigger-errors.ts";
 import type { TriggerSettings } from "./trigger-settings.ts";
 import type { DiscardCondition, LambdaHandler, TriggerEvent } from "./trigger-types.ts";
 import type { TumblingWindow } from "./tumbling-window.ts";
@@ -45,6 +46,8 @@ interface Outcome {
   readonly error: unknown;
 }
 
+type Outputs = NonNullable<DoneEffects["outputs"]>;
+
 const WHOLE = { failures: 0, invocations: 0, requestId: "" } as const;
 const UNDER_WAY = { final: false, terminatedEarly: false } as const;
 
@@ -80,31 +83,30 @@ export class BatchRunner {
 
   /** The final invocation of the open window, until it is done with. @throws the reason for leaving. */
   async closeWindow(): Promise<void> {
-    await this.#runFinal({ final: true, terminatedEarly: false });
+    const outputs = await this.#runFinal({ final: true, terminatedEarly: false });
+    this.#parts.window?.close();
+    this.#finish([], outputs);
   }
 
+  /** Nothing of it is stored: the on-failure records that it answers with go with what the caller stores. */
   async #runFinal(how: {
     readonly final: boolean;
     readonly terminatedEarly: boolean;
-  }): Promise<void> {
-    const { settings, leaving, client, window, shardId, tell } = this.#parts;
+  }): Promise<Outputs> {
+    const { settings, leaving, client, shardId, tell } = this.#parts;
     for (let piece: Piece = { ...WHOLE, entries: [] }; ; ) {
       leaving.throwIfAborted();
       const { requestId, error } = await this.#invoke([], how);
-      if (error === undefined) break;
+      if (error === undefined) return [];
       const { failures, invocations } = piece;
       piece = { entries: [], failures: failures + 1, invocations: invocations + 1, requestId };
       const attempt = piece.invocations;
       tell({ kind: "invocation-failed", shardId, records: 0, attempt, doneCount: 0, error });
       if (piece.failures > settings.retriesMax) {
-        await this.#discard(piece, "RetryAttemptsExhausted", error);
-        break;
+        return await this.#giveUp(piece, "RetryAttemptsExhausted", error);
       }
       await pause(client.clock, backOffMs(settings.retryMs, piece.failures), leaving);
     }
-    if (how.terminatedEarly) window?.empty();
-    else window?.close();
-    this.#finish([]);
   }
 
   /** Gives up the records at the beginning that are too old. */
@@ -140,10 +142,10 @@ export class BatchRunner {
         ? judgeResponse(answer, numbers)
         : { doneCount: numbers.length, error: undefined };
       const state = window === undefined ? undefined : stateIn(answer);
-      ({ doneCount, error } = verdict);
       if (!how.final && !how.terminatedEarly) {
-        await this.#takeOver(entries.slice(0, doneCount), state);
+        await this.#takeOver(entries.slice(0, verdict.doneCount), state);
       }
+      ({ doneCount, error } = verdict);
     } catch (failure) {
       if (leaving.aborted && failure === leaving.reason) throw failure;
       error = failure ?? new Error("the handler failed with nothing");
@@ -157,13 +159,16 @@ export class BatchRunner {
   async #takeOver(done: readonly PendingRecord[], state: unknown): Promise<void> {
     const { window } = this.#parts;
     if (done.length === 0) return;
+    let outputs: Outputs = [];
     if (window !== undefined && !window.update(state)) {
-      await this.#runFinal({ final: true, terminatedEarly: true });
+      outputs = await this.#runFinal({ final: true, terminatedEarly: true });
+      window.empty();
     }
-    this.#finish(done);
+    // The emptied state is stored with the records that filled it, and not before them.
+    this.#finish(done, outputs);
   }
 
-  #finish(entries: readonly PendingRecord[], outputs: DoneEffects["outputs"] = []): void {
+  #finish(entries: readonly PendingRecord[], outputs: Outputs): void {
     const { window, progress } = this.#parts;
     const state = window?.keep() ?? {};
     progress.finish(entries, { outputs, state });
@@ -191,8 +196,13 @@ export class BatchRunner {
     return [];
   }
 
-  /** Gives records up, and says so where it is to be said, in the epoch that leaves them behind. */
+  /** Gives records up in the epoch that leaves them behind. */
   async #discard(piece: Piece, condition: DiscardCondition, error?: unknown): Promise<void> {
+    this.#finish(piece.entries, await this.#giveUp(piece, condition, error));
+  }
+
+  /** Says of records that they are given up; answers with the on-failure record, where there is to be one. */
+  async #giveUp(piece: Piece, condition: DiscardCondition, error?: unknown): Promise<Outputs> {
     const { now, settings, stream, shardId, tell } = this.#parts;
     const { entries, requestId, invocations } = piece;
     const { failureStream: streamName, functionArn } = settings;
@@ -207,7 +217,7 @@ export class BatchRunner {
               functionError: !(error instanceof BatchItemFailuresError),
             }),
           ];
-    this.#finish(entries, outputs);
     tell({ kind: "batch-discarded", shardId, records: entries.length, condition });
+    return outputs;
   }
 }

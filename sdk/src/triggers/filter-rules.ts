@@ -115,7 +115,7 @@ function wildcardOf(place: string, text: string): RegExp {
       const escaped = text.charAt(i);
       if (escaped !== "*" && escaped !== "\\") refuse(place, limit, text, limit);
       source += `\\${escaped}`;
-    } else source += character.replace(/[$()+./?[\]^{|}-]/, "\\$&");
+    } else source += character.replace(/[$()+./?[\]^{|}]/, "\\$&");
     afterStar = star;
   }
   return new RegExp(`^${source}$`, "u");

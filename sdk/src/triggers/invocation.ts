@@ -1,13 +1,9 @@
 /** One call of a Lambda handler: its context, its three ways to answer, and its time limit. */
 import { type EngineClient, pause } from "@millrace/engine";
 import { nextRequestId } from "../aws/request-id.ts";
+import { InvocationTimeoutError } from "./trigger-errors.ts";
 import type { TriggerSettings } from "./trigger-settings.ts";
 import type { KinesisEvent, LambdaContext, LambdaHandler } from "./trigger-types.ts";
-
-/** The handler did not answer in time. What it still does nobody hears of. */
-export class InvocationTimeoutError extends Error {
-  override readonly name = "InvocationTimeoutError";
-}
 
 /** What calls are made with. */
 export interface InvocationParts {
@@ -31,7 +27,9 @@ export class Invocation {
     const { timeoutMs } = settings;
     const ending = new AbortController();
     const late = pause(client.clock, timeoutMs, ending.signal).then(() => {
-      throw new InvocationTimeoutError(`the handler did not answer within ${timeoutMs} ms`);
+      throw new InvocationTimeoutError(`the handler did not answer within ${timeoutMs} ms`, {
+        ...{ argument: "options.timeoutMs", limit: timeoutMs },
+      });
     });
     late.catch(() => undefined);
     try {

@@ -23,7 +23,12 @@ export interface PendingRecord {
   /** About its bytes in an event. */
   readonly bytes: number;
   done: boolean;
-  effects: DoneEffects | undefined;
+  effects: NumberedEffects | undefined;
+}
+
+/** Effects, numbered in the order in which they came about. */
+interface NumberedEffects extends DoneEffects {
+  readonly number: number;
 }
 
 /** What progress works with. */
@@ -48,7 +53,10 @@ export class ShardProgress {
   #first = 0;
   #bytes = 0;
   /** What no record stands for. */
-  #unbound: DoneEffects[] = [];
+  #unbound: NumberedEffects[] = [];
+  #effectsCount = 0;
+  /** The newest effects whose state was taken. */
+  #stateNumber = 0;
   #running: Promise<void> | undefined;
   /** Nothing can be stored any more. */
   #over = false;
@@ -79,9 +87,13 @@ export class ShardProgress {
   /** Records are done with; `effects` go with the last of them. Without records they go with the next epoch. */
   finish(entries: readonly PendingRecord[], effects?: DoneEffects): void {
     for (const entry of entries) entry.done = true;
-    const last = entries.at(-1);
-    if (last !== undefined) last.effects = effects;
-    else if (effects !== undefined) this.#unbound.push(effects);
+    if (effects !== undefined) {
+      this.#effectsCount += 1;
+      const numbered = { ...effects, number: this.#effectsCount };
+      const last = entries.at(-1);
+      if (last !== undefined) last.effects = numbered;
+      else this.#unbound.push(numbered);
+    }
     this.#kick();
   }
 
@@ -115,10 +127,14 @@ export class ShardProgress {
   /** Takes off what is done from the beginning; undefined when there is nothing to store. */
   #take(): Step | undefined {
     const outputs: OutputRecord[] = [];
-    const state: Record<string, StateValue> = {};
-    const gather = (effects: DoneEffects | undefined): void => {
-      outputs.push(...(effects?.outputs ?? []));
-      Object.assign(state, effects?.state);
+    let state: DoneEffects["state"];
+    const gather = (effects: NumberedEffects | undefined): void => {
+      if (effects === undefined) return;
+      outputs.push(...(effects.outputs ?? []));
+      // Each state is a whole one: what came about before the last one that was taken is over.
+      if (effects.state === undefined || effects.number < this.#stateNumber) return;
+      this.#stateNumber = effects.number;
+      state = effects.state;
     };
     let at: UserRecord | undefined;
     let next = this.#pending[this.#first];
@@ -135,7 +151,7 @@ export class ShardProgress {
     }
     const unbound = this.#unbound.length > 0 && next?.done !== true;
     if (unbound) for (const effects of this.#unbound.splice(0)) gather(effects);
-    return at === undefined && !unbound ? undefined : { at, outputs, state };
+    return at === undefined && !unbound ? undefined : { at, outputs, state: state ?? {} };
   }
 
   /** Stores until it is stored; false when it cannot be. */

@@ -1,5 +1,11 @@
 /** A trigger's part in one shard: takes what is read, filters it, and hands it over in as many lanes as asked. */
-import { type EngineClient, pause, type StreamDescription, withSignal } from "@millrace/engine";
+import {
+  type EngineClient,
+  InternalFailureError,
+  pause,
+  type StreamDescription,
+  withSignal,
+} from "@millrace/engine";
 import { hashKeyOf } from "../aggregation/hash-key.ts";
 import { backOffMs } from "../groups/back-off.ts";
 import type { InitializeInput, ProcessInput, ShardProcessor } from "../groups/group-types.ts";
@@ -42,8 +48,10 @@ interface Work {
   readonly window: TumblingWindow | undefined;
   readonly leaving: AbortSignal;
   readonly now: () => Promise<number>;
+  /** Whether nothing of the shard is left to read or to do. */
+  readonly isDone: () => Promise<boolean>;
   /** Resolves when no lane hands anything over any more. */
-  readonly finished: Promise<unknown>;
+  readonly finished: Promise<readonly PromiseSettledResult<void>[]>;
 }
 
 /** See above. */
@@ -52,6 +60,8 @@ export class ShardTrigger implements ShardProcessor {
   #work: Work | undefined;
   /** Whether the newest record of the shard was read. */
   #caughtUp = false;
+  /** Whether any record came. */
+  #delivered = false;
 
   constructor(parts: ShardTriggerParts) {
     this.#parts = parts;
@@ -69,7 +79,8 @@ export class ShardTrigger implements ShardProcessor {
     const lanes = Array.from({ length: parallelizationFactor }, () => new BatchLane(rules));
     const now = (): Promise<number> => engineTime(client, leaving);
     const runner = new BatchRunner({ ...this.#parts, shardId, leaving, now, progress, window });
-    const work = { lanes, progress, runner, window, leaving, now };
+    const isDone = (): Promise<boolean> => hasNoLag(client, settings.name, shardId);
+    const work = { lanes, progress, runner, window, leaving, now, isDone };
     const finished = Promise.allSettled(lanes.map((lane) => this.#run(lane, work)));
     this.#work = { ...work, finished };
   }
@@ -77,6 +88,7 @@ export class ShardTrigger implements ShardProcessor {
   async processRecords({ records, millisBehindLatest }: ProcessInput): Promise<void> {
     const { settings, onFiltered } = this.#parts;
     const { lanes, progress, leaving } = this.#require();
+    this.#delivered = true;
     this.#caughtUp = millisBehindLatest === 0;
     const filtered: PendingRecord[] = [];
     for (const record of records) {
@@ -100,9 +112,11 @@ export class ShardTrigger implements ShardProcessor {
   }: Parameters<NonNullable<ShardProcessor["shardEnded"]>>[0]): Promise<void> {
     const { lanes, progress, window, finished, leaving } = this.#require();
     for (const lane of lanes) lane.end();
-    await finished;
+    const ends = await finished;
     await progress.settle();
     leaving.throwIfAborted();
+    // What is not done with must not be left behind by the shard's end.
+    if (progress.size > 0) throw undone(progress.size, ends);
     if (window !== undefined) await checkpointer.checkpoint({ state: window.forget() });
   }
 
@@ -130,14 +144,16 @@ export class ShardTrigger implements ShardProcessor {
 
   /** Whether the open window gets no record any more. */
   async #isOver(
-    { now }: Pick<Work, "now">,
+    { now, isDone }: Pick<Work, "now" | "isDone">,
     window: TumblingWindow,
     next: PendingRecord | undefined,
   ): Promise<boolean> {
     if (next !== undefined) return window.isPast(next);
     const { endMs } = window;
-    if (endMs === undefined || !this.#caughtUp) return false;
-    return (await now()) >= endMs + LATE_MS;
+    if (endMs === undefined || (await now()) < endMs + LATE_MS) return false;
+    // A window that was open before the worker began may have got all of its records by then.
+    if (this.#caughtUp || this.#delivered) return this.#caughtUp;
+    return (await isDone()) && !this.#delivered;
   }
 
   #require(): Work {
@@ -157,6 +173,25 @@ async function engineTime(client: EngineClient, leaving: AbortSignal): Promise<n
       await pause(client.clock, backOffMs(RETRY_MS, failures), leaving);
     }
   }
+}
+
+/** Whether all records of a shard are checkpointed; false as well when that is not to be learned now. */
+async function hasNoLag(client: EngineClient, name: string, shardId: string): Promise<boolean> {
+  try {
+    const { leases } = await client.call("groupsDescribe", { name });
+    return leases.some((lease) => lease.shardId === shardId && lease.lagRecords === 0);
+  } catch {
+    return false;
+  }
+}
+
+function undone(
+  records: number,
+  ends: readonly PromiseSettledResult<void>[],
+): InternalFailureError {
+  const failed = ends.find((end) => end.status === "rejected");
+  const message = `the shard has ended, and ${records} of its records are not done with`;
+  return new InternalFailureError(message, { value: records, cause: failed?.reason });
 }
 
 /** Records of one partition key are always in the same lane. */

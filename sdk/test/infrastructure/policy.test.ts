@@ -44,7 +44,12 @@ describe("policies", () => {
     });
     const elsewhere = consumerArn.replace("us-east-1:000000000000", "eu-west-1:123456789012");
     const statement = { Effect: "Allow", Principal: "*", Action: ACTIONS[1], Resource: elsewhere };
-    const Condition = { StringEquals: { "aws:PrincipalTag/user": `\${aws:username}` } };
+    const Condition = {
+      StringEquals: { "aws:PrincipalTag/user": `\${aws:username}` },
+      StringLike: {
+        "aws:PrincipalTag/team": ["$", "a$$", "100%"].map((sign) => `${sign}000000000000`),
+      },
+    };
     await put(consumerArn, { ...statement, Condition });
     const text = await exportInfrastructure(millrace, { format: "cloudformation" });
     const { Resources } = checkTemplate(text);
@@ -110,7 +115,16 @@ describe("policies", () => {
       ],
     });
     expect(policies[1]).toMatchObject({
-      Statement: [{ Condition: { StringEquals: { "aws:PrincipalTag/user": `\${aws:username}` } } }],
+      Statement: [
+        {
+          Condition: {
+            StringEquals: { "aws:PrincipalTag/user": `\${aws:username}` },
+            StringLike: {
+              "aws:PrincipalTag/team": [`$${account}`, `a$$${account}`, `100%${account}`],
+            },
+          },
+        },
+      ],
     });
   });
 

@@ -42,6 +42,14 @@ export function throwsAtOnce() {
   throw new Error("this job cannot begin");
 }
 
+/** Throws what its settings name, which is no error, outside of any delivery. */
+export function throwsNoError({ settings }) {
+  setTimeout(() => {
+    throw settings.what;
+  }, 0);
+  return () => ({ processRecords: () => undefined });
+}
+
 /** Its first delivery never ends: an endless loop. */
 export function spin() {
   return () => ({

@@ -130,8 +130,10 @@ it("changes of a job are told as events", async () => {
   await engine.jobs.stop("copies");
   await engine.jobs.delete("copies");
   const states = () => events.map((event) => event.kind === "job-changed" && event.state);
-  await until(() => states().length >= 5);
-  assert.deepEqual(states(), ["waiting", "starting", "running", "stopped", undefined]);
+  await until(() => states().length > 0 && states().at(-1) === undefined);
+  // Changes that come together are told as one: a worker that is quick is never seen to start.
+  const told = states().filter((state) => state !== "starting");
+  assert.deepEqual(told, ["waiting", "running", "stopped", undefined]);
 });
 
 it("a definition that cannot be is refused", async () => {
@@ -141,12 +143,16 @@ it("a definition that cannot be is refused", async () => {
     engine.jobs.define("no spaces", job("copy")),
     engine.jobs.define("a", job("copy", { module: "not a url" })),
     engine.jobs.define("a", job("copy", { module: "blob:nodedata:1" })),
+    engine.jobs.define("a", job("copy", { module: "data:text/javascript,export default 1" })),
+    engine.jobs.define("a", job("copy", { module: "https://elsewhere.example/job.js" })),
+    engine.jobs.define("a", job("copy", { settings: "x".repeat(65_400) })),
     engine.jobs.define("a", job("copy", { workers: 0 })),
     engine.jobs.define("a", job("copy", { restart: { stallMs: 1 } })),
     engine.jobs.define("a", job("copy", { worker: { leasesMax: -1 } })),
     engine.jobs.define("a", { ...job("copy"), group: { streamName: "in", name: "a b" } }),
   ];
   for (const one of refused) assert.instanceOf(await failureOf(one), InvalidArgumentError);
+  assert.deepEqual(await engine.groups.list(), []);
   const nowhere = engine.jobs.define("a", { ...job("copy"), group: { streamName: "none" } });
   assert.instanceOf(await failureOf(nowhere), ResourceNotFoundError);
   assert.instanceOf(await failureOf(engine.jobs.start("a")), ResourceNotFoundError);

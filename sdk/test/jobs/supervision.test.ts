@@ -89,7 +89,7 @@ it("an engine closes although a job never ends", async () => {
 it("a job that throws while it begins is tried again, a number of times, until it is started anew", async () => {
   const engine = await openHost();
   await makeStreams(engine);
-  const restart = { firstMs: 10, attemptsMax: 2 };
+  const restart = { firstMs: 10, attemptsMax: 3 };
   await engine.jobs.define("fails", job("throwsAtOnce", { restart }));
   const failed = await untilJob(engine, "fails", ({ state }) => state === "failed");
   assert.equal(failed.restarts, 2);
@@ -99,10 +99,22 @@ it("a job that throws while it begins is tried again, a number of times, until i
   await untilJob(engine, "fails", (now) => now.state === "failed" && now.version === version);
 });
 
+for (const what of [null, undefined])
+  it(`a job that throws ${what} outside of any delivery fails alone`, async () => {
+    const engine = await openHost();
+    await makeStreams(engine);
+    const settings = what === null ? { what } : {};
+    const restart = { firstMs: 10, attemptsMax: 1 };
+    await engine.jobs.define("fails", job("throwsNoError", { settings, restart }));
+    const failed = await untilJob(engine, "fails", ({ state }) => state === "failed");
+    assert.equal(failed.restarts, 0);
+    assert.equal(failed.lastError?.message, String(what));
+  });
+
 it("pauses between failures double up to the longest one", async () => {
   const engine = await openHost();
   await makeStreams(engine);
-  const restart = { firstMs: 100, longestMs: 400, attemptsMax: 4 };
+  const restart = { firstMs: 100, longestMs: 400, attemptsMax: 5 };
   const begunMs = performance.now();
   await engine.jobs.define("fails", job("throwsAtOnce", { restart }));
   await untilJob(engine, "fails", ({ state }) => state === "failed");

@@ -32,6 +32,8 @@ export interface Fate {
   readonly throws?: Error;
   readonly refuses?: (record: TargetRecord, i: number) => boolean;
   readonly retryAfterMs?: number;
+  /** How many outcomes the answer has; all when absent. */
+  readonly told?: number;
   /** The order in which the records are stored, as positions in the call. */
   readonly order?: (count: number) => number[];
 }
@@ -89,7 +91,7 @@ export class RemoteStream implements PutTarget {
     try {
       await this.#pass(fate.delayMs ?? 0);
       if (fate.throws !== undefined) throw fate.throws;
-      return this.#store(copies, fate);
+      return this.#store(copies, fate).slice(0, fate.told);
     } finally {
       this.callsInFlight -= 1;
     }

@@ -339,6 +339,21 @@ describe("back-pressure", () => {
   });
 });
 
+describe("an answer that lacks outcomes", () => {
+  it("leaves open what came of their records, and puts them once", async () => {
+    const { clock, remote, producer } = await openRemote({ aggregation: false });
+    remote.fates = [{ told: 1 }];
+    const [first, ...rest] = putAll(producer, 3);
+    const failures = Promise.all(rest.map(failureOf));
+    await clock.advance(5000);
+    await first;
+    for (const failure of await failures) {
+      expect(failure).toMatchObject({ code: "InternalFailureException", indeterminate: true });
+    }
+    expect(remote.stored).toHaveLength(3);
+  });
+});
+
 describe("shards that nobody knows", () => {
   async function stray(listings: Error[]) {
     const opened = await openRemote({ recordTtlMs: 3000 });
@@ -387,6 +402,48 @@ describe("shards that nobody knows", () => {
     for (const failure of await failures) expect(failure).toMatchObject({ indeterminate: true });
     // There is a stream, after all: one by itself is nobody's aggregate.
     expect((await later).shardId).toBe("shardId-000000000001");
+  });
+});
+
+describe("strays that come when the shards were just learned", () => {
+  it("are settled as well, whenever that is", async () => {
+    // Which turn of the queue is the bad one, depends on how the calls wait for each other.
+    for (let turns = 0; turns < 24; turns++) {
+      const { clock, remote, producer } = await openRemote({ maxBufferedMs: 0 });
+      remote.split(0);
+      let listed = (): void => undefined;
+      const listing = new Promise<void>((resolve) => {
+        listed = resolve;
+      });
+      const { listShards, putRecords } = remote;
+      remote.listShards = async () => {
+        const answer = await listShards.call(remote);
+        clock.after(50, listed);
+        await listing;
+        return answer;
+      };
+      let calls = 0;
+      remote.putRecords = async (records) => {
+        calls += 1;
+        const second = calls === 2;
+        const outcomes = await putRecords.call(remote, records);
+        if (second) {
+          await listing;
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        }
+        return outcomes;
+      };
+      const puts: Promise<unknown>[] = [];
+      for (const data of ["1", "2"]) {
+        puts.push(...[LOW, HIGH].map((partitionKey) => producer.put({ partitionKey, data })));
+        // The first two go in a call of their own.
+        await Promise.resolve();
+      }
+      let settled = 0;
+      for (const put of puts) void put.then(() => (settled += 1));
+      await clock.advance(5000);
+      expect([turns, settled]).toEqual([turns, 4]);
+    }
   });
 });
 

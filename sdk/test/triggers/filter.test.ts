@@ -48,6 +48,7 @@ const COMPARISONS: readonly [string, unknown, readonly unknown[], readonly unkno
   ["cidr of IPv6", [{ cidr: "2001:db8::/32" }], ["2001:db8:1::5"], ["2001:db9::", "10.0.0.1"]],
   ["wildcard", [{ wildcard: "a*c\\*d" }], ["ac*d", "abbc*d"], ["abcd", "ac*de"]],
   ["wildcard of special characters", [{ wildcard: "a.b(*)" }], ["a.b(x)"], ["axb(x)", "a.b(x"]],
+  ["wildcard with a hyphen", [{ wildcard: "eu-*" }], ["eu-", "eu-west-1"], ["eu", "us-east-1"]],
   ["one of several", [{ prefix: "a" }, { numeric: [">", 5] }, 1], ["abc", 6, 1], ["b", 5]],
 ];
 

@@ -1,5 +1,5 @@
 /** Tumbling windows of stream triggers: their state, their end, and what cuts them short. */
-import type { KinesisEvent } from "millrace";
+import type { KinesisEvent, MillraceError } from "millrace";
 import { describe, expect, it } from "vitest";
 import { put, until } from "../groups/support.ts";
 import { openEngine } from "../support.ts";
@@ -103,12 +103,50 @@ describe("tumbling windows", () => {
     const { stream } = await openStreams();
     await put(stream, 0, 2);
     const calls = new Calls();
-    const answers: unknown[] = [{ state: 5 }, { state: [1] }, { state: { fine: true } }];
+    const cyclic: Record<string, unknown> = {};
+    cyclic["self"] = cyclic;
+    const bad = [5, [1], { n: 1n }, cyclic, { toJSON: () => undefined }];
+    const answers = [...bad, { fine: true }].map((state) => ({ state }));
     calls.answer = () => answers.shift();
     const options = { ...QUICK, batchWindowMs: 50, tumblingWindowS: 900 };
     const trigger = keepTrigger(await stream.trigger(calls.handler, options));
     await until(() => trigger.metrics.records === 2);
-    expect(trigger.metrics).toMatchObject({ invocations: 3, failures: 2 });
+    expect(trigger.metrics).toMatchObject({ invocations: 6, failures: 5 });
+    await until(async () => (await trigger.describe()).group.leases[0]?.lagRecords === 0);
+  });
+
+  it("are given up with their batch when their state is none, and say so", async () => {
+    const { stream } = await openStreams();
+    await put(stream, 0, 2);
+    const options = { ...QUICK, batchWindowMs: 50, tumblingWindowS: 900, maxRetries: 0 };
+    const trigger = keepTrigger(await stream.trigger(() => ({ state: { n: 1n } }), options));
+    const codes: unknown[] = [];
+    trigger.on("invocation-failed", ({ error }) => codes.push((error as MillraceError).code));
+    await until(() => trigger.metrics.discarded === 2);
+    expect(codes).toEqual(["BatchResponseException"]);
+    await until(async () => (await trigger.describe()).group.leases[0]?.lagRecords === 0);
+  });
+
+  it("that were open at a restart end when their time is over, without another record", async () => {
+    const engine = await openEngine({ time: "virtual" });
+    const stream = await engine.streams.create("clicks");
+    await put(stream, 0, 2);
+    const calls = new Calls();
+    calls.answer = adding;
+    const options = { ...QUICK, batchSize: 2, tumblingWindowS: 10 };
+    const first = keepTrigger(await stream.trigger(calls.handler, options));
+    await until(async () => {
+      await engine.time.advance(1);
+      return calls.done.length === 1;
+    });
+    await first.stop();
+    await engine.time.advance(20_000);
+    keepTrigger(await stream.trigger(calls.handler, options));
+    await until(async () => {
+      await engine.time.advance(100);
+      return calls.done.length === 2;
+    });
+    expect(calls.events.at(-1)).toMatchObject({ state: { sum: 1 }, isFinalInvokeForWindow: true });
   });
 
   it("end with their shard; its children begin anew", async () => {

@@ -40,6 +40,8 @@ export class Playground {
   #settings: PlaygroundSettings | undefined;
   #producer: Producer | undefined;
   #target: Target | undefined;
+  /** What the last opening that was asked for is for; it may still wait for its turn. */
+  #wanted: Target | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #opening: Promise<void> = Promise.resolve();
   readonly #closed = { aggregated: NO_TOTALS, single: NO_TOTALS };
@@ -117,7 +119,7 @@ export class Playground {
       keeps && before !== undefined
         ? { ...settings, key: before.key, data: before.data }
         : settings;
-    if (this.running && !this.#fits(settings)) void this.#open(settings);
+    if (this.running && !this.#isWanted(settings)) void this.#open(settings);
   }
 
   /** Begins to make records; makes its stream where there is none. */
@@ -141,16 +143,19 @@ export class Playground {
     await this.#close();
   }
 
-  #fits({ streamName, aggregation }: Target): boolean {
-    return this.#target?.streamName === streamName && this.#target.aggregation === aggregation;
+  #isWanted({ streamName, aggregation }: Target): boolean {
+    return this.#wanted?.streamName === streamName && this.#wanted.aggregation === aggregation;
   }
 
   /** Opens a producer after another; what goes wrong becomes the error. */
-  async #open(settings: PlaygroundSettings): Promise<void> {
+  async #open({ streamName, aggregation }: Target): Promise<void> {
+    this.#wanted = { streamName, aggregation };
     this.#opening = this.#opening.then(async () => {
       try {
         await this.#close();
-        if (!this.running) return;
+        const settings = this.#settings;
+        if (!this.running || settings === undefined) return;
+        // What is wanted may have changed while another opening had its turn.
         const { streamName, aggregation } = settings;
         const stream = await streamOf(this.#millrace, streamName);
         this.#target = { streamName, aggregation };

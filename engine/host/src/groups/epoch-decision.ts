@@ -11,6 +11,7 @@ import { checkProgress, isEnded, sameCheckpoint } from "./checkpoints.ts";
 import {
   checkCount,
   checkGroupName,
+  checkObject,
   checkWorkerId,
   invalid,
   plainCheckpoint,
@@ -33,7 +34,9 @@ export type EpochSources = LeaseSources;
 export type EpochDecision = readonly ControlRecord[] | undefined;
 
 /** The commit with nothing in it but what belongs there. @throws InvalidArgumentError. */
-export function checkEpoch({ groupName, workerId, checkpoints, state }: EpochCommit): EpochCommit {
+export function checkEpoch(commit: EpochCommit): EpochCommit {
+  checkObject("commit", commit);
+  const { groupName, workerId, checkpoints, state } = commit;
   checkGroupName("groupName", groupName);
   checkWorkerId("workerId", workerId);
   if (!Array.isArray(checkpoints) || checkpoints.length === 0) {
@@ -45,19 +48,25 @@ export function checkEpoch({ groupName, workerId, checkpoints, state }: EpochCom
   const plain = checkpoints.map(plainProgress);
   const shards = new Set(plain.map(({ shardIndex }) => shardIndex));
   if (shards.size < plain.length) throw invalid("checkpoints", checkpoints, "one for each lease");
-  return {
-    groupName,
-    workerId,
-    checkpoints: plain,
-    state: state.map(plainState),
-  };
+  return { groupName, workerId, checkpoints: plain, state: plainStates(state) };
 }
 
-function plainProgress(
-  { shardIndex, leaseCounter, epoch, checkpoint, pending = false }: EpochCheckpoint,
-  i: number,
-): EpochCheckpoint {
+/** An entry that comes twice would be no repeat of itself. */
+function plainStates(state: readonly EpochState[]): EpochState[] {
+  const plain = state.map(plainState);
+  const seen = new Set<string>();
+  for (const [i, { shardIndex, key }] of plain.entries()) {
+    const entry = `${shardIndex}/${key}`;
+    if (seen.has(entry)) throw invalid(`state[${i}].key`, key, "one for each shard and key");
+    seen.add(entry);
+  }
+  return plain;
+}
+
+function plainProgress(progress: EpochCheckpoint, i: number): EpochCheckpoint {
   const argument = `checkpoints[${i}]`;
+  checkObject(argument, progress);
+  const { shardIndex, leaseCounter, epoch, checkpoint, pending = false } = progress;
   checkCount(`${argument}.shardIndex`, shardIndex, 0, 2 ** 31 - 1);
   checkCount(`${argument}.leaseCounter`, leaseCounter, 0, Number.MAX_SAFE_INTEGER);
   checkCount(`${argument}.epoch`, epoch, 1, Number.MAX_SAFE_INTEGER);
@@ -65,7 +74,9 @@ function plainProgress(
   return { shardIndex, leaseCounter, epoch, checkpoint: plain, pending };
 }
 
-function plainState({ shardIndex, key, value }: EpochState, i: number): EpochState {
+function plainState(entry: EpochState, i: number): EpochState {
+  checkObject(`state[${i}]`, entry);
+  const { shardIndex, key, value } = entry;
   checkGroupName(`state[${i}].key`, key);
   checkCount(`state[${i}].shardIndex`, shardIndex, 0, 2 ** 31 - 1);
   const size = jsonOf(value)?.length;
@@ -108,7 +119,7 @@ export function decideEpoch(
   const changed = new Map<number, StoredLease>();
   for (const [i, one] of checkpoints.entries()) {
     const lease = requireOwned(group, commit, one, i);
-    const end = endOf(sources, group, one);
+    const end = endOf(sources, group, one, i);
     checkProgress(`checkpoints[${i}].checkpoint`, one.checkpoint, lease, end);
     changed.set(one.shardIndex, advanced(lease, one));
   }
@@ -169,14 +180,20 @@ function requireOwned(
   );
 }
 
-/** How far a shard's records go, and whether more can follow. */
+/** How far a shard's records go, and whether more can follow. @throws LeaseLostError when the shard has expired. */
 function endOf(
   { log }: EpochSources,
   group: GroupLeases,
   { shardIndex }: EpochCheckpoint,
+  i: number,
 ): { durableIndex: number; closed: boolean } {
   const shard = log.slots.ofStream(group.stream.uid).find((one) => one.shardIndex === shardIndex);
-  if (shard === undefined) return { durableIndex: 0, closed: false };
+  if (shard === undefined) {
+    throw new LeaseLostError(
+      `the lease of ${shardIdOf(shardIndex)} in consumer group ${group.groupName} is over: its shard has expired`,
+      { argument: `checkpoints[${i}].shardIndex`, value: shardIndex },
+    );
+  }
   const closed = log.control.shard(shard.uid)?.closedMs !== undefined;
   const { durableIndex, provisional } = log.core.position(shard.slot);
   return { durableIndex, closed: closed && !provisional };

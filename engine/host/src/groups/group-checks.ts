@@ -21,8 +21,15 @@ export function checkCount(argument: string, value: number, min: number, max: nu
   throw invalid(argument, value, `an integer from ${min} to ${max}`);
 }
 
+/** Refuses what is no object. @throws InvalidArgumentError. */
+export function checkObject(argument: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw invalid(argument, value, "an object");
+}
+
 /** Refuses a group that cannot be. @throws InvalidArgumentError. */
 export function checkGroupSpec(spec: GroupSpec): void {
+  checkObject("group", spec);
   checkGroupName("name", spec.name);
   checkGroupName("streamName", spec.streamName);
   checkPosition("startingPosition", spec.startingPosition);
@@ -80,10 +87,19 @@ export function plainCheckpoint(argument: string, checkpoint: LeaseCheckpoint): 
 
 /** The error for an argument that is not what it must be. */
 export function invalid(argument: string, value: unknown, limit: string): InvalidArgumentError {
-  const text = String(typeof value === "object" ? JSON.stringify(value) : value).slice(0, 200);
+  const text = textOf(value).slice(0, 200);
   return new InvalidArgumentError(`${argument} must be ${limit}, but it is ${text}`, {
     argument,
     value: text,
     limit,
   });
+}
+
+/** A value as a message shows it; not every object has a text. */
+function textOf(value: unknown): string {
+  try {
+    return String(typeof value === "object" ? JSON.stringify(value) : value);
+  } catch {
+    return `of type ${typeof value}`;
+  }
 }

@@ -100,6 +100,22 @@ async function progressOf(
   const { checkpoint } = lease;
   const nothing = { checkpoint: describeCheckpoint(shard, checkpoint, undefined), lagRecords: 0 };
   if (shard === undefined || isEnded(lease)) return { ...nothing, iteratorAgeMs: 0 };
+  try {
+    return await progressIn({ log, clock }, shard, lease);
+  } catch (error) {
+    // A shard that expires meanwhile has nothing more to be processed.
+    if (log.slots.ofUid(shard.uid) !== undefined) throw error;
+    return { ...nothing, iteratorAgeMs: 0 };
+  }
+}
+
+/** @throws when the shard goes meanwhile. */
+async function progressIn(
+  { log, clock }: Sources,
+  shard: SlottedShard,
+  lease: StoredLease,
+): Promise<Pick<LeaseDescription, "checkpoint" | "lagRecords" | "iteratorAgeMs">> {
+  const { checkpoint } = lease;
   const firstIndex = await firstIndexOf(log, shard, lease);
   const processed = "index" in checkpoint ? checkpoint.index : -1;
   const next = Math.max(firstIndex, processed + 1);

@@ -2,7 +2,7 @@
  * One consumer group under one leader: its workers, and the leases that are moved between them. What a lease
  * is, the documents say; here is only what ends with the leader.
  */
-import { GroupSessionLostError, MillraceError } from "../errors/index.ts";
+import { GroupSessionLostError, MillraceError, toMillraceError } from "../errors/index.ts";
 import type { SlottedShard } from "../log/shard-slots.ts";
 import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, Locks, Random } from "../platform/platform.ts";
@@ -228,8 +228,9 @@ export class Group {
       }
     } catch (error) {
       // A group or a log that is over has nothing more to do; a store that is full may not stay so.
-      if (!(error instanceof MillraceError)) throw error;
       this.#again = false;
+      // Whoever waits for a lease would wait for ever: they are told.
+      if (!(error instanceof MillraceError)) return this.end(toMillraceError(error));
       if (this.leases.failure !== undefined || this.#parts.log.failure !== undefined) return;
       this.#cancelRetry();
       this.#cancelRetry = this.#parts.clock.after(RETRY_MS, () => this.kick());

@@ -1,22 +1,33 @@
 /** Checks of what callers say of jobs: whoever calls, the engine stores nothing that it could not give out. */
-import { checkCount, checkGroupName, checkGroupSpec, invalid } from "../groups/group-checks.ts";
-import type { JobRestart, JobSpec, StoredJob } from "./job-types.ts";
+import {
+  checkCount,
+  checkGroupName,
+  checkGroupSpec,
+  checkObject,
+  invalid,
+} from "../groups/group-checks.ts";
+import {
+  JOB_RESTART_MS_MAX,
+  JOB_WORKERS_MAX,
+  type JobRestart,
+  type JobSpec,
+  type StoredJob,
+} from "./job-types.ts";
 
 /** Characters of one job as JSON. */
 const SPEC_LENGTH_MAX = 65_536;
 const URL_LENGTH_MAX = 32_768;
 const EXPORT_LENGTH_MAX = 256;
-/** Jobs workers of one job. */
-const WORKERS_MAX = 64;
-const MS_MAX = 86_400_000;
 
 /** Refuses a job that cannot be. @throws InvalidArgumentError. */
 export function checkJobSpec(spec: JobSpec): void {
+  checkObject("job", spec);
   checkGroupName("name", spec.name);
   checkText("module", spec.module, URL_LENGTH_MAX);
   checkText("exportName", spec.exportName, EXPORT_LENGTH_MAX);
   checkGroupSpec(spec.group);
-  checkCount("workers", spec.workers, 1, WORKERS_MAX);
+  checkCount("workers", spec.workers, 1, JOB_WORKERS_MAX);
+  checkObject("worker", spec.worker);
   checkRestart(spec.restart);
   const length = jsonOf(spec).length;
   if (length > SPEC_LENGTH_MAX)
@@ -35,9 +46,10 @@ function checkText(argument: string, value: string, lengthMax: number): void {
 }
 
 function checkRestart(restart: JobRestart): void {
+  checkObject("restart", restart);
   const { firstMs, longestMs, quietMs, stallMs, attemptsMax, memoryBytesMax } = restart;
   for (const [member, ms] of Object.entries({ firstMs, longestMs, quietMs, stallMs })) {
-    checkCount(`restart.${member}`, ms, 1, MS_MAX);
+    checkCount(`restart.${member}`, ms, 1, JOB_RESTART_MS_MAX);
   }
   for (const [member, count] of Object.entries({ attemptsMax, memoryBytesMax })) {
     if (count !== null) checkCount(`restart.${member}`, count, 1, Number.MAX_SAFE_INTEGER);

@@ -2,6 +2,11 @@
 import type { GroupPosition } from "../groups/group-types.ts";
 import type { DocumentValue } from "../log/control-records.ts";
 
+/** Most jobs workers of one job. */
+export const JOB_WORKERS_MAX = 64;
+/** Longest span in the rules by which a job's workers begin anew, in ms: a day. */
+export const JOB_RESTART_MS_MAX = 86_400_000;
+
 /** The consumer group that a job works for; made with the job when there is none. */
 export type JobGroup = {
   /** Unique in its engine. */
@@ -20,7 +25,7 @@ export type JobRestart = {
   readonly longestMs: number;
   /** A worker that ran for so long has failed for the first time again, in ms. */
   readonly quietMs: number;
-  /** Failures one after the other before the job is given up; null for any number. */
+  /** So many failures one after the other give the job up, 1 at the first one; null for any number. */
   readonly attemptsMax: number | null;
   /** A worker that is silent for so long is ended, in ms. */
   readonly stallMs: number;
@@ -71,7 +76,7 @@ export interface JobWorkerReport {
   readonly restarts: number;
   /** Why the last one failed, or what its processor threw last. */
   readonly lastError: { readonly atMs: number; readonly message: string } | undefined;
-  /** Records handed to processors since the host began. */
+  /** Records that processors are done with, since the host began. */
   readonly records: number;
   readonly recordsPerSecond: number;
   /** What the worker's memory holds; undefined where that cannot be told. */
@@ -93,6 +98,9 @@ export interface JobStatus extends StoredJob {
   readonly state: JobState;
   /** Random id of the context whose page hosts it; undefined when nobody does, empty where there is but one. */
   readonly hostId: string | undefined;
-  /** Of the present host; undefined when there is none. */
+  /**
+   * Of the present host; undefined when there is none. Of a job whose definition cannot be, as in a log that was
+   * imported, it says why, and the job never runs.
+   */
   readonly report: JobReport | undefined;
 }

@@ -8,12 +8,18 @@ import type { Clock } from "../platform/platform.ts";
 import type { Catalogue } from "../streams/catalogue.ts";
 import type { Documents } from "../streams/documents.ts";
 import { checkJobSpec, checkWanted } from "./job-checks.ts";
+import {
+  JOB_PREFIX,
+  jobNames,
+  nextVersion,
+  puttingJob,
+  type ReadJob,
+  readJob,
+  reportOfRefusal,
+} from "./job-documents.ts";
 import type { JobOperations } from "./job-operations.ts";
 import type { JobReport, JobSpec, JobState, JobStatus, StoredJob } from "./job-types.ts";
 
-const PREFIX = "job/";
-/** Number above all versions of deleted jobs: a job that comes to bear the same name is another one. */
-const VERSION_KEY = "job-version";
 /** A host that says nothing for so long hosts no more, in ms. */
 const HOST_MS_MAX = 10_000;
 
@@ -22,13 +28,14 @@ export interface JobsParts {
   readonly clock: Clock;
   readonly documents: Documents;
   readonly catalogue: Catalogue;
+  /** Of the log: another one after an import, and after its store came back older. */
+  readonly incarnation: () => string;
   /** Hears of every change of a job's state; undefined when it was deleted. */
   readonly onChange: (jobName: string, state: JobState | undefined) => void;
 }
 
 interface Host {
   readonly hostId: string;
-  readonly heardMs: number;
   readonly reports: ReadonlyMap<string, JobReport>;
 }
 
@@ -37,9 +44,15 @@ export class Jobs {
   readonly #parts: JobsParts;
   /** The last one that told of its jobs. */
   #host: Host | undefined;
+  #cancelSilence: () => void = () => undefined;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
+  }
+
+  /** Ends with the life. */
+  stop(): void {
+    this.#cancelSilence();
   }
 
   /** See {@link JobOperations.jobsPut}. */
@@ -47,9 +60,12 @@ export class Jobs {
     checkJobSpec(spec);
     const { clock } = this.#parts;
     await this.#change(spec.name, (found) => {
-      if (JSON.stringify(found?.spec) === JSON.stringify(spec)) return undefined;
-      const { createdMs = clock.nowMs(), wanted = "running" } = found ?? {};
-      return { spec, wanted, createdMs };
+      if (found === undefined) return { spec, wanted: "running", createdMs: clock.nowMs() };
+      const { job, wanted, own, refusal } = found;
+      if (refusal !== undefined) return { spec, wanted, createdMs: clock.nowMs() };
+      // Whoever defines a job of another log wants it here, too.
+      if (own && JSON.stringify(job.spec) === JSON.stringify(spec)) return undefined;
+      return { spec, wanted, createdMs: job.createdMs };
     });
     return this.#status(spec.name);
   }
@@ -59,17 +75,22 @@ export class Jobs {
     checkWanted(wanted);
     await this.#change(name, (found) => {
       if (found === undefined) throw noJob(name);
-      const again = wanted === "running" && this.#stateOf(found) === "failed";
-      return found.wanted === wanted && !again ? undefined : { ...found, wanted };
+      if (wanted === "stopped") {
+        const stopped = found.refusal !== undefined || (found.own && found.wanted === wanted);
+        return stopped ? undefined : { ...found.job, wanted };
+      }
+      if (found.refusal !== undefined) throw found.refusal;
+      // A worker that failed for good begins anew, and one that waits for its time does so at once.
+      const again = ["failed", "restarting"].includes(this.#stateOf(found));
+      return found.job.wanted === wanted && !again ? undefined : { ...found.job, wanted };
     });
     return this.#status(name);
   }
 
   /** See {@link JobOperations.jobsList}. */
   list(name: string | undefined): JobStatus[] {
-    return name === undefined
-      ? this.#names().map((one) => this.#status(one))
-      : [this.#status(name)];
+    const names = name === undefined ? jobNames(this.#parts.documents) : [name];
+    return names.map((one) => this.#status(one));
   }
 
   /** See {@link JobOperations.jobsDelete}. */
@@ -77,76 +98,85 @@ export class Jobs {
     const { catalogue, documents, onChange } = this.#parts;
     await catalogue.change(() => {
       if (this.#find(name) === undefined) throw noJob(name);
-      return [documents.deleting(PREFIX + name)];
+      return [documents.deleting(JOB_PREFIX + name)];
     });
     onChange(name, undefined);
   }
 
   /** See {@link JobOperations.jobsReport}. */
   report(hostId: string, reports: readonly JobReport[]): StoredJob[] {
-    const { clock, onChange } = this.#parts;
-    const jobs = this.#names().map((name) => this.#get(name));
-    const before = new Map(jobs.map((job) => [job, this.#stateOf(job)]));
+    const { clock } = this.#parts;
     const byName = new Map(reports.map((report) => [report.name, report]));
-    this.#host = { hostId, heardMs: clock.monotonicMs(), reports: byName };
-    for (const [job, state] of before) {
-      const now = this.#stateOf(job);
-      if (now !== state) onChange(job.spec.name, now);
+    this.#tell(() => {
+      this.#host = { hostId, reports: byName };
+    });
+    this.#cancelSilence();
+    this.#cancelSilence = clock.after(HOST_MS_MAX, () =>
+      this.#tell(() => {
+        this.#host = undefined;
+      }),
+    );
+    return this.#all().flatMap(({ job, refusal }) => (refusal === undefined ? [job] : []));
+  }
+
+  /** Changes who hosts the jobs, and tells of each one whose state is another one then. */
+  #tell(change: () => void): void {
+    const before = this.#all().map((found) => [found, this.#stateOf(found)] as const);
+    change();
+    for (const [found, state] of before) {
+      const now = this.#stateOf(found);
+      if (now !== state) this.#parts.onChange(found.job.spec.name, now);
     }
-    return jobs;
   }
 
   /** Decides on a job after all changes before; undefined leaves it as it is. */
   async #change(
     name: string,
-    decide: (found: StoredJob | undefined) => Omit<StoredJob, "version"> | undefined,
+    decide: (found: ReadJob | undefined) => Omit<StoredJob, "version"> | undefined,
   ): Promise<void> {
     checkGroupName("name", name);
-    const { catalogue, documents, onChange } = this.#parts;
+    const { catalogue, documents, onChange, incarnation } = this.#parts;
     let changed = false;
     await catalogue.change(() => {
       const next = decide(this.#find(name));
       changed = next !== undefined;
       if (next === undefined) return [];
-      const version = (documents.get<number>(VERSION_KEY) ?? 0) + 1;
-      const stored: StoredJob = { ...next, version };
-      return [documents.putting(VERSION_KEY, version), documents.putting(PREFIX + name, stored)];
+      const version = nextVersion(documents);
+      return puttingJob(documents, { ...next, version, incarnation: incarnation() });
     });
-    const job = changed ? this.#find(name) : undefined;
-    if (job !== undefined) onChange(name, this.#stateOf(job));
+    const found = changed ? this.#find(name) : undefined;
+    if (found !== undefined) onChange(name, this.#stateOf(found));
   }
 
-  #names(): string[] {
-    return this.#parts.documents.keys(PREFIX).map((key) => key.slice(PREFIX.length));
+  #all(): ReadJob[] {
+    return jobNames(this.#parts.documents).flatMap((name) => this.#find(name) ?? []);
   }
 
-  #find(name: string): StoredJob | undefined {
-    return this.#parts.documents.get<StoredJob>(PREFIX + name);
-  }
-
-  #get(name: string): StoredJob {
-    const job = this.#find(name);
-    if (job === undefined) throw noJob(name);
-    return job;
+  #find(name: string): ReadJob | undefined {
+    return readJob(this.#parts.documents, name, this.#parts.incarnation());
   }
 
   #status(name: string): JobStatus {
-    const job = this.#get(name);
-    const report = this.#reportOf(job);
+    const found = this.#find(name);
+    if (found === undefined) throw noJob(name);
+    const state = this.#stateOf(found);
+    if (found.refusal !== undefined) {
+      const report = reportOfRefusal(name, found.refusal);
+      return { ...found.job, state, hostId: undefined, report };
+    }
+    const report = this.#reportOf(found.job);
     const hostId = report === undefined ? undefined : this.#host?.hostId;
-    return { ...job, state: this.#stateOf(job), hostId, report };
+    return { ...found.job, state, hostId, report };
   }
 
   /** What the host tells of this version of a job. */
   #reportOf({ spec: { name }, version }: StoredJob): JobReport | undefined {
-    const host = this.#host;
-    if (host === undefined) return undefined;
-    if (this.#parts.clock.monotonicMs() - host.heardMs > HOST_MS_MAX) return undefined;
-    const report = host.reports.get(name);
+    const report = this.#host?.reports.get(name);
     return report?.version === version ? report : undefined;
   }
 
-  #stateOf(job: StoredJob): JobState {
+  #stateOf({ job, refusal }: ReadJob): JobState {
+    if (refusal !== undefined) return "failed";
     if (job.wanted === "stopped") return "stopped";
     const states = new Set(this.#reportOf(job)?.workers.map(({ state }) => state));
     const worstFirst = ["failed", "restarting", "starting", "running"] as const;

@@ -3,7 +3,9 @@
  * page passes the ports on, again after its engine worker was replaced; all else goes past it.
  */
 import { transfer } from "comlink";
-import { serializeError } from "../errors/index.ts";
+import { serializeError, ThreadCrashError } from "../errors/index.ts";
+import { hexOfBytes } from "../model/hex.ts";
+import { systemRandom } from "../platform/system-random.ts";
 import type { EngineClient } from "./client.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 import { type Hello, type HelloAnswer, isHello, portsOf } from "./messages.ts";
@@ -19,6 +21,8 @@ export interface Wire {
 
 /** What the page says once the engine's worker is another one, or gone. */
 const LOST = "millrace: attachment lost";
+/** So many engine workers may end, one after the other, while a thread is attached for the first time. */
+const ATTEMPTS_MAX = 3;
 /** As long as a timer can count, in ms. */
 const FOR_EVER_MS = 2_147_483_647;
 
@@ -34,7 +38,9 @@ export async function openAttached(
   options: Pick<ConnectOptions, "signal"> = {},
 ): Promise<EngineClient> {
   const listeners: ((message: unknown) => void)[] = [];
+  let lost = false;
   wire.listen((message) => {
+    if (message === LOST) lost = true;
     for (const listener of [...listeners]) listener(message);
   });
   const attach = (): EngineThread => {
@@ -56,7 +62,15 @@ export async function openAttached(
   // The engine is open: what it was opened with is the page's knowledge.
   const engine = { name, storage: "memory", quotas: "unlimited", memoryBudgetBytes: 0 } as const;
   const nowhere = { simd: "", scalar: "" };
-  return await connect(attach(), nowhere, { ...engine, ...options, restart: attach });
+  for (let attempt = 1; ; attempt++) {
+    lost = false;
+    try {
+      return await connect(attach(), nowhere, { ...engine, ...options, restart: attach });
+    } catch (error) {
+      // Ports that went with a worker are gone: the page is greeted with others.
+      if (!lost || attempt === ATTEMPTS_MAX || options.signal?.aborted === true) throw error;
+    }
+  }
 }
 
 /** The page's half: attaches the thread at the other end whenever it asks for it. Returns how to end that. */
@@ -72,12 +86,21 @@ export function attachOver(client: EngineClient, wire: Wire): () => void {
     checkCounterpart("worker", hello);
     say("loaded");
     detach(present);
-    present = undefined;
-    const { control, data } = hello;
-    const ports = transfer({ control, data }, [control, data]);
-    const { id } = await client.call("attach", ports);
-    if (over) return detach(id);
+    // Chosen here, so that an attachment whose answer comes too late is ended, too; no worker knows another's.
+    const id = hexOfBytes(systemRandom.fill(new Uint8Array(16)));
     present = id;
+    const { control, data } = hello;
+    try {
+      await client.call("attach", transfer({ id, control, data }, [control, data]));
+    } catch (error) {
+      detach(id);
+      if (over || present !== id) return;
+      present = undefined;
+      if (!(error instanceof ThreadCrashError) || client.closed) throw error;
+      wire.post(LOST);
+      return;
+    }
+    if (over || present !== id) return detach(id);
     say("ready");
     // Asked of the next engine worker, too, which does not know the attachment.
     await client.call("attachmentEnd", { id }, FOR_EVER_MS).catch(() => undefined);

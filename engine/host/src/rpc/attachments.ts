@@ -3,9 +3,8 @@
  * the engine. Nobody else can attach, because the operations come over the page's own control port only.
  */
 import { expose } from "comlink";
-import { hexOfBytes } from "../model/hex.ts";
 import { portOf } from "../platform/browser-channels.ts";
-import type { Port, Random } from "../platform/platform.ts";
+import type { Port } from "../platform/platform.ts";
 import type { AttachOperations } from "../service/attach-operations.ts";
 import type {
   BatchOrder,
@@ -26,12 +25,10 @@ export type ControlServer = (engine: EngineService) => ControlFunction;
 export class Attachments {
   readonly #engine: EngineService;
   readonly #serve: ControlServer;
-  readonly #random: Random;
   readonly #open = new Map<string, Attachment>();
 
-  constructor(engine: EngineService, random: Random, serve: ControlServer) {
+  constructor(engine: EngineService, serve: ControlServer) {
     this.#engine = engine;
-    this.#random = random;
     this.#serve = serve;
   }
 
@@ -41,13 +38,11 @@ export class Attachments {
       argument: Parameters<AttachOperations[Operation]>[0],
     ) => ReturnType<AttachOperations[Operation]> | Promise<ReturnType<AttachOperations[Operation]>>;
   } = {
-    attach: (ports) => {
-      // Random, because the page may ask the next worker about it.
-      const id = hexOfBytes(this.#random.fill(new Uint8Array(16)));
+    attach: ({ id, ...ports }) => {
       const attachment = new Attachment(this.#engine, this.#serve, ports);
       this.#open.set(id, attachment);
       void attachment.ended.then(() => this.#open.delete(id));
-      return { id };
+      return null;
     },
     attachmentEnd: async ({ id }) => {
       await this.#open.get(id)?.ended;
@@ -69,7 +64,7 @@ export class Attachments {
 class Attachment {
   /** Resolves when it is over. */
   readonly ended: Promise<void>;
-  readonly #engine: AttachedEngine;
+  readonly #engine: AttachmentEngine;
   readonly #control: MessagePort;
   readonly #port: Port;
   readonly #data: DataServer;
@@ -84,7 +79,7 @@ class Attachment {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
-    this.#engine = new AttachedEngine(engine);
+    this.#engine = new AttachmentEngine(engine);
     this.#control = control;
     this.#port = portOf(data);
     this.#data = new DataServer(this.#engine, this.#port, true);
@@ -103,11 +98,17 @@ class Attachment {
   }
 }
 
+/** A worker's session in a group. */
+interface Session {
+  readonly groupName: string;
+  readonly sessionId: string;
+}
+
 /** The engine over an attachment. */
-class AttachedEngine implements EngineService {
+class AttachmentEngine implements EngineService {
   readonly #engine: EngineService;
-  /** Groups that were joined, by the session's id. */
-  readonly #sessions = new Map<string, string>();
+  /** Sessions in groups, by group and worker: one that joins again has no other. */
+  readonly #sessions = new Map<string, Session>();
   #over = false;
 
   constructor(engine: EngineService) {
@@ -144,22 +145,25 @@ class AttachedEngine implements EngineService {
   /** A thread that is ended cannot say so: its leases go to others at once all the same. */
   leaveGroups(): void {
     this.#over = true;
-    for (const [sessionId, groupName] of this.#sessions) this.#leave(groupName, sessionId);
+    for (const session of this.#sessions.values()) this.#leave(session);
     this.#sessions.clear();
   }
 
   #note(operation: keyof ControlOperations, argument: object, answer: unknown): void {
     if (operation !== "groupJoin" && operation !== "groupLeave") return;
-    const { groupName, sessionId } = { ...argument, ...Object(answer) } as Readonly<
-      Record<"groupName" | "sessionId", string>
-    >;
-    if (operation === "groupLeave") this.#sessions.delete(sessionId);
-    else if (this.#over) this.#leave(groupName, sessionId);
-    else this.#sessions.set(sessionId, groupName);
+    const { groupName, workerId, sessionId } = { ...argument, ...Object(answer) } as Session & {
+      readonly workerId: string;
+    };
+    if (operation === "groupLeave") {
+      for (const [key, session] of this.#sessions) {
+        if (session.sessionId === sessionId) this.#sessions.delete(key);
+      }
+    } else if (this.#over) this.#leave({ groupName, sessionId });
+    else this.#sessions.set(`${groupName}/${workerId}`, { groupName, sessionId });
   }
 
-  #leave(groupName: string, sessionId: string): void {
+  #leave(session: Session): void {
     // One that cannot be ended now ends by itself, when nothing is heard of it.
-    this.#engine.call("groupLeave", { groupName, sessionId }).catch(() => undefined);
+    this.#engine.call("groupLeave", session).catch(() => undefined);
   }
 }

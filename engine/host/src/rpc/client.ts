@@ -184,10 +184,10 @@ export class Client implements EngineClient {
       });
     const overall = new AbortController();
     this.#noteStart(operation, argument);
-    const calling = this.#overLinks(
-      ({ control }, again) => control.call(operation, argument, again),
-      overall.signal,
-    );
+    const calling = this.#overLinks(({ control }, again) => {
+      if (again && operation === "attach") throw portsLost();
+      return control.call(operation, argument, again);
+    }, overall.signal);
     try {
       const value = await withDeadline(this.clock, deadlineMs, calling, late);
       this.#noteEncryption(value);
@@ -416,4 +416,12 @@ function checkSize({ byteLength }: PackedBatch): void {
     `a request holds at most ${REQUEST_BYTES_MAX} bytes, but this one holds ${byteLength}`,
     { argument: "records", value: byteLength, limit: REQUEST_BYTES_MAX },
   );
+}
+
+function portsLost(): ThreadCrashError {
+  return new ThreadCrashError("the engine's worker ended, and the ports that it got with it", {
+    argument: "operation",
+    value: "attach",
+    retryable: true,
+  });
 }

@@ -108,7 +108,6 @@ export function attachServer(scope: ServerScope, parts: ServerParts): Server {
       : await parts.createEngine(parts.platform, core, options, hello.broker);
     const attachments = new Attachments(
       opened,
-      parts.platform.random,
       (attached) =>
         (operation, argument, again = false) =>
           runControl(attached, operation, argument, again),

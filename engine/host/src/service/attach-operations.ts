@@ -5,8 +5,11 @@
  * attached is served as the page's own requests are; the engine is closed by the page alone.
  */
 export interface AttachOperations {
-  /** Serves requests over two more ports, which are transferred. */
-  attach(argument: { control: MessagePort; data: MessagePort }): { readonly id: string };
+  /**
+   * Serves requests over two more ports, which are transferred; `id` is the page's choice, and new. Not asked of
+   * another worker, because the ports are gone with the first one. @throws ThreadCrashError.
+   */
+  attach(argument: { id: string; control: MessagePort; data: MessagePort }): null;
   /** Resolves once an attachment is over; at once when this worker does not know it. */
   attachmentEnd(argument: { id: string }): null;
   /** Ends an attachment: reads are cancelled, and workers of groups that joined over it leave. */

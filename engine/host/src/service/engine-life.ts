@@ -82,7 +82,7 @@ export class EngineLife {
       arrivalMs: () => this.puts.arrivalMs(),
     });
     this.jobs = new Jobs({
-      ...{ clock, documents, catalogue },
+      ...{ clock, documents, catalogue, incarnation: () => log.status().incarnation },
       onChange: (jobName, state) =>
         events.emit({ kind: "job-changed", atMs: clock.nowMs(), jobName, state }),
     });
@@ -175,6 +175,7 @@ export class EngineLife {
 
   #stopTimers(reason: MillraceError): void {
     this.groups.stop(reason);
+    this.jobs.stop();
     this.#forgetLosses();
     this.context.catalogue.stop();
     this.context.keys.stop();

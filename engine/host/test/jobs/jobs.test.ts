@@ -90,6 +90,10 @@ describe("a job's definition", () => {
       { settings: "x".repeat(65_536) },
       { restart: { ...SPEC.restart, stallMs: 0 } },
       { group: { ...SPEC.group, name: "" } },
+      { group: null as never },
+      { restart: null as never },
+      { worker: [] as never },
+      { settings: 1n as never },
     ];
     for (const part of refused) {
       const put = service.call("jobsPut", { ...SPEC, ...part });
@@ -160,7 +164,18 @@ describe("what a host tells", () => {
     await tell(version);
     expect(await stateOf(engine)).toBe("running");
     await platform.clock.advance(10_001);
+    expect(await told(engine)).toEqual(["waiting", "running", "waiting"]);
     expect(await stateOf(engine)).toBe("waiting");
+  });
+
+  it("has a job whose worker waits for its time begin at once when it is started", async () => {
+    const { service } = await open();
+    const { version } = await service.call("jobsPut", SPEC);
+    const start = () => service.call("jobsSwitch", { name: "copies", wanted: "running" });
+    await service.call("jobsReport", { hostId: "host", reports: [report(version, "running")] });
+    expect((await start()).version).toBe(version);
+    await service.call("jobsReport", { hostId: "host", reports: [report(version, "restarting")] });
+    expect((await start()).version).toBe(version + 1);
   });
 
   it("replaces what another host told before", async () => {

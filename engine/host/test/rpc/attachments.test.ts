@@ -1,6 +1,6 @@
 /** Other threads of a page at its engine worker: over ports of their own, to its end and that of the worker. */
 import { afterEach, describe, expect, it } from "vitest";
-import { EngineClosedError, VersionMismatchError } from "../../src/errors/index.ts";
+import { DeadlineError, EngineClosedError, VersionMismatchError } from "../../src/errors/index.ts";
 import { attachOver, openAttached, type Wire } from "../../src/rpc/attached-engine.ts";
 import type { EngineClient } from "../../src/rpc/client.ts";
 import { isHello } from "../../src/rpc/messages.ts";
@@ -39,6 +39,15 @@ async function attach(page: EngineClient): Promise<{ thread: EngineClient; end: 
   const thread = await openAttached(page.name, ways.thread);
   over.push(() => void outcome(thread.close()));
   return { thread, end };
+}
+
+type PageClient = EngineClient["call"];
+
+/** A client whose calls go another way. */
+function calling(client: EngineClient, call: PageClient): EngineClient {
+  return new Proxy(client, {
+    get: (target, member) => (member === "call" ? call : Reflect.get(target, member, target)),
+  });
 }
 
 type Asked = [keyof ControlOperations, unknown];
@@ -114,7 +123,7 @@ describe("a thread that is attached", () => {
     const { client } = keep(await openRestarting([joining(asked, { read })]));
     const { thread, end } = await attach(client);
     await thread.call("groupJoin", JOIN);
-    const left = await thread.call("groupJoin", JOIN);
+    const left = await thread.call("groupJoin", { ...JOIN, workerId: "two" });
     await thread.call("groupLeave", { groupName: "group", sessionId: left.sessionId });
     void outcome(thread.read(READ));
     await turns();
@@ -145,6 +154,58 @@ describe("a thread that is attached", () => {
     ]);
     await other.thread.call("groupsDelete", { name: "group" });
     expect([before.length, after.length]).toEqual([0, 1]);
+  });
+
+  it("leaves a group once, however often its worker joined", async () => {
+    const asked: Asked[] = [];
+    const { client } = keep(await openRestarting([joining(asked)]));
+    const { thread, end } = await attach(client);
+    for (let i = 0; i < 3; i++) await thread.call("groupJoin", JOIN);
+    asked.length = 0;
+    end();
+    await turns();
+    expect(asked).toEqual([["groupLeave", { groupName: "group", sessionId: "session-3" }]]);
+  });
+
+  it("is attached with other ports when the worker dies while it attaches", async () => {
+    const after: Asked[] = [];
+    const { client, threads } = keep(await openRestarting([{}, joining(after)]));
+    const ways = wires();
+    let killed = false;
+    const page: PageClient = (operation, argument, deadlineMs) => {
+      const answer = client.call(operation, argument, deadlineMs);
+      if (operation === "attach" && !killed) {
+        killed = true;
+        threads[0]?.fail("out of memory");
+      }
+      return answer;
+    };
+    over.push(attachOver(calling(client, page), ways.page), ways.close);
+    const thread = await openAttached(client.name, ways.thread);
+    over.push(() => void outcome(thread.close()));
+    await thread.call("groupsDelete", { name: "group" });
+    expect(after).toEqual([["groupsDelete", { name: "group" }]]);
+  });
+
+  it("is ended in the worker when the answer came too late", async () => {
+    const { client } = keep(await openRestarting([joining([])]));
+    const ways = wires();
+    const ids: unknown[] = [];
+    const page: PageClient = async (operation, argument, deadlineMs) => {
+      ids.push([operation, "id" in argument && argument.id]);
+      const answer = await client.call(operation, argument, deadlineMs);
+      if (operation === "attach") throw new DeadlineError("too late");
+      return answer;
+    };
+    over.push(attachOver(calling(client, page), ways.page), ways.close);
+    const failure = await outcome(openAttached(client.name, ways.thread));
+    expect(failure).toBeInstanceOf(DeadlineError);
+    const [[, id] = []] = ids as string[][];
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    expect(ids).toEqual([
+      ["attach", id],
+      ["detach", id],
+    ]);
   });
 
   it("is refused when it is of another build", async () => {

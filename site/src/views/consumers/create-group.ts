@@ -36,6 +36,7 @@ export class MillCreateGroup extends LitElement {
   declare streamName: string;
   declare from: GroupStart;
 
+  readonly #listing = new ActionController(this);
   readonly #action = new ActionController(this);
 
   constructor() {
@@ -52,9 +53,12 @@ export class MillCreateGroup extends LitElement {
     this.#action.clear();
     this.name = "";
     this.renderRoot.querySelector("mill-drawer")?.show();
-    const streams = (await this.millrace?.streams.list()) ?? [];
-    this.streamNames = streams.map(({ name }) => name);
-    if (!this.streamNames.includes(this.streamName)) this.streamName = this.streamNames[0] ?? "";
+    await this.#listing.run(async () => {
+      const streams = (await this.millrace?.streams.list()) ?? [];
+      this.streamNames = streams.map(({ name }) => name);
+      if (!this.streamNames.includes(this.streamName)) this.streamName = this.streamNames[0] ?? "";
+      return "";
+    });
   }
 
   override render(): TemplateResult | typeof nothing {
@@ -88,6 +92,7 @@ export class MillCreateGroup extends LitElement {
             this.from = event.detail;
           }}
         ></mill-start-field>
+        ${errorNotice("The streams cannot be listed", this.#listing.error)}
         ${errorNotice("The group was not created", this.#action.error)}
         <div class="buttons">
           <button type="submit" class="main" ?disabled=${this.#action.busy}>Create</button>

@@ -7,10 +7,12 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from "lit";
+import { keyed } from "lit/directives/keyed.js";
 import type { JobSummary } from "millrace";
 import { Crew } from "../../consumers/crew.ts";
 import { seedDemo, startDemo } from "../../consumers/demo-group.ts";
 import { type GroupReading, GroupsMeter } from "../../consumers/groups-meter.ts";
+import { selectedName } from "../../consumers/selection.ts";
 import { ageText, groupSummary, iteratorAgeOf, lagOf } from "../../consumers/words.ts";
 import { ActionController } from "../../controllers/action-controller.ts";
 import { BeatController } from "../../controllers/beat-controller.ts";
@@ -73,6 +75,8 @@ export class MillConsumers extends LitElement {
   readonly #action = new ActionController(this);
   #meter = new GroupsMeter();
   #readings = 0;
+  /** Name of the group that is shown. */
+  #shown: string | undefined;
   readonly #poll = new PollController<Reading | undefined>(this, READING_MS, async () => {
     const millrace = this.engine?.millrace;
     if (millrace === undefined) return undefined;
@@ -94,6 +98,7 @@ export class MillConsumers extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
+    this.#shown = this.#selectedName();
     if (!changed.has("engine")) return;
     this.#meter = new GroupsMeter();
     this.#poll.restart();
@@ -122,11 +127,14 @@ export class MillConsumers extends LitElement {
       ${this.#deletion(selected)}`;
   }
 
-  /** The group of the address, or the first one where it names none. */
   #selected(): GroupReading | undefined {
-    const groups = this.#poll.value?.groups ?? [];
-    const { group: wanted } = this.address;
-    return wanted === undefined ? groups[0] : groups.find(({ group }) => group.name === wanted);
+    const name = this.#selectedName();
+    return this.#poll.value?.groups.find(({ group }) => group.name === name);
+  }
+
+  #selectedName(): string | undefined {
+    const names = this.#poll.value?.groups.map(({ group }) => group.name) ?? [];
+    return selectedName(names, this.address.group, this.#shown);
   }
 
   #header(): TemplateResult {
@@ -197,11 +205,14 @@ export class MillConsumers extends LitElement {
           .drawn=${number}
           @mill-changed=${refresh}
         ></mill-workers-panel>
-        <mill-replay-panel
-          .reading=${reading}
-          @mill-changed=${refresh}
-          @mill-delete=${() => this.renderRoot.querySelector("mill-start-over")?.show()}
-        ></mill-replay-panel>
+        ${keyed(
+          group.name,
+          html`<mill-replay-panel
+            .reading=${reading}
+            @mill-changed=${refresh}
+            @mill-delete=${() => this.renderRoot.querySelector("mill-start-over")?.show()}
+          ></mill-replay-panel>`,
+        )}
       </div>
       <mill-crew-events .events=${crew.events(group.name)}></mill-crew-events>`;
   }

@@ -11,7 +11,7 @@ import { errorNotice } from "../page-actions.ts";
 import "../../kit/panel.ts";
 import "./start-field.ts";
 
-/** Fires `mill-changed` when the group was set back, and `mill-delete` to ask for its end. */
+/** Of one group for its whole life. Fires `mill-changed` when that was set back, and `mill-delete` to ask for its end. */
 export class MillReplayPanel extends LitElement {
   static override get properties(): PropertyDeclarations {
     return {
@@ -43,9 +43,9 @@ export class MillReplayPanel extends LitElement {
 
   override render(): TemplateResult | typeof nothing {
     if (this.reading === undefined) return nothing;
-    const { description } = this.reading;
+    const { group, description } = this.reading;
     const { busy, answer, error } = this.#action;
-    return html`<mill-panel heading="Replay">
+    return html`<mill-panel .heading=${`Replay of ${group.name}`}>
       <form class="stack" novalidate @submit=${this.#reset}>
         <mill-start-field
           label="From"

@@ -1,0 +1,96 @@
+/** What is under way and what comes later when a backend is closed, and answers that do not tell all. */
+
+import { systemRandom } from "@millrace/engine";
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../../engine/host/src/platform/virtual-clock.ts";
+import type { LoadedClient } from "../../src/remote/load-client.ts";
+import { RemoteCalls } from "../../src/remote/remote-calls.ts";
+import { failureOf } from "../support.ts";
+import { answer, forward, startStub } from "./stub-endpoint.ts";
+import { http1, openRemote, startServe } from "./support.ts";
+
+const RECORD = { partitionKey: "k", data: "x" };
+const SURE = { code: "EngineClosedException", indeterminate: false };
+
+/** A stream behind an endpoint whose PutRecords are answered by `put`. */
+async function openBehind(put: (question: Parameters<typeof forward>[1], url: string) => void) {
+  const { url } = await startServe();
+  const endpoint = await startStub((question) => {
+    if (question.operation === "PutRecords") put(question, url);
+    else forward(url, question);
+  });
+  const remote = await openRemote(endpoint, { requestHandler: http1(), deadlineMs: 5000 });
+  return { remote, stream: await remote.streams.create("clicks") };
+}
+
+describe("closing", () => {
+  it("puts what was put before, refuses what comes later, and ends under a loop of puts", async () => {
+    const { remote, stream } = await openBehind((question, url) =>
+      setTimeout(() => forward(url, question), 20),
+    );
+    const before = Array.from({ length: 5 }, () => stream.putRecord(RECORD));
+    const loop = failureOf(
+      (async () => {
+        for (;;) await stream.putRecord({ ...RECORD, partitionKey: "loop" });
+      })(),
+    );
+    const closing = remote.close();
+    const late = [stream.putRecord(RECORD), remote.streams.list(), stream.describe()];
+    for (const failure of await Promise.all(late.map(failureOf))) {
+      expect(failure).toMatchObject(SURE);
+    }
+    await closing;
+    expect(new Set((await Promise.all(before)).map((put) => put.sequenceNumber)).size).toBe(5);
+    expect(await loop).toMatchObject(SURE);
+  });
+
+  it("lets a producer's call under way end", async () => {
+    const { remote, stream } = await openBehind((question, url) =>
+      setTimeout(() => forward(url, question), 300),
+    );
+    const producer = await stream.producer({ maxBufferedMs: 0 });
+    const put = producer.put(RECORD);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await remote.close();
+    expect((await put).attempts).toHaveLength(1);
+  });
+
+  it("leaves open what came of changes on their way, and of nothing else", async () => {
+    const client: LoadedClient = {
+      send: () => new Promise(() => undefined),
+      close: () => undefined,
+    };
+    const clock = new VirtualClock(0);
+    const surroundings = { clock, random: systemRandom, deadlineMs: 1000, place: "there" };
+    const calls = new RemoteCalls(client, surroundings);
+    const put = failureOf(calls.call("PutRecords", { StreamName: "clicks", Records: [] }));
+    const read = failureOf(calls.call("ListStreams", {}));
+    const settled = calls.settled();
+    calls.close();
+    expect(await put).toMatchObject({ ...SURE, indeterminate: true });
+    expect(await read).toMatchObject(SURE);
+    await settled;
+    expect(await failureOf(calls.call("DeleteStream", { StreamName: "clicks" }))).toMatchObject(
+      SURE,
+    );
+  });
+});
+
+describe("an answer without an outcome for a record", () => {
+  it.each([
+    ["no entry", []],
+    ["an empty entry", [{}]],
+  ])("leaves it open what came of it: %s", async (_what, Records) => {
+    const { stream } = await openBehind(({ response }) =>
+      answer(response, 200, { FailedRecordCount: 0, Records }),
+    );
+    const lost = { code: "InternalFailureException", indeterminate: true };
+    expect(await failureOf(stream.putRecord(RECORD))).toMatchObject(lost);
+    expect(await failureOf(stream.putRecords([RECORD, RECORD]))).toMatchObject(lost);
+    const producer = await stream.producer({ recordTtlMs: 400 });
+    expect(await failureOf(producer.put(RECORD))).toMatchObject({
+      code: "RecordExpiredException",
+      indeterminate: true,
+    });
+  });
+});

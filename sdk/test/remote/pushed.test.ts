@@ -1,0 +1,71 @@
+/** Subscriptions to one shard that end at bad times, in virtual time. */
+import { systemRandom } from "@millrace/engine";
+import type { InputOf } from "@millrace/engine/model";
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../../engine/host/src/platform/virtual-clock.ts";
+import { PushedShard } from "../../src/remote/pushed-shard.ts";
+import { RemoteCalls } from "../../src/remote/remote-calls.ts";
+import { RemoteUnavailableError } from "../../src/remote/remote-errors.ts";
+
+const BEGUN_MS = 1_700_000_000_000;
+const EVENT = {
+  SubscribeToShardEvent: { Records: [], ContinuationSequenceNumber: "7", MillisBehindLatest: 0 },
+};
+
+/** A shard that is pushed to; `streams` are the subscriptions' events, one after the other. */
+function pushed(
+  clock: VirtualClock,
+  streams: (() => AsyncGenerator<unknown>)[],
+  deadlineMs: number,
+) {
+  const positions: InputOf<"SubscribeToShard">["StartingPosition"][] = [];
+  const send = async (_operation: string, input: unknown): Promise<unknown> => {
+    positions.push((input as InputOf<"SubscribeToShard">).StartingPosition);
+    return { EventStream: streams.shift()?.() };
+  };
+  const surroundings = { clock, random: systemRandom, deadlineMs, place: "there" };
+  const calls = new RemoteCalls({ send, close: () => undefined }, surroundings);
+  const shard = new PushedShard({
+    ...{ calls, streamName: "clicks", consumerArn: "arn" },
+    ...{ shard: { shardId: "shardId-000000000000" }, start: { type: "LATEST" } },
+  });
+  return { shard, positions };
+}
+
+describe("a pushed shard", () => {
+  it("goes on from where LATEST was when it ends before its first event", async () => {
+    const clock = new VirtualClock(BEGUN_MS);
+    const broken = async function* (): AsyncGenerator<unknown> {
+      yield await Promise.reject(new RemoteUnavailableError("it broke"));
+    };
+    const good = async function* (): AsyncGenerator<unknown> {
+      yield EVENT;
+    };
+    const { shard, positions } = pushed(clock, [broken, good, good], 1000);
+    const { signal } = new AbortController();
+    const first = shard.next(signal);
+    await clock.advance(10_000);
+    await first;
+    await shard.next(signal);
+    expect(positions).toEqual([
+      { Type: "LATEST" },
+      { Type: "AT_TIMESTAMP", Timestamp: new Date(BEGUN_MS) },
+      { Type: "AFTER_SEQUENCE_NUMBER", SequenceNumber: "7" },
+    ]);
+  });
+
+  it("waits for the next event for longer than the service may be silent", async () => {
+    const clock = new VirtualClock(BEGUN_MS);
+    const slow = async function* (): AsyncGenerator<unknown> {
+      await new Promise<void>((resolve) => {
+        clock.after(5000, resolve);
+      });
+      yield EVENT;
+    };
+    const { shard, positions } = pushed(clock, [slow, slow], 1000);
+    const next = shard.next(new AbortController().signal);
+    await clock.advance(6000);
+    expect(await next).toMatchObject({ done: false });
+    expect(positions).toHaveLength(1);
+  });
+});
