@@ -64,6 +64,30 @@ export function decodeControlCopy(
   };
 }
 
+/**
+ * The bytes of the control copy that knows most, of those that are kept; undefined when there is none. A leader
+ * that was deposed and does not know yet may have written last. Never rejects.
+ */
+export async function readNewestCopy(
+  witnesses: Witnesses | undefined,
+  engineName: string,
+): Promise<Uint8Array | undefined> {
+  return await witnesses?.readCopy?.(engineName, (one, other) => {
+    const [left, right] = [one, other].map((bytes) =>
+      decodeTestimony(bytes.slice(0, WITNESS_BYTES)),
+    );
+    if (left === undefined || right === undefined)
+      return Number(right === undefined) - Number(left === undefined);
+    if (left.incarnation !== right.incarnation) return 0;
+    return left.epoch - right.epoch || left.frameNumber - right.frameNumber;
+  });
+}
+
+/** Whether a testimony is of a later leader of the same log than another one. */
+function isOfLater(one: Testimony, other: Testimony): boolean {
+  return one.incarnation === other.incarnation && one.epoch > other.epoch;
+}
+
 /** What a keeper writes. */
 export interface ControlCopySettings {
   readonly witnesses: Witnesses | undefined;
@@ -119,10 +143,10 @@ export class ControlCopyKeeper {
   /** Writes it for the last time when something has changed. Never rejects. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    const changed = this.#changed;
     this.stop();
     await this.#writing;
-    if (changed) this.#begin();
+    // The writing under way may have failed.
+    if (this.#changed) this.#begin();
     await this.#writing;
   }
 
@@ -144,8 +168,13 @@ export class ControlCopyKeeper {
     const startMs = clock.monotonicMs();
     this.#changed = false;
     try {
+      const before = decodeTestimony(
+        (await readNewestCopy(witnesses, engineName))?.slice(0, WITNESS_BYTES),
+      );
       // What a power cut may take back holds no control records.
       const testimony = { ...testify(), relaxedFrames: 0 };
+      // Another leader has written since: this one is deposed and does not know yet.
+      if (before !== undefined && isOfLater(before, testimony)) return this.stop();
       const bytes = encodeControlCopy(core, testimony, sections(testimony.frameNumber));
       await witnesses?.writeCopy?.(engineName, bytes);
     } catch {

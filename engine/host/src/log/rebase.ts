@@ -36,36 +36,47 @@ function hasOrphans({ control, keys }: ScannedState): boolean {
   return keys.some(([uid]) => control.shard(uid) === undefined && !control.wasDeleted(uid));
 }
 
-/** The newest segment of each shard; of rivals for an ordinal the one of the later leader. */
-function newestOfShards(keys: readonly SegmentKey[]): SegmentKey[] {
-  const newest = new Map<number, SegmentKey>();
+/** The segments of each shard, the newest first; of rivals for an ordinal the one of the later leader is first. */
+function segmentsOfShards(keys: readonly SegmentKey[]): Map<number, SegmentKey[]> {
+  const ofShards = new Map<number, SegmentKey[]>();
   for (const key of keys) {
-    const [shardUid, ordinal, , , , epoch] = key;
+    const [shardUid, ordinal] = key;
     if (ordinal === PROBE_ORDINAL) continue;
-    const other = newest.get(shardUid);
-    const newer =
-      other === undefined || ordinal > other[1] || (ordinal === other[1] && epoch > other[5]);
-    if (newer) newest.set(shardUid, key);
+    const others = ofShards.get(shardUid);
+    if (others === undefined) ofShards.set(shardUid, [key]);
+    else others.push(key);
   }
-  return [...newest.values()];
+  for (const ofShard of ofShards.values()) {
+    ofShard.sort((left, right) => right[1] - left[1] || right[5] - left[5]);
+  }
+  return ofShards;
 }
 
-/** Declares the segments that a store holds: only records that were committed are ever written into one. */
+/**
+ * Declares the segments that a store holds: only records that were committed are ever written into one. A
+ * leader that was deposed may have written one late that ends before what the WAL holds of its ordinal:
+ * that one is left to the replay. `endInWal` gives the index behind the last record that intact frames hold.
+ */
 export async function adoptSegments(
   core: ShardLogCore,
   store: Pick<LogStore, "readSegment">,
   control: ControlState,
   keys: readonly SegmentKey[],
+  endInWal: (shardUid: number, ordinal: number) => number,
 ): Promise<void> {
-  for (const key of newestOfShards(keys)) {
-    const [shardUid, ordinal, firstIndex] = key;
-    const state = control.shard(shardUid);
-    if (state === undefined || ordinal <= state.sealedThrough) continue;
-    // What cannot be read now is found damaged by its first reader.
-    const image = await store.readSegment(key).catch(() => undefined);
-    const intact = image !== undefined && segmentIntact(core, image);
-    const lastIndex = intact ? factsOfImage(image)?.[2] : undefined;
-    control.adopt(shardUid, ordinal, (lastIndex ?? firstIndex) + 1);
+  for (const [shardUid, ofShard] of segmentsOfShards(keys)) {
+    for (const key of ofShard) {
+      const [, ordinal, firstIndex] = key;
+      const state = control.shard(shardUid);
+      if (state === undefined || ordinal <= state.sealedThrough) break;
+      // What cannot be read now is found damaged by its first reader.
+      const image = await store.readSegment(key).catch(() => undefined);
+      const intact = image !== undefined && segmentIntact(core, image);
+      const lastIndex = intact ? factsOfImage(image)?.[2] : undefined;
+      if (lastIndex !== undefined && endInWal(shardUid, ordinal) > lastIndex + 1) continue;
+      control.adopt(shardUid, ordinal, (lastIndex ?? firstIndex) + 1);
+      break;
+    }
   }
 }
 

@@ -17,6 +17,8 @@ export class RecordGaps {
   #lost: LostFrames[] = [];
   /** Epoch of a shard's newest run, and the index behind it. */
   readonly #ends = new Map<number, { readonly epoch: number; readonly nextIndex: number }>();
+  /** The index behind the newest run of each segment, by shard uid and ordinal. */
+  readonly #segmentEnds = new Map<string, number>();
 
   /** Frames from one number to another cannot be used. */
   add(first: number, last: number, reason: string): void {
@@ -24,12 +26,19 @@ export class RecordGaps {
   }
 
   /** A run of an intact frame. What is missing before it was in the frames that were lost last. */
-  run(epoch: number, { shardUid, firstIndex, recordCount }: StoredRun): void {
+  run(epoch: number, { shardUid, ordinal, firstIndex, recordCount }: StoredRun): void {
     const end = this.#ends.get(shardUid);
     const missing = end?.epoch === epoch ? firstIndex - end.nextIndex : 0;
     const lost = this.#lost.at(-1);
     if (missing > 0 && lost !== undefined) lost.recordCount = (lost.recordCount ?? 0) + missing;
-    this.#ends.set(shardUid, { epoch, nextIndex: firstIndex + recordCount });
+    const nextIndex = firstIndex + recordCount;
+    this.#ends.set(shardUid, { epoch, nextIndex });
+    this.#segmentEnds.set(`${shardUid}/${ordinal}`, nextIndex);
+  }
+
+  /** The index behind the last record that intact frames hold of a segment; 0 when they hold none. */
+  endOfSegment(shardUid: number, ordinal: number): number {
+    return this.#segmentEnds.get(`${shardUid}/${ordinal}`) ?? 0;
   }
 
   /**

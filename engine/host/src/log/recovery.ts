@@ -8,7 +8,12 @@ import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, KeyVault, Random, Witnesses } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { ClockGuard } from "./clock-guard.ts";
-import { type ControlCopy, ControlCopyKeeper, decodeControlCopy } from "./control-copy.ts";
+import {
+  type ControlCopy,
+  ControlCopyKeeper,
+  decodeControlCopy,
+  readNewestCopy,
+} from "./control-copy.ts";
 import type { ControlState } from "./control-state.ts";
 import { encryptionOf, isDestroyed } from "./data-keys.ts";
 import { EncryptedReplay } from "./encrypted-replay.ts";
@@ -61,7 +66,7 @@ export async function recover(settings: RecoverySettings): Promise<LogContext> {
   const guard = new StoreGuard(store, wal);
   const { witnesses, name } = settings;
   const readCopy = async (): Promise<ControlCopy | undefined> =>
-    decodeControlCopy(core, await witnesses?.readCopy?.(name));
+    decodeControlCopy(core, await readNewestCopy(witnesses, name));
   const scan = new WalScan(core, store, guard, wal, readCopy);
   const { control, losses } = scan;
   const lead = await becomeLeader(settings, scan, readCopy);

@@ -16,6 +16,7 @@ import type { Run } from "../core/core-types.ts";
 import { readUint64, viewOf, writeUint64 } from "./bytes.ts";
 import type { ControlRecord } from "./control-records.ts";
 import type { ControlSnapshot, StoredSnapshot, TrimmedFrames } from "./control-snapshot.ts";
+import type { DataLoss } from "./loss-reports.ts";
 import type { Piece, Section, SectionDraft } from "./wal-frame.ts";
 
 /** Every section type that this build can read. */
@@ -53,6 +54,8 @@ export interface FenceRecord {
   readonly formerly?: string;
   /** Uids below these may have been given out by frames that were lost. */
   readonly uidFloors?: { readonly stream: number; readonly shard: number };
+  /** What its leader found to be lost, which may have ended before it told anybody: told until a checkpoint. */
+  readonly losses?: readonly DataLoss[];
 }
 
 /** A job's epoch commit, fenced by its lease counter. Cursors and state are the job's own. */

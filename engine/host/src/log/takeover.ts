@@ -10,6 +10,7 @@ import { hexOfBytes } from "../model/hex.ts";
 import type { Clock, Random } from "../platform/platform.ts";
 import type { LogStore } from "../storage/log-store.ts";
 import { settleImport } from "./log-import.ts";
+import type { DataLoss } from "./loss-reports.ts";
 import { type LossVerdict, passedMs, verdictOn } from "./lost-log.ts";
 import { type FenceRecord, fenceSection } from "./sections.ts";
 import { decodeFrame, type EncodedFrame, encodeFrame } from "./wal-frame.ts";
@@ -93,20 +94,28 @@ export async function takeLead(
   });
 }
 
-/** What the witness finds missing, noted among the losses. */
+/** What is not in the log although it was acknowledged, as its witness or the store says. */
+interface Missed {
+  readonly verdict: LossVerdict | undefined;
+  readonly losses: readonly DataLoss[];
+}
+
+/** What the witness and the store find missing, noted among the losses. */
 function reported(
   { store }: TakeoverSettings,
   scan: WalScan,
   witness: Testimony | undefined,
-): LossVerdict | undefined {
+): Missed {
   const { lossAtOpening } = store;
   const verdict = witness === undefined ? undefined : verdictOn(scan, witness, lossAtOpening);
-  if (verdict !== undefined) scan.losses.add(verdict.loss);
+  const losses: DataLoss[] = [];
+  if (verdict !== undefined) losses.push(verdict.loss);
   else if (lossAtOpening !== undefined) {
     const where = "the whole log";
-    scan.losses.add({ kind: "log", where, reason: lossAtOpening, recordCount: undefined });
+    losses.push({ kind: "log", where, reason: lossAtOpening, recordCount: undefined });
   }
-  return verdict;
+  for (const loss of losses) scan.losses.add(loss);
+  return { verdict, losses };
 }
 
 function planFence(
@@ -115,15 +124,16 @@ function planFence(
   witness: Testimony | undefined,
   { leaderId, sealedEpoch }: { readonly leaderId: string; readonly sealedEpoch: number },
 ): FencePlan {
-  const { store, clock } = settings;
-  const verdict = reported(settings, scan, witness);
+  const { clock } = settings;
+  const { verdict, losses } = reported(settings, scan, witness);
   const before = verdict?.anew === undefined ? scan.incarnation : undefined;
   const incarnation = before ?? (verdict === undefined ? witness?.incarnation : undefined);
+  const fence = { leaderId, incarnation: incarnation ?? leaderId, ...verdict?.anew };
   return {
-    fence: { leaderId, incarnation: incarnation ?? leaderId, ...verdict?.anew },
+    fence: losses.length === 0 ? fence : { ...fence, losses },
     epoch: Math.max(scan.newestEpoch, sealedEpoch, witness?.epoch ?? 0) + 1 + scan.damagedAtEnd,
     timeMs: passedMs(scan, witness, clock.nowMs()),
-    anew: verdict !== undefined || store.lossAtOpening !== undefined,
+    anew: losses.length > 0,
   };
 }
 

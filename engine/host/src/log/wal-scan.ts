@@ -83,7 +83,7 @@ export class WalScan {
   readonly #readCopy: (() => Promise<ControlCopy | undefined>) | undefined;
   /** Frame through which a control copy stands for the log, while no snapshot of the log follows it. */
   #copiedThrough: number | undefined;
-  /** What the newest snapshot says that its writer found to be lost. */
+  /** What leaders found to be lost, by the newest snapshot and the fences since. */
   #foundBefore: readonly DataLoss[] = [];
 
   /** `readCopy` reads the control copy, if there is one; it is asked only where frames are missing. */
@@ -211,7 +211,9 @@ export class WalScan {
     this.#contradictions.length = 0;
     this.#gaps.narrow(firstFrame, through, kept);
     await this.#applyBehind(through);
-    await adoptSegments(this.#core, this.#store, control, keys);
+    await adoptSegments(this.#core, this.#store, control, keys, (shardUid, ordinal) =>
+      this.#gaps.endOfSegment(shardUid, ordinal),
+    );
   }
 
   /** Applies once more what intact frames behind one say of the state. */
@@ -408,11 +410,12 @@ export class WalScan {
   }
 
   #applyFence(fence: FenceRecord): void {
-    const { incarnation, formerly, uidFloors } = fence;
+    const { incarnation, formerly, uidFloors, losses = [] } = fence;
     const before = this.incarnation;
     if (before !== undefined && before !== incarnation) this.#formerly.add(before);
     if (formerly !== undefined) this.#formerly.add(formerly);
     if (uidFloors !== undefined) this.control.reserve(uidFloors.stream - 1, uidFloors.shard - 1);
+    this.#foundBefore = [...this.#foundBefore, ...losses];
     this.#fence = fence;
   }
 

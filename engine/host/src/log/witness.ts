@@ -118,11 +118,15 @@ export async function readTestimony(
 ): Promise<Testimony | undefined> {
   const testimony = decodeTestimony(await witnesses?.read(engineName));
   if (testimony?.relaxedSince !== true || witnesses?.readUnforced === undefined) return testimony;
-  const unforced = decodeTestimony(
-    await witnesses.readUnforced(unforcedName(engineName, testimony.epoch)),
-  );
-  const ranOn = unforced !== undefined && !isOlder(unforced, testimony);
-  return ranOn ? testimony : { ...testimony, machineStopped: true };
+  try {
+    const name = unforcedName(engineName, testimony.epoch);
+    const unforced = decodeTestimony(await witnesses.readUnforced(name));
+    const ranOn = unforced !== undefined && !isOlder(unforced, testimony);
+    return ranOn ? testimony : { ...testimony, machineStopped: true };
+  } catch {
+    // A copy that cannot be read says nothing; only one that is absent or older tells of a power cut.
+    return testimony;
+  }
 }
 
 /** Leaders have unforced records of their own: one that was deposed and does not know yet may write late. */

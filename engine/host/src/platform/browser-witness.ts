@@ -10,43 +10,14 @@ import {
   encodeSlot,
   type FileHandle,
   HandleFiles,
+  isAbsence,
   type OpenFile,
   openOriginFile,
-  SLOT_HEADER_BYTES,
   type Slot,
 } from "./handle-files.ts";
-import type { Clock, Witnesses } from "./platform.ts";
+import type { Clock, CompareCopies, Witnesses } from "./platform.ts";
+import { newest, newestSlot, UNFORCED_PAGES, writeSlot } from "./slot-pages.ts";
 import { systemClock } from "./system-clock.ts";
-
-const SLOT_BYTES = 128;
-/** Bytes of what a disk writes at once. */
-const PAGE_BYTES = 4096;
-/**
- * Pages that the unforced record is written to: whoever finds it on all of them finds it in the memory of a
- * machine that ran on, for a disk that happens to have written one page has hardly written them all.
- */
-const UNFORCED_PAGES = 8;
-
-function newest(slots: readonly (Slot | undefined)[]): Slot | undefined {
-  return slots.flatMap((slot) => slot ?? []).sort((left, right) => right.writing - left.writing)[0];
-}
-
-/** The slots of a page that are whole. */
-function slotsOf(handle: FileHandle, page: number): Slot[] {
-  return [0, SLOT_BYTES].flatMap((at) => {
-    const bytes = new Uint8Array(SLOT_BYTES);
-    if (handle.read(bytes, { at: page * PAGE_BYTES + at }) !== SLOT_BYTES) return [];
-    return decodeSlot(bytes) ?? [];
-  });
-}
-
-/** The newest slot that is whole on so many pages of a file. */
-function newestSlot(handle: FileHandle, pages: number): Slot | undefined {
-  const others = Array.from({ length: pages - 1 }, (_, i) => slotsOf(handle, i + 1));
-  const isEverywhere = ({ writing }: Slot): boolean =>
-    others.every((slots) => slots.some((slot) => slot.writing === writing));
-  return newest(slotsOf(handle, 0).filter(isEverywhere));
-}
 
 /** A file that is one slot; undefined when it is not whole. */
 function wholeFile(handle: FileHandle): Slot | undefined {
@@ -62,8 +33,8 @@ export class FileHandleWitnesses implements Witnesses {
     this.#files = new HandleFiles(open, clock);
   }
 
-  read(engineName: string): Promise<Uint8Array | undefined> {
-    return this.#read(witnessFile(engineName), 1);
+  async read(engineName: string): Promise<Uint8Array | undefined> {
+    return await this.#read(witnessFile(engineName), 1).catch(() => undefined);
   }
 
   write(engineName: string, bytes: Uint8Array): Promise<void> {
@@ -78,14 +49,29 @@ export class FileHandleWitnesses implements Witnesses {
     return this.#write(unforcedFile(engineName), bytes, { pages: UNFORCED_PAGES, forced: false });
   }
 
-  async readCopy(engineName: string): Promise<Uint8Array | undefined> {
-    return newest(await this.#copies(engineName))?.bytes;
+  async readCopy(
+    engineName: string,
+    compare: CompareCopies = () => 0,
+  ): Promise<Uint8Array | undefined> {
+    const slots: Slot[] = [];
+    for (const which of [0, 1]) {
+      const slot = await this.#copy(engineName, which).catch(() => undefined);
+      if (slot !== undefined) slots.push(slot);
+    }
+    slots.sort((left, right) => compare(right.bytes, left.bytes) || right.writing - left.writing);
+    return slots[0]?.bytes;
   }
 
   async writeCopy(engineName: string, bytes: Uint8Array): Promise<void> {
-    const writing = (newest(await this.#copies(engineName))?.writing ?? 0) + 1;
+    const slots = [await this.#copy(engineName, 0), await this.#copy(engineName, 1)];
+    const writing = (newest(slots.flatMap((slot) => slot ?? []))?.writing ?? 0) + 1;
     const slot = encodeSlot({ writing, bytes });
     await this.#files.with(copyFile(engineName, writing % 2), true, (handle) => {
+      // The file is ours alone from here on: one that was written since the look at both stays.
+      const present = wholeFile(handle);
+      if (present !== undefined && present.writing >= writing) {
+        throw new Error("another leader has written the copy meanwhile");
+      }
       const written = handle.write(slot, { at: 0 });
       handle.truncate(slot.byteLength);
       handle.flush();
@@ -93,22 +79,19 @@ export class FileHandleWitnesses implements Witnesses {
     });
   }
 
-  /** Both files, as far as they are there and whole. */
-  async #copies(engineName: string): Promise<(Slot | undefined)[]> {
-    const slots: (Slot | undefined)[] = [];
-    for (const which of [0, 1]) {
-      const reading = this.#files.with(copyFile(engineName, which), false, wholeFile);
-      slots.push(await reading.catch(() => undefined));
+  /** One of both files; undefined when it is not there or not whole. @throws Error when it cannot be read. */
+  async #copy(engineName: string, which: number): Promise<Slot | undefined> {
+    try {
+      return await this.#files.with(copyFile(engineName, which), false, wholeFile);
+    } catch (error) {
+      if (isAbsence(error)) return undefined;
+      throw error;
     }
-    return slots;
   }
 
-  async #read(fileName: string, pages: number): Promise<Uint8Array | undefined> {
-    try {
-      return await this.#files.with(fileName, true, (handle) => newestSlot(handle, pages)?.bytes);
-    } catch {
-      return undefined;
-    }
+  /** @throws Error when the file cannot be read. */
+  #read(fileName: string, pages: number): Promise<Uint8Array | undefined> {
+    return this.#files.with(fileName, true, (handle) => newestSlot(handle, pages)?.bytes);
   }
 
   async #write(
@@ -116,13 +99,8 @@ export class FileHandleWitnesses implements Witnesses {
     bytes: Uint8Array,
     { pages, forced }: { readonly pages: number; readonly forced: boolean },
   ): Promise<void> {
-    if (bytes.byteLength > SLOT_BYTES - SLOT_HEADER_BYTES) throw new Error("it is no witness");
     await this.#files.with(fileName, true, (handle) => {
-      const writing = (newestSlot(handle, pages)?.writing ?? 0) + 1;
-      const slot = encodeSlot({ writing, bytes }, SLOT_BYTES);
-      for (let page = 0; page < pages; page++) {
-        handle.write(slot, { at: page * PAGE_BYTES + (writing % 2) * SLOT_BYTES });
-      }
+      writeSlot(handle, bytes, pages);
       if (forced) handle.flush();
     });
   }

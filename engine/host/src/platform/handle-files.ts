@@ -10,6 +10,8 @@ import type { Clock } from "./platform.ts";
 const DIRECTORY = "millrace";
 /** How long a file may take to open, in ms: browsers leave it open for ever when the site's data goes meanwhile. */
 const OPENING_MS_MAX = 2000;
+/** Pause in ms before a file is tried again whose handle somebody has: nobody has one for longer than a writing. */
+const TAKEN_MS = 20;
 /** Bytes that a slot has besides its content. */
 export const SLOT_HEADER_BYTES = 12;
 const CHECKSUM_AT = 8;
@@ -24,7 +26,10 @@ export interface FileHandle {
   close(): void;
 }
 
-/** Opens a file by its name; `create` makes one that is not there. Rejects when it is not, or is taken. */
+/**
+ * Opens a file by its name; `create` makes one that is not there. Rejects with a NotFoundError when it is not, with
+ * a NoModificationAllowedError or an InvalidStateError when somebody has a handle to it.
+ */
 export type OpenFile = (fileName: string, create: boolean) => Promise<FileHandle>;
 
 /** Bytes with the number of their writing: later ones have higher numbers. */
@@ -61,6 +66,20 @@ export function decodeSlot(slot: Uint8Array): Slot | undefined {
   return { writing: view.getUint32(0, true), bytes };
 }
 
+function isCalled(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
+}
+
+/** Whether a file could not be opened because it is not there. */
+export function isAbsence(error: unknown): boolean {
+  return isCalled(error, "NotFoundError");
+}
+
+/** Whether a file could not be opened because somebody has a handle to it; WebKit has a name of its own for that. */
+function isTaken(error: unknown): boolean {
+  return isCalled(error, "NoModificationAllowedError") || isCalled(error, "InvalidStateError");
+}
+
 /** Files that `open` opens, one handle at a time. */
 export class HandleFiles {
   readonly #open: OpenFile;
@@ -72,8 +91,8 @@ export class HandleFiles {
   }
 
   /**
-   * Opens a file, uses it and closes it.
-   * @throws Error when it does not open in time, is taken, or is not there and `create` is false.
+   * Opens a file, uses it and closes it. One that is taken is tried again for a while.
+   * @throws Error when it does not open in time, stays taken, or is not there and `create` is false.
    */
   async with<Result>(
     fileName: string,
@@ -89,16 +108,38 @@ export class HandleFiles {
   }
 
   async #openInTime(fileName: string, create: boolean): Promise<FileHandle> {
-    const opening = this.#open(fileName, create);
     let cancel = (): void => undefined;
-    const late = new Promise<undefined>((resolve) => {
-      cancel = this.#clock.after(OPENING_MS_MAX, () => resolve(undefined));
+    const late = new Promise<"late">((resolve) => {
+      cancel = this.#clock.after(OPENING_MS_MAX, () => resolve("late"));
+    });
+    let refusal: unknown = new Error(`${fileName} did not open within ${OPENING_MS_MAX} ms`);
+    try {
+      do {
+        const opening = this.#open(fileName, create);
+        try {
+          const handle = await Promise.race([opening, late]);
+          if (handle !== "late") return handle;
+          closeLate(opening);
+          break;
+        } catch (error) {
+          if (!isTaken(error)) throw error;
+          refusal = error;
+        }
+      } while ((await this.#pause(late)) !== "late");
+      throw refusal;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Resolves after a short while, or when it is late. */
+  async #pause(late: Promise<"late">): Promise<"late" | undefined> {
+    let cancel = (): void => undefined;
+    const pause = new Promise<undefined>((resolve) => {
+      cancel = this.#clock.after(TAKEN_MS, () => resolve(undefined));
     });
     try {
-      const handle = await Promise.race([opening, late]);
-      if (handle !== undefined) return handle;
-      closeLate(opening);
-      throw new Error(`${fileName} did not open within ${OPENING_MS_MAX} ms`);
+      return await Promise.race([pause, late]);
     } finally {
       cancel();
     }

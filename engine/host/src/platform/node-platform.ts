@@ -24,7 +24,10 @@ function nodeStores(dataDirectory: string | undefined): Stores {
       if (kind === "memory") return new MemoryLogStore({ recoverable: false });
       if (kind === "file" && dataDirectory !== undefined) {
         // The suffix keeps the names "." and ".." from being directories that exist.
-        return await FileLogStore.open(join(dataDirectory, `${engineName}.engine`));
+        const store = await FileLogStore.open(join(dataDirectory, `${engineName}.engine`));
+        // What cannot be deleted now is no reason to fail: it is in nobody's way, and the next opening tries again.
+        await new FileWitnesses(dataDirectory).deleteUnfinished(engineName).catch(() => undefined);
+        return store;
       }
       throw new StorageUnavailableError(
         kind === "file"

@@ -77,6 +77,9 @@ export interface Channels {
   broker(): Port | undefined;
 }
 
+/** The order of two copies: negative when the first one is to be left for the second. */
+export type CompareCopies = (one: Uint8Array, other: Uint8Array) => number;
+
 /** A small record outside the store that tells what the store must hold; see `log/witness.ts`. */
 export interface Witnesses {
   /** What was written last; undefined when there is nothing. Never rejects: no witness is no testimony. */
@@ -84,17 +87,19 @@ export interface Witnesses {
   /** Replaces it, whole or not at all. */
   write(engineName: string, bytes: Uint8Array): Promise<void>;
   /**
-   * What {@link Witnesses.writeUnforced} wrote last and the machine still has. Never rejects. Both are absent
-   * where a platform has no file that it does not force to the disk.
+   * What {@link Witnesses.writeUnforced} wrote last and the machine still has; undefined when that is nothing.
+   * Both are absent where a platform has no file that it does not force to the disk.
+   * @throws Error when it is there, or may be, and cannot be read.
    */
   readUnforced?(recordName: string): Promise<Uint8Array | undefined>;
   /** Writes a second record beside it that outlives the process, but as a rule no power cut soon afterwards. */
   writeUnforced?(recordName: string, bytes: Uint8Array): Promise<void>;
   /**
    * The copy of the control state that was written last, of any length (`log/control-copy.ts`); undefined when
-   * there is none. Never rejects. Absent, as is the next one, where there is no place for it.
+   * there is none. Where several are kept, it is the greatest by `compare`, and of equal ones the last. Never
+   * rejects. Absent, as is the next one, where there is no place for it.
    */
-  readCopy?(engineName: string): Promise<Uint8Array | undefined>;
+  readCopy?(engineName: string, compare?: CompareCopies): Promise<Uint8Array | undefined>;
   /** Replaces it, whole or not at all. */
   writeCopy?(engineName: string, bytes: Uint8Array): Promise<void>;
 }

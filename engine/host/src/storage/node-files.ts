@@ -2,7 +2,7 @@
  * Files that are whole or absent: written aside under a temporary name, forced to the disk, then given
  * their name, which nobody may have yet. What a killed process leaves behind is a temporary file.
  */
-import { link, mkdir, open, readdir, unlink } from "node:fs/promises";
+import { link, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import {
@@ -13,6 +13,8 @@ import {
 } from "../errors/store-errors.ts";
 
 const TEMPORARY = ".tmp";
+/** What a temporary name has behind the name that it stands for. */
+const UNFINISHED = /^\.\d+-\d+\.tmp$/;
 let temporaryFiles = 0;
 
 /** One file on its way into a directory. */
@@ -81,12 +83,18 @@ export async function makeDirectory(directory: string): Promise<boolean> {
   return true;
 }
 
-/** Deletes what processes that died left unfinished. */
-export async function deleteTemporaryFiles(directory: string): Promise<void> {
+/** Deletes what processes that died left unfinished: all of it, or that of some names only. */
+export async function deleteTemporaryFiles(
+  directory: string,
+  ofNames?: readonly string[],
+): Promise<void> {
+  const isOurs = (name: string): boolean =>
+    ofNames === undefined ||
+    ofNames.some((one) => name.startsWith(`${one}.`) && UNFINISHED.test(name.slice(one.length)));
   const names = await readdir(directory);
   await deleteFiles(
     directory,
-    names.filter((name) => name.endsWith(TEMPORARY)),
+    names.filter((name) => name.endsWith(TEMPORARY) && isOurs(name)),
   );
 }
 
@@ -136,6 +144,18 @@ export async function addFiles(
   } catch (error) {
     throw new OutcomeUnknownError(`${what}: the names may not be durable`, { cause: error });
   }
+}
+
+/** Gives a name new content, whole or not at all. Durable when it resolves. @throws a system error. */
+export async function replaceFile(directory: string, file: NewFile): Promise<void> {
+  const temporaryName = await writeAside(directory, file, true);
+  try {
+    await rename(join(directory, temporaryName), join(directory, file.name));
+  } catch (error) {
+    await deleteFiles(directory, [temporaryName]).catch(() => undefined);
+    throw error;
+  }
+  await syncDirectory(directory);
 }
 
 /** Writes a file under a temporary name. Returns that name; on failure nothing is left if possible. */

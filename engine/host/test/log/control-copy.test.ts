@@ -100,6 +100,47 @@ describe("the keeper of the control copy", () => {
     expect((await copyOf(platform))?.snapshot.streams).toHaveLength(1);
   });
 
+  it("tries again at the close when the writing under way fails", async () => {
+    const platform = virtualPlatform();
+    const log = await sealedLog(platform);
+    await log.createStream("orders");
+    const { witnesses } = platform;
+    const writeCopy = witnesses.writeCopy.bind(witnesses);
+    let refuse: (reason: Error) => void = () => undefined;
+    witnesses.writeCopy = () =>
+      new Promise((_resolve, reject) => {
+        refuse = reject;
+      });
+    await platform.clock.advance(1000);
+    const closed = log.log.close();
+    await platform.clock.advance(0);
+    witnesses.writeCopy = writeCopy;
+    refuse(new Error("no room for a moment"));
+    await closed;
+    expect((await copyOf(platform))?.snapshot.streams).toHaveLength(2);
+  });
+
+  it("leaves the copy of a later leader alone", async () => {
+    const platform = virtualPlatform();
+    const log = await sealedLog(platform);
+    const later = await reopened(platform);
+    await later.log.checkpoint();
+    expect((await copyOf(platform))?.testimony.epoch).toBe(2);
+    const core = await newCore();
+    const { witnesses } = platform;
+    const writeCopy = witnesses.writeCopy.bind(witnesses);
+    const epochs: (number | undefined)[] = [];
+    witnesses.writeCopy = async (name, bytes) => {
+      epochs.push(decodeControlCopy(core, bytes)?.testimony.epoch);
+      await writeCopy(name, bytes);
+    };
+    // The first leader, which wanted to write one too, does not know yet that it is deposed.
+    await platform.clock.advance(5000);
+    await later.log.close();
+    await log.log.close();
+    expect(new Set(epochs)).toEqual(new Set([2]));
+  });
+
   it("writes nothing once the log has failed", async () => {
     const platform = virtualPlatform();
     const log = await TestLog.open(platform);
@@ -187,6 +228,42 @@ describe("a store that lost both snapshots", () => {
     const third = await reopened(platform);
     expect(await numbers(third)).toEqual(range(0, 50));
     await third.log.close();
+  });
+
+  it("takes no segment that a deposed leader wrote late for all that the WAL holds of it", async () => {
+    const platform = virtualPlatform();
+    const disk = platform.stores.disk("test");
+    const log = await sealedLog(platform);
+    await log.put(someRecords(5, 100, 100));
+    platform.witnesses.writeCopy = async () => undefined;
+    const frames = disk.frameNumbers().map((n) => [n, disk.readFrame(n)] as const);
+    const keys = new Set(disk.segmentKeys().map((key) => key.join()));
+    await log.log.checkpoint();
+    log.log.fail(new EngineFailedError("the tab died"));
+    const late = disk
+      .segmentKeys()
+      .filter((key) => !keys.has(key.join()))
+      .map((key) => ({ key, bytes: disk.readSegment(key) }));
+    expect(late.length).toBeGreaterThan(0);
+    // The next leader took over before any of them was written, and went on with the same segments.
+    for (const { key } of late) disk.overwriteSegment(key, undefined);
+    loseFrames(platform, () => false);
+    for (const [frameNumber, bytes] of frames) disk.overwriteFrame(frameNumber, bytes);
+    const copied = (await copyOf(platform))?.testimony.frameNumber ?? 0;
+    const next = await reopened(platform);
+    await next.put(someRecords(20, 100, 200));
+    next.log.fail(new EngineFailedError("the tab died"));
+    for (const { key, bytes } of late) disk.overwriteSegment(key, bytes);
+    damageFrame(platform, copied - 1);
+    damageFrame(platform, copied);
+    const again = await reopened(platform);
+    const expected = [...range(0, 30), ...range(100, 105), ...range(200, 220)];
+    expect(await numbers(again)).toEqual(expected);
+    await again.log.checkpoint();
+    await again.log.close();
+    const last = await reopened(platform);
+    expect(await numbers(last)).toEqual(expected);
+    await last.log.close();
   });
 
   it("knows what intact frames say that came after the copy", async () => {

@@ -195,7 +195,8 @@ describe("a snapshot", () => {
       expect(log.log.losses.map(({ where }) => where)).toEqual([`WAL frame ${frames[copy]}`]);
       expect(log.stream().shards).toHaveLength(2);
       await log.log.close();
-      await checkWhole(machine, []);
+      // In the place of the newest frame the control copy stood: what its leader found is told until a checkpoint.
+      await checkWhole(machine, copy === 1 ? [`WAL frame ${frames[copy]}`] : []);
     });
   }
 

@@ -231,8 +231,28 @@ describe("a log that came back", () => {
     }
     await second.log.close();
     const third = await TestLog.open(platform.restart());
-    expect(third.log.losses).toEqual([]);
+    // The one before may have told nobody: it is told until a checkpoint.
+    expect(third.log.losses).toEqual(
+      second.log.losses.map(({ kind, where, reason }) => ({ kind, where, reason })),
+    );
+    await third.log.checkpoint();
     expect(third.log.control.nextShardUid).toBeGreaterThan(again.shards[0]?.uid ?? Infinity);
+    await third.log.close();
+    const fourth = await TestLog.open(platform.restart());
+    expect(fourth.log.losses).toEqual([]);
+    await fourth.log.close();
+  });
+
+  it("empty is told by the next leader, too, when the one that found it ended before anybody asked", async () => {
+    const platform = virtualPlatform();
+    const first = await logOfTen(platform);
+    await first.log.close();
+    replaceDisk(platform);
+    const second = await TestLog.open(platform.restart());
+    second.log.fail(new EngineFailedError("the tab was closed"));
+    const third = await TestLog.open(platform.restart());
+    expect(third.log.losses).toMatchObject([{ kind: "log", reason: "the log is gone" }]);
+    expect(third.log.status().incarnation).toBe(second.log.status().incarnation);
     await third.log.close();
   });
 
@@ -328,7 +348,8 @@ describe("a log that came back", () => {
     await second.log.close();
     await platform.witnesses.write("test", late);
     const third = await TestLog.open(platform.restart());
-    expect(third.log.losses).toEqual([]);
+    // Told once more, as what the one before found, and nothing besides.
+    expect(third.log.losses).toMatchObject([{ kind: "log", reason: "the log is gone" }]);
     expect(third.log.status().incarnation).toBe(second.log.status().incarnation);
     await third.log.close();
   });

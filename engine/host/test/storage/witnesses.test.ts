@@ -1,10 +1,11 @@
 /** Places for witnesses: what was written last is read, whole, whatever went wrong with the next writing. */
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileHandleWitnesses } from "../../src/platform/browser-witness.ts";
 import type { FileHandle } from "../../src/platform/handle-files.ts";
+import { nodePlatform } from "../../src/platform/node-platform.ts";
 import { FileWitnesses } from "../../src/platform/node-witness.ts";
 import type { Witnesses } from "../../src/platform/platform.ts";
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
@@ -186,17 +187,54 @@ describe("witnesses in handles", () => {
     expect(await witnesses.readCopy("a")).toEqual(bytesOf(3));
   });
 
-  it("say nothing while another leader has the file, and hold it for no longer than a writing", async () => {
+  it("wait for a file that another leader has, for two seconds", async () => {
+    const clock = new VirtualClock(0);
     const files = new HandleFiles();
-    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file), clock);
     await witnesses.write("a", bytesOf(1));
     const handle = await files.open("a.witness");
-    expect(await witnesses.read("a")).toBeUndefined();
-    await expect(witnesses.write("a", bytesOf(2))).rejects.toMatchObject({
+    const read = witnesses.read("a");
+    await clock.advance(1900);
+    handle.close();
+    await clock.advance(100);
+    expect(await read).toEqual(bytesOf(1));
+    const kept = await files.open("a.witness");
+    const unread = witnesses.read("a");
+    const unwritten = expect(witnesses.write("a", bytesOf(2))).rejects.toMatchObject({
       name: "NoModificationAllowedError",
     });
-    handle.close();
+    await clock.advance(2000);
+    expect(await unread).toBeUndefined();
+    await unwritten;
+    kept.close();
     expect(await witnesses.read("a")).toEqual(bytesOf(1));
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it("tell an unforced record that cannot be read from one that is not there", async () => {
+    const clock = new VirtualClock(0);
+    const files = new HandleFiles();
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file), clock);
+    expect(await witnesses.readUnforced("a")).toBeUndefined();
+    await witnesses.writeUnforced("a", bytesOf(1));
+    const handle = await files.open("a.unforced");
+    const taken = expect(witnesses.readUnforced("a")).rejects.toMatchObject({
+      name: "NoModificationAllowedError",
+    });
+    await clock.advance(2000);
+    await taken;
+    handle.close();
+    expect(await witnesses.readUnforced("a")).toEqual(bytesOf(1));
+  });
+
+  it("give the greater of both copies, whichever was written last", async () => {
+    const files = new HandleFiles();
+    const witnesses = new FileHandleWitnesses((...file) => files.open(...file));
+    await witnesses.writeCopy("a", bytesOf(7));
+    await witnesses.writeCopy("a", bytesOf(3));
+    const byFirst = (one: Uint8Array, other: Uint8Array): number => (one[0] ?? 0) - (other[0] ?? 0);
+    expect(await witnesses.readCopy("a", byFirst)).toEqual(bytesOf(7));
+    expect(await witnesses.readCopy("a")).toEqual(bytesOf(3));
   });
 });
 
@@ -233,5 +271,41 @@ describe("witnesses in files", () => {
     expect(await readdir(directory)).toEqual(["a.witness"]);
     await writeFile(join(directory, "a.witness"), bytesOf(2).subarray(0, 10));
     expect((await witnesses.read("a"))?.byteLength).toBe(10);
+  });
+
+  it("have a whole unforced record at every moment, so that a kill leaves the one before", async () => {
+    const witnesses = new FileWitnesses(directory);
+    const path = join(directory, "a.unforced");
+    await witnesses.writeUnforced("a", bytesOf(1));
+    const before = await readFile(path);
+    await witnesses.writeUnforced("a", bytesOf(2));
+    const after = await readFile(path);
+    for (let cut = 0; cut < before.byteLength - 128; cut += 512) {
+      await writeFile(path, Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
+      expect(await witnesses.readUnforced("a"), `cut after ${cut}`).toEqual(bytesOf(1));
+    }
+    await writeFile(path, after);
+    expect(await witnesses.readUnforced("a")).toEqual(bytesOf(2));
+  });
+
+  it("write at the same time without harm, and leave nothing when they fail", async () => {
+    const [one, other] = [new FileWitnesses(directory), new FileWitnesses(directory)];
+    await Promise.all([one, other, one, other].map((w, i) => w.writeCopy("a", bytesOf(i))));
+    expect((await one.readCopy("a"))?.byteLength).toBe(64);
+    await mkdir(join(directory, "b.witness"));
+    await expect(one.write("b", bytesOf(1))).rejects.toMatchObject({ syscall: "rename" });
+    expect((await readdir(directory)).sort()).toEqual(["a.copy", "b.witness"]);
+  });
+
+  it("are cleared of what a killed process left, and of nothing else, when an engine opens", async () => {
+    const others = ["a.b.witness.7-1.tmp", "a.notes.tmp", "b.copy.7-1.tmp"];
+    for (const name of ["a.witness.7-1.tmp", "a.copy.7-2.tmp", ...others]) {
+      await writeFile(join(directory, name), bytesOf(1));
+    }
+    const store = await nodePlatform({ dataDirectory: directory }).stores.open("a");
+    await store.close();
+    expect((await readdir(directory)).filter((name) => name.endsWith(".tmp")).sort()).toEqual(
+      others,
+    );
   });
 });
