@@ -7,10 +7,10 @@ import { databaseNameOf } from "../../../engine/host/src/storage/indexeddb-store
 
 const LEADERS = 8;
 /**
- * Longest time without an acknowledgement that a change of leader may cause, in ms. In Firefox and WebKit a
- * machine that is busy takes longer.
+ * Longest time without an acknowledgement that a change of leader may cause, in ms: less than the 3 s after which a
+ * silent leader is deposed, for a lock tells of this death. In Firefox and WebKit a busy machine takes longer.
  */
-const OUTAGE_MS_MAX = "userAgentData" in navigator ? 1000 : 5000;
+const OUTAGE_MS_MAX = "userAgentData" in navigator ? 2500 : 5000;
 
 /** One page's engine, whose worker can be ended from outside without the page's notice. */
 interface Tab {
