@@ -2,10 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { assert } from "chai";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const COPY_JOB = pathToFileURL(join(root, "test/fixtures/copy-job.mjs")).href;
 const BROWSER_GLOBALS = [
   "window",
   "self",
@@ -136,14 +137,8 @@ describe("jobs in plain Node", () => {
       const millrace = await open({ name: "node", storage: "memory", jobs: true });
       const input = await millrace.streams.create("in", { shards: 2 });
       const output = await millrace.streams.create("out", { shards: 1 });
-      const job = (context) => () => ({
-        processRecords: async ({ records, checkpointer }) => {
-          const outputs = records.map(({ partitionKey, data }) => ({ streamName: "out", partitionKey, data }));
-          await checkpointer.checkpoint({ outputs });
-        },
-      });
       await millrace.jobs.define("copies", {
-        module: "data:text/javascript," + encodeURIComponent("export default " + job),
+        module: "${COPY_JOB}",
         group: { streamName: "in" },
       });
       await input.putRecords(
