@@ -112,6 +112,7 @@ export class RemoteCalls {
   /**
    * Makes a call. One that changes nothing is made again, with pauses, while that may help and the time
    * lasts; others once. One that was `admitted` before the closing began is also made after `refuse`.
+   * When the time ends during an attempt that followed a refusal, the refusal is thrown: it says more.
    *
    * @throws MillraceError; DeadlineError when there is no answer in time; EngineClosedError, `indeterminate`
    * where a change was on its way when it was closed; the signal's reason.
@@ -126,6 +127,7 @@ export class RemoteCalls {
     const endMs = this.clock.monotonicMs() + this.deadlineMs;
     const changes = !READS.test(operation);
     let skewed = false;
+    let refusal: unknown;
     for (let failures = 0; ; failures++) {
       const leftMs = Math.max(1, endMs - this.clock.monotonicMs());
       try {
@@ -141,8 +143,9 @@ export class RemoteCalls {
         const skew: boolean = error instanceof ClockSkewError && !skewed;
         skewed ||= skew;
         if (!skew && (changes || !isRetryable(error))) throw error;
+        if (!(error instanceof DeadlineError)) refusal = error;
         const pauseMs = skew ? 0 : this.backOffMs(failures);
-        if (this.clock.monotonicMs() + pauseMs >= endMs) throw error;
+        if (this.clock.monotonicMs() + pauseMs >= endMs) throw refusal ?? error;
         await this.pause(pauseMs, signal);
       }
     }

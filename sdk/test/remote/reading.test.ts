@@ -116,6 +116,23 @@ describe("trouble", () => {
     expect(failure).toBeInstanceOf(RemoteUnavailableError);
   });
 
+  it("that lasts is told as what it was, also when the last attempt got no answer", async () => {
+    let calls = 0;
+    const { remote } = await openBehind(
+      (operation, { response }) => {
+        if (operation !== "GetRecords") return false;
+        calls += 1;
+        if (calls === 1) answer(response, 503, { __type: "ServiceUnavailable", message: "" });
+        return true;
+      },
+      { deadlineMs: 1000 },
+    );
+    const stream = await remote.streams.create("clicks");
+    const failure = await failureOf(stream.read({ from: "TRIM_HORIZON", until: "end" }).next());
+    expect(calls).toBeGreaterThan(1);
+    expect(failure).toBeInstanceOf(RemoteUnavailableError);
+  });
+
   it("of a stream that is deleted while it is read is told", async () => {
     const remote = await openRemote((await startServe()).url);
     const stream = await remote.streams.create("clicks");
