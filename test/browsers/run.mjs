@@ -31,8 +31,6 @@ const LONG_TESTS = [
   "test/browser/sdk/aws-resharding.test.ts",
   "test/browser/engine/access-log.test.ts",
 ];
-/** What fails now and then in WebKitGTK on a busy machine, where changes of the leader take long: the README says so. */
-const UNSETTLED_IN_WEBKIT = ["test/browser/leader/many-tabs.test.ts"];
 const TABS = {
   page: "test/tabs/tab-page.ts",
   worker: "engine/host/src/worker.ts",
@@ -92,12 +90,11 @@ function readJson(path) {
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : undefined;
 }
 
-function shortFiles(engine) {
-  const leftOut = [...LONG_TESTS, ...(engine === "webkit" ? UNSETTLED_IN_WEBKIT : [])];
+function shortFiles() {
   const files = readdirSync(join(ROOT, TESTS), { recursive: true })
     .filter((file) => file.endsWith(".test.ts"))
     .map((file) => `${TESTS}/${file}`);
-  return files.filter((file) => !leftOut.includes(file)).sort();
+  return files.filter((file) => !LONG_TESTS.includes(file)).sort();
 }
 
 /** Runs the wtr suite of one engine; its counts, and what its probes found. */
@@ -117,7 +114,7 @@ async function functionalTests(engine, { short }) {
   if (features === undefined) return { counts: { passed: 0, failed: 1, leftOut: {} } };
   rmSync(paths.counts, { force: true });
   // All of Chromium's groups run when no files are chosen.
-  const files = short ? { MILLRACE_BROWSER_FILES: shortFiles(engine).join(",") } : {};
+  const files = short ? { MILLRACE_BROWSER_FILES: shortFiles().join(",") } : {};
   const code = await runTests({ ...common, ...files });
   const counts = readJson(paths.counts) ?? { passed: 0, failed: 1, leftOut: {} };
   // What is left out must say why.
@@ -169,7 +166,7 @@ for (const engine of wanted.length > 0 ? wanted : Object.keys(ENGINES)) {
   results.push(await runEngine(engine, options));
 }
 const leftOut = options.short
-  ? `\nNot in the short form: ${LONG_TESTS.join(", ")}; in WebKit: ${UNSETTLED_IN_WEBKIT.join(", ")}.\n`
+  ? `\nNot in the short form: ${LONG_TESTS.join(", ")}.\n`
   : "";
 const tables = `${resultTable(results)}\n${leftOut}\n${featureTable(results)}\n`;
 process.stdout.write(`\n${tables}\n`);
