@@ -165,9 +165,7 @@ const results = [];
 for (const engine of wanted.length > 0 ? wanted : Object.keys(ENGINES)) {
   results.push(await runEngine(engine, options));
 }
-const leftOut = options.short
-  ? `\nNot in the short form: ${LONG_TESTS.join(", ")}.\n`
-  : "";
+const leftOut = options.short ? `\nNot in the short form: ${LONG_TESTS.join(", ")}.\n` : "";
 const tables = `${resultTable(results)}\n${leftOut}\n${featureTable(results)}\n`;
 process.stdout.write(`\n${tables}\n`);
 if (options.table !== undefined) writeFileSync(options.table, tables);
