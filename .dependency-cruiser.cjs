@@ -11,7 +11,7 @@ const LAYERS = [
   ["keys"],
   ["streams", "metrics", "access", "channels", "faults"],
   ["groups"],
-  ["jobs"],
+  ["jobs", "lease-tables"],
   ["service"],
   ["rpc"],
   ["leader"],

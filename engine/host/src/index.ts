@@ -92,6 +92,7 @@ export type { WorkerSource } from "./rpc/worker-thread.ts";
 export {
   formatSequenceNumber,
   parseSequenceNumber,
+  shardIndexOf,
 } from "./sequence/sequence-number.ts";
 export type {
   ApiCall,

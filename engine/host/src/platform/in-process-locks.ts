@@ -70,7 +70,12 @@ export class InProcessLocks implements Locks {
     });
     return await new Promise<HeldLock>((resolve, reject) => {
       const exclusive = steal || mode === "exclusive";
-      const claim: Claim = { owner, exclusive, grant: resolve, tellStolen, stolen };
+      const grant = (held: HeldLock): void => {
+        // One signal may be that of many wishes, and outlive them all.
+        signal?.removeEventListener("abort", leave);
+        resolve(held);
+      };
+      const claim: Claim = { owner, exclusive, grant, tellStolen, stolen };
       if (steal) {
         for (const robbed of lock.holders) robbed.tellStolen();
         lock.holders.clear();

@@ -32,6 +32,7 @@ import { inventoryOf } from "./inventory.ts";
 import { jobHandlers } from "./job-controls.ts";
 import { keyHandlers } from "./key-controls.ts";
 import type { LastingParts } from "./lasting-parts.ts";
+import { leaseTableHandlers } from "./lease-table-controls.ts";
 import { aloneStatus, resetEverything, shardMetrics, storageReport } from "./life-reports.ts";
 import type { Lives } from "./lives.ts";
 import type { Before } from "./operation-repeat.ts";
@@ -93,6 +94,7 @@ export class EngineControls {
       ...this.#engineHandlers(),
       ...groupHandlers(this.#parts.lives),
       ...jobHandlers(this.#parts.lives),
+      ...leaseTableHandlers(this.#parts.lives),
       ...keyHandlers(this.#parts.lives),
       ...archiveHandlers(this.#parts.lives, this.#parts.clock),
       ...attachHandlers(),

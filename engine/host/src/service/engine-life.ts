@@ -5,6 +5,7 @@ import type { CoreOptions, Run, ShardLogCore } from "../core/core-types.ts";
 import { type MillraceError, toMillraceError } from "../errors/index.ts";
 import { Groups } from "../groups/groups.ts";
 import { Jobs } from "../jobs/jobs.ts";
+import { LeaseTables } from "../lease-tables/lease-tables.ts";
 import { CoreFailedError, closedError } from "../log/commit-errors.ts";
 import { Log } from "../log/log.ts";
 import { ROUTES_MAX, SHARD_SLOTS_MAX } from "../log/shard-slots.ts";
@@ -53,6 +54,7 @@ export class EngineLife {
   readonly groups: Groups;
   readonly epochs: EpochService;
   readonly jobs: Jobs;
+  readonly leaseTables: LeaseTables;
   readonly store: LogStore;
   readonly #scaler: OnDemandScaler;
   readonly #forgetLosses: () => void;
@@ -86,6 +88,7 @@ export class EngineLife {
       onChange: (jobName, state) =>
         events.emit({ kind: "job-changed", atMs: clock.nowMs(), jobName, state }),
     });
+    this.leaseTables = new LeaseTables({ log, catalogue, documents });
     this.#forgetLosses = log.lossReports.onLoss((loss) => events.lost(loss));
     subscriptions.follow(this.context);
     counters.follow((shardUid) => log.control.shard(shardUid) !== undefined);

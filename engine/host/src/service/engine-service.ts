@@ -4,6 +4,7 @@ import type { GroupOperations } from "../groups/group-operations.ts";
 import type { EpochAnswer, EpochCommit } from "../groups/group-types.ts";
 import type { JobOperations } from "../jobs/job-operations.ts";
 import type { JobState } from "../jobs/job-types.ts";
+import type { LeaseTableOperations } from "../lease-tables/lease-table-operations.ts";
 import type { Datapoint } from "../metrics/metrics-registry.ts";
 import type { OperationName, StructureOf } from "../model/shapes.ts";
 import type {
@@ -46,6 +47,7 @@ export type {
   JobWorkerReport,
   StoredJob,
 } from "../jobs/job-types.ts";
+export type { LeaseTableRow } from "../lease-tables/lease-table-types.ts";
 export type { Datapoint } from "../metrics/metrics-registry.ts";
 export type {
   ResolvedPosition,
@@ -300,7 +302,11 @@ export interface ImportReport {
 }
 
 /** Control operations by name: argument and answer. */
-export interface ControlOperations extends GroupOperations, JobOperations, AttachOperations {
+export interface ControlOperations
+  extends GroupOperations,
+    JobOperations,
+    LeaseTableOperations,
+    AttachOperations {
   /** Runs any operation but the data operations. The input is validated; the answer is as the model says. */
   invoke(argument: ApiCall): unknown;
   /** Makes all checks of a data operation or GetShardIterator but those of its records, then throws DryRunError. */

@@ -1,6 +1,8 @@
 /** Segments that are gone while the WAL still holds their records: these are served, and kept for as long. */
 import { describe, expect, it } from "vitest";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
+import type { SegmentKey } from "../../src/storage/log-store.ts";
+import type { MemoryDisk } from "../../src/storage/memory-disk.ts";
 import { encrypt, numbers, range, reopened } from "../support/encrypted-logs.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
@@ -17,19 +19,31 @@ async function sealedLog(platform: VirtualPlatform, encrypted: boolean): Promise
   await log.log.close();
 }
 
+/** A disk with such a log, one segment of which something befell. */
+async function damagedDisk(
+  platform: VirtualPlatform,
+  encrypted: boolean,
+  damage: (image: Uint8Array | undefined) => Uint8Array | undefined,
+): Promise<{ readonly disk: MemoryDisk; readonly damaged: SegmentKey }> {
+  await sealedLog(platform, encrypted);
+  const disk = platform.stores.disk("test");
+  const [damaged] = disk.segmentKeys();
+  if (damaged === undefined) throw new Error("there is no segment");
+  disk.overwriteSegment(damaged, damage(disk.readSegment(damaged)));
+  return { disk, damaged };
+}
+
+const gone = (): undefined => undefined;
+
 for (const encrypted of [false, true]) {
   describe(`a segment that is gone${encrypted ? ", of an encrypted stream" : ""}`, () => {
     it("is served from the WAL, by every later leader, checkpoints or not", async () => {
       const platform = virtualPlatform();
-      await sealedLog(platform, encrypted);
-      const disk = platform.stores.disk("test");
-      const [gone] = disk.segmentKeys();
-      if (gone === undefined) throw new Error("there is no segment");
-      disk.overwriteSegment(gone, undefined);
+      const { disk, damaged } = await damagedDisk(platform, encrypted, gone);
       for (let opening = 0; opening < 3; opening++) {
         const log = await reopened(platform);
         expect(log.log.losses).toMatchObject([
-          { kind: "segment", where: `shard uid 1, segment ${gone[1]}` },
+          { kind: "segment", where: `shard uid 1, segment ${damaged[1]}` },
         ]);
         expect(await numbers(log)).toEqual(range(0, 30));
         await log.log.checkpoint();
@@ -41,11 +55,7 @@ for (const encrypted of [false, true]) {
 
     it("keeps its frames when it is there and damaged", async () => {
       const platform = virtualPlatform();
-      await sealedLog(platform, encrypted);
-      const disk = platform.stores.disk("test");
-      const [damaged] = disk.segmentKeys();
-      if (damaged === undefined) throw new Error("there is no segment");
-      disk.overwriteSegment(damaged, disk.readSegment(damaged)?.fill(0xee, 20_000, 20_004));
+      await damagedDisk(platform, encrypted, (image) => image?.fill(0xee, 20_000, 20_004));
       for (let opening = 0; opening < 2; opening++) {
         const log = await reopened(platform);
         expect(await numbers(log)).toEqual(range(0, 30));
@@ -57,11 +67,7 @@ for (const encrypted of [false, true]) {
 
     it("lets its frames go once retention has dropped it", async () => {
       const platform = virtualPlatform();
-      await sealedLog(platform, encrypted);
-      const disk = platform.stores.disk("test");
-      const [gone] = disk.segmentKeys();
-      if (gone === undefined) throw new Error("there is no segment");
-      disk.overwriteSegment(gone, undefined);
+      await damagedDisk(platform, encrypted, gone);
       const log = await reopened(platform);
       await log.log.checkpoint();
       const held = log.log.status().walBytes;

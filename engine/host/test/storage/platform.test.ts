@@ -1,4 +1,6 @@
 /** Platforms in Node: what they offer, and what they refuse in words. */
+
+import { getEventListeners } from "node:events";
 import { assert } from "chai";
 import fc from "fast-check";
 import { StorageUnavailableError } from "../../src/errors/store-errors.ts";
@@ -173,5 +175,20 @@ describe("the virtual platform", () => {
     assert.isDefined(await locks.tryAcquire("a"));
     assert.isDefined(await locks.tryAcquire("b"));
     assert.isUndefined(await locks.tryAcquire("a"));
+  });
+
+  it("leaves nothing at a signal that many locks were wished with, and heeds it while they wait", async () => {
+    const locks = new InProcessLocks();
+    const wish = new AbortController();
+    const { signal } = wish;
+    for (let i = 0; i < 3; i++) (await locks.acquire("a", { signal })).release();
+    const held = await locks.acquire("a", { signal });
+    assert.lengthOf(getEventListeners(signal, "abort"), 0);
+    const waiting = locks.acquire("a", { signal });
+    assert.lengthOf(getEventListeners(signal, "abort"), 1);
+    wish.abort(new TypeError("not wanted any more"));
+    await rejection(waiting, TypeError);
+    held.release();
+    assert.isDefined(await locks.tryAcquire("a"));
   });
 });
