@@ -50,6 +50,7 @@ const checks = [
   { name: "build engine", command: npmRun("build", "@millrace/engine") },
   { name: "build sdk", command: npmRun("build", "millrace") },
   { name: "build plugin", command: npmRun("build", "@millrace/transform-access-log") },
+  { name: "build leases", command: npmRun("build", "@millrace/leases-dynamodb") },
   { name: "build site", command: npmRun("build", "@millrace/site") },
   { name: "format and lint", command: [bin("biome"), "ci", "."] },
   {
