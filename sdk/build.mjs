@@ -40,7 +40,7 @@ await build(
 );
 /** What a page loads only when it uses it. */
 const onDemand =
-  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis|groups\/consumer-group|triggers\/trigger|pipelines\/pipeline|jobs\/job-(directory|host))\.ts$/;
+  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis|groups\/(consumer-group|remote-group)|replication\/(stream-replication|replica)|triggers\/trigger|pipelines\/(pipeline|deployments)|jobs\/job-(directory|host)|remote\/leaving-calls)\.ts$/;
 // The engine for Node is loaded there only, on demand, too.
 await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local", onDemand], {
   file: join(here, "..", "build", "size", "page.js"),
@@ -61,7 +61,7 @@ await jobsWorker.write({
 });
 await jobsWorker.close();
 // What an application loads besides for a Kinesis elsewhere, without the engine's half and AWS's client.
-await build(join(source, "remote", "index.ts"), [/^@millrace\/engine/, /^@aws-sdk\//], {
+await build(join(source, "remote", "index.ts"), [/^@millrace\/engine/, /^@aws-sdk\//, onDemand], {
   file: join(here, "..", "build", "size", "remote.js"),
   minify: true,
 });

@@ -19,6 +19,7 @@ import { Groups } from "./groups/groups.ts";
 import { Jobs } from "./jobs/jobs.ts";
 import { Keys } from "./keys.ts";
 import type { Pipeline } from "./pipelines/pipeline.ts";
+import { Pipelines } from "./pipelines/pipelines.ts";
 import { Streams } from "./streams.ts";
 import { EngineTime } from "./time.ts";
 import { Trail } from "./trail.ts";
@@ -36,6 +37,8 @@ export class Millrace implements AsyncDisposable {
   readonly groups: Groups;
   /** Work on streams that goes on in workers of its own. */
   readonly jobs: Jobs;
+  /** Pipelines whose stages are jobs. */
+  readonly pipelines: Pipelines;
   /** Keys that streams can be encrypted under. */
   readonly keys: Keys;
   /** Faults that are injected on purpose. */
@@ -52,6 +55,7 @@ export class Millrace implements AsyncDisposable {
     this.streams = new Streams(client, inTurn);
     this.groups = new Groups(client);
     this.jobs = new Jobs(client, this.#events, inTurn);
+    this.pipelines = new Pipelines(client);
     this.keys = new Keys(client);
     this.faults = new Faults(client);
     this.time = new EngineTime(client);
@@ -81,7 +85,7 @@ export class Millrace implements AsyncDisposable {
 
   /**
    * A pipeline of that name: stages from stream to stream, which are written down anew each time and go on from
-   * their checkpoints. @throws InvalidArgumentError.
+   * their checkpoints. They run in this thread; {@link pipelines} has them run as jobs. @throws InvalidArgumentError.
    */
   async pipeline(name: string): Promise<Pipeline> {
     return new (await import("./pipelines/pipeline.ts")).Pipeline(this.#client, name);

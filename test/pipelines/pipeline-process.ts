@@ -1,8 +1,9 @@
 /**
  * A process with the pipeline of the tests on a file store: `fill` puts the source's records, `run` runs the
  * pipeline until it is done or killed and prints how far it is, `check` holds the outputs against what must come.
+ * `deploy` has the stages run as jobs, and `host` hosts them as `run` runs the pipeline.
  *
- *     node pipeline-process.js fill|run|check DIRECTORY CORE_WASM RECORDS
+ *     node pipeline-process.js fill|run|deploy|host|check DIRECTORY CORE_WASM RECORDS
  */
 import { writeSync } from "node:fs";
 import { parseSequenceNumber } from "@millrace/engine";
@@ -11,6 +12,9 @@ import type { PipelineDescription } from "millrace";
 import { Millrace } from "../../sdk/src/millrace.ts";
 import { buildDag, problemsOf, putOrders, SOURCE } from "../../sdk/test/pipelines/dag.ts";
 
+type Described = Pick<PipelineDescription, "edges">;
+
+const PIPELINE = "shop";
 const PUT_AT_ONCE = 2000;
 const REPORT_MS = 50;
 const SHARDS = 2;
@@ -29,32 +33,64 @@ async function fill(engine: Millrace, records: number): Promise<void> {
 }
 
 /** How many records of the source its first reader has processed. */
-function processedOf({ edges }: PipelineDescription, firstIndex: number): number {
-  const checkpoint = edges[0]?.group?.leases[0]?.checkpoint;
+function processedOf({ edges }: Described, firstIndex: number): number {
+  const first = edges.find(({ from, operators }) => from === SOURCE && operators.includes("keyBy"));
+  const checkpoint = first?.group?.leases[0]?.checkpoint;
   if (checkpoint === undefined || !("sequenceNumber" in checkpoint)) return 0;
   return parseSequenceNumber(checkpoint.sequenceNumber).sequenceIndex - firstIndex + 1;
 }
 
-/** Runs the pipeline until nothing is left, and says again and again how far it is. */
-async function run(engine: Millrace): Promise<void> {
+/** Waits until nothing of the pipeline is left, and says again and again how far it is. */
+async function untilDone(describe: () => Promise<Described>): Promise<void> {
   const position = { type: "TRIM_HORIZON" } as const;
   const [first] = await client.call("resolvePosition", { name: SOURCE, position });
+  const begunMs = performance.now();
+  for (let done = false; !done; ) {
+    const description = await describe();
+    done = description.edges.every(({ lagRecords, group }) => group && lagRecords === 0);
+    const processed = processedOf(description, first?.nextIndex ?? 0);
+    print({ processed, done, elapsedMs: performance.now() - begunMs });
+    if (!done) await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
+  }
+}
+
+/** Runs the pipeline in this thread. */
+async function run(engine: Millrace): Promise<void> {
   const pipeline = await buildDag(engine, SHARDS);
   pipeline.finished.catch((error: unknown) => print({ failed: String(error) }));
   pipeline.onEvent((event) => {
     if (event.kind !== "processing-failed") return;
     process.stderr.write(`${event.stage}: ${String(event.error)}\n`);
   });
-  const begunMs = performance.now();
   await pipeline.start({ workerId: "runner", batchRecordsMax: 2000 });
-  for (let done = false; !done; ) {
-    const description = await pipeline.describe();
-    done = description.edges.every(({ lagRecords, group }) => group && lagRecords === 0);
-    const processed = processedOf(description, first?.nextIndex ?? 0);
-    print({ processed, done, elapsedMs: performance.now() - begunMs });
-    if (!done) await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
-  }
+  await untilDone(() => pipeline.describe());
   await pipeline.stop();
+}
+
+/** Has the stages run as jobs from now on, whenever somebody hosts them. */
+async function deploy(engine: Millrace): Promise<void> {
+  const module = new URL("pipeline-modules.js", import.meta.url);
+  await engine.pipelines.deploy(PIPELINE, {
+    ...{ module, export: "shop", restart: { firstMs: 10, stallMs: 60_000 }, failoverMs: 1000 },
+    worker: { batchRecordsMax: 2000 },
+  });
+}
+
+/** Hosts the stages' jobs. */
+async function host(engine: Millrace): Promise<void> {
+  await engine.jobs.host(new URL("jobs-worker.js", import.meta.url));
+  const told = new Set<string>();
+  await untilDone(async () => {
+    const description = await engine.pipelines.describe(PIPELINE);
+    for (const { stage, job } of description.edges) {
+      const { atMs, message } = job.lastError ?? {};
+      const line = `${stage} at ${atMs}: ${message}\n`;
+      if (message === undefined || told.has(line)) continue;
+      told.add(line);
+      process.stderr.write(line);
+    }
+    return description;
+  });
 }
 
 const [, , mode, directory, wasm, records] = process.argv;
@@ -65,6 +101,8 @@ const client = await openLocal({
 const engine = new Millrace(client, false);
 if (mode === "fill") await fill(engine, Number(records));
 else if (mode === "run") await run(engine);
+else if (mode === "deploy") await deploy(engine);
+else if (mode === "host") await host(engine);
 else {
   const problems = await problemsOf(engine, Number(records));
   const losses = await engine.dataLoss();

@@ -13,6 +13,7 @@ import type { WorkerOptions } from "../groups/group-types.ts";
 import type { GroupWorker } from "../groups/group-worker.ts";
 import { Streams } from "../streams.ts";
 import { countingFactory } from "./counting-factory.ts";
+import { declaredJob } from "./declared-job.ts";
 import {
   errorText,
   type HostMessage,
@@ -82,7 +83,7 @@ export class JobRunner {
     this.#client = client;
     this.#streams = new Streams(client, inTurn);
     const late = (): Error => new Error(`the job did not begin within ${BEGIN_MS_MAX} ms`);
-    const making = this.#make(order, this.#streams);
+    const making = this.#make(order, client, this.#streams);
     this.#parts = await withDeadline(client.clock, BEGIN_MS_MAX, making, late);
     const group = await findGroup(client, spec.group);
     if (this.#ending.signal.aborted) return;
@@ -90,12 +91,10 @@ export class JobRunner {
       this.#records += records;
     });
     // They were checked when the job was defined.
-    const options: WorkerOptions = { ...spec.worker, workerId };
+    const options: WorkerOptions = { ...spec.worker, ...this.#parts.worker, workerId };
     const worker = group.start(counting, options);
     this.#worker = worker;
-    worker.on("processing-failed", ({ error }) =>
-      this.#tell({ millraceJob: "error", message: errorText(error), fatal: false }),
-    );
+    worker.on("processing-failed", ({ error }) => this.#noteFailure(error));
     worker.on("stalled", ({ shardId, elapsedMs }) =>
       this.failed(new Error(`a delivery of ${shardId} did not end within ${elapsedMs} ms`)),
     );
@@ -105,20 +104,25 @@ export class JobRunner {
   }
 
   /** Loads the module and has it make the job. */
-  async #make({ spec, workerIndex }: JobOrder, streams: Streams): Promise<JobParts> {
-    const { module: url, exportName, name: jobName } = spec;
+  async #make(order: JobOrder, client: EngineClient, streams: Streams): Promise<JobParts> {
+    const { spec, workerIndex } = order;
+    const { module: url, exportName, name: jobName, group } = spec;
     const loaded: Record<string, unknown> = await import(
       /* @vite-ignore */ /* webpackIgnore: true */ url
     );
     const make = loaded[exportName];
-    if (typeof make !== "function")
-      throw new TypeError(`${url} exports no function "${exportName}"`);
     const context: JobContext = {
       ...{ jobName, streams, workerIndex },
       settings: spec.settings as JsonValue,
       signal: this.#ending.signal,
       log: (text) => this.#tell({ millraceJob: "log", text: String(text) }),
     };
+    if (typeof make !== "function") {
+      const failed = (error: unknown): void => this.#noteFailure(error);
+      const declared = await declaredJob(make, { client, context, group, failed });
+      if (declared !== undefined) return declared;
+      throw new TypeError(`${url} exports no function "${exportName}"`);
+    }
     const made = await (make as JobModule)(context);
     const parts: JobParts = typeof made === "function" ? { factory: made } : made;
     if (typeof parts?.factory === "function") return parts;
@@ -135,6 +139,11 @@ export class JobRunner {
     await this.#parts?.stop?.();
     this.#streams?.flush();
     await this.#client?.close();
+  }
+
+  /** What is tried again. */
+  #noteFailure(error: unknown): void {
+    this.#tell({ millraceJob: "error", message: errorText(error), fatal: false });
   }
 
   #beat(everyMs: number): void {

@@ -36,7 +36,7 @@ export function checkJob(name: string, definition: JobDefinition): CheckedJob {
   const { settings, worker: storedWorker } = asJson({ settings: definition.settings, worker });
   return {
     name: checkName("name", name),
-    module: absolute(definition.module),
+    module: checkModule(definition.module),
     exportName: checkExport(definition.export ?? "default"),
     settings,
     group: {
@@ -50,8 +50,8 @@ export function checkJob(name: string, definition: JobDefinition): CheckedJob {
   };
 }
 
-/** Relative to the page, where there is one. */
-function absolute(module: unknown): string {
+/** The URL of a job's module: relative ones are the page's, where there is one. @throws InvalidArgumentError. */
+export function checkModule(module: unknown): string {
   const limit = "the URL of a module";
   if (typeof module !== "string" && !(module instanceof URL)) {
     return refuse("definition.module", limit, module, limit);
@@ -63,7 +63,8 @@ function absolute(module: unknown): string {
   return refusal === undefined ? url.href : refuse("definition.module", refusal, module, refusal);
 }
 
-function checkExport(name: unknown): string {
+/** @throws InvalidArgumentError. */
+export function checkExport(name: unknown): string {
   if (typeof name === "string" && name !== "") return name;
   return refuse("definition.export", "the name of an export", name, "string");
 }

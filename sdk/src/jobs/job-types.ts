@@ -42,7 +42,10 @@ export interface JobDefinition {
    * the page's; `data:` and `blob:` are refused.
    */
   readonly module: string | URL;
-  /** What the module exports the job as; "default" when absent. */
+  /**
+   * What the module exports the job as: a {@link JobModule}, or what `defineTrigger` answers with; "default" when
+   * absent.
+   */
   readonly export?: string;
   /** Handed to the job. */
   readonly settings?: JsonValue;
@@ -68,9 +71,11 @@ export interface JobContext {
   log(text: string): void;
 }
 
-/** A job that has something to do before its worker ends. */
+/** A job that has more to say than how its processors are made. */
 export interface JobParts {
   readonly factory: ProcessorFactory;
+  /** Options of its group's worker that stand above those of the definition, as what its processors rely on. */
+  readonly worker?: JobWorkerOptions;
   /** Called when all processors have stopped. */
   stop?(): void | Promise<void>;
 }

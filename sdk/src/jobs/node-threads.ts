@@ -21,9 +21,7 @@ export function startNodeThread(url: string | URL, memoryBytesMax: number | null
     memoryBytesMax === null ? {} : { maxOldGenerationSizeMb: Math.ceil(memoryBytesMax / MIB) };
   // Threads take paths, and URLs as objects only.
   const script = String(url).startsWith("file:") ? new URL(url) : url;
-  // Options such as loaders are the job's, too; what says how text is run that is no file is refused with one.
-  const execArgv = globalThis.process.execArgv.filter((word) => !word.startsWith("--input-type"));
-  const worker = new threads.Worker(script, { resourceLimits: limits, execArgv });
+  const worker = new threads.Worker(script, { resourceLimits: limits, ...threadOptions() });
   return {
     wire: {
       post: (message, transfer = []) =>
@@ -36,6 +34,15 @@ export function startNodeThread(url: string | URL, memoryBytesMax: number | null
     },
     terminate: () => void worker.terminate(),
   };
+}
+
+/** What a thread is told of the process's options, as loaders: nothing where it has them by itself. */
+function threadOptions(): { readonly execArgv?: string[] } {
+  const { execArgv } = globalThis.process;
+  // What says how text is run that is no file is refused with a file. All are named only then: those of the whole
+  // process, as --max-old-space-size, are refused when they are named.
+  const own = execArgv.filter((word) => !word.startsWith("--input-type"));
+  return own.length === execArgv.length ? {} : { execArgv: own };
 }
 
 /** The way from a thread of Node to the thread that started it; undefined anywhere else. */

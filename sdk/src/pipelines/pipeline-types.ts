@@ -1,6 +1,7 @@
 /** What an application says to a pipeline, and what a pipeline says of itself. */
 import type { GroupDescription } from "@millrace/engine";
 import type { GroupStart, WorkerEvent, WorkerOptions } from "../groups/group-types.ts";
+import type { JobRestartOptions, JobSummary } from "../jobs/job-types.ts";
 
 /** How a stream's data and a stage's values stand for each other: JSON, text in UTF-8, or the bytes as they are. */
 export type ValueFormat = "json" | "text" | "bytes";
@@ -104,3 +105,40 @@ export interface PipelineDescription {
 
 /** An event of a stage's worker. */
 export type PipelineEvent = WorkerEvent & { readonly stage: string };
+
+/** How the stages of a pipeline run as jobs. All of it is stored, and is the same for whoever hosts them. */
+export interface PipelineDeployment {
+  /**
+   * URL of the module whose export `definePipeline` made; see `JobDefinition.module`. A module that was changed
+   * needs another URL: what a URL was loaded as once, a page keeps.
+   */
+  readonly module: string | URL;
+  /** What the module exports the pipeline as; "default" when absent. */
+  readonly export?: string;
+  /** How the group workers of all stages work. */
+  readonly worker?: Omit<PipelineStartOptions, "workerId" | "signal" | "failoverMs">;
+  /** See `GroupOptions`; counts for groups that are not there yet. */
+  readonly failoverMs?: number;
+  /** Jobs workers of each stage, which share its shards, 1 to 64; 1 when absent. */
+  readonly workers?: number;
+  readonly restart?: JobRestartOptions;
+}
+
+/** One stage that is a job: the job is called as the stage's group is. */
+export interface DeployedStage extends PipelineEdge {
+  readonly job: JobSummary;
+}
+
+/** A pipeline whose stages are jobs, as a graph. */
+export interface DeployedPipeline {
+  readonly name: string;
+  readonly nodes: readonly PipelineNode[];
+  /** In the order of their names. */
+  readonly edges: readonly DeployedStage[];
+}
+
+/** What goes with a pipeline that is removed. */
+export interface PipelineRemoval {
+  /** Whether the groups go, too, with checkpoints and state; false when absent: a later start goes on with them. */
+  readonly groups?: boolean;
+}

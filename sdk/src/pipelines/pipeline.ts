@@ -1,58 +1,45 @@
 /** A pipeline: stages from stream to stream, each a consumer group whose epochs hold what it puts out. */
-import {
-  type EngineClient,
-  type GroupDescription,
-  ResourceInUseError,
-  ResourceNotFoundError,
-  type StreamDescription,
-} from "@millrace/engine";
-import { checkInteger, checkMembers, checkName, checkOneOf, refuse } from "../check.ts";
-import { getGroup, openGroup } from "../groups/consumer-group.ts";
-import type { WorkerEvent } from "../groups/group-types.ts";
+import { type EngineClient, ResourceInUseError } from "@millrace/engine";
+import { checkMembers } from "../check.ts";
+import { WORKER_EVENT_KINDS } from "../groups/group-types.ts";
 import type { GroupWorker } from "../groups/group-worker.ts";
-import { completeSpec } from "../stream-spec.ts";
-import { Flow, type FlowStart, type StageEnd } from "./flow.ts";
-import type { Operator } from "./operators.ts";
+import { Listeners } from "../listeners.ts";
+import type { PipelineBuilder } from "./define-pipeline.ts";
+import type { Flow } from "./flow.ts";
 import type {
   PipelineDescription,
-  PipelineEdge,
   PipelineEvent,
   PipelineStartOptions,
-  RekeyOptions,
   SourceOptions,
 } from "./pipeline-types.ts";
-import { nodesOf, refuseCycles, type Stage } from "./stage-graph.ts";
+import { edgeOf, nodesOf } from "./stage-graph.ts";
+import { deleteGroups, describeEdge, openStages } from "./stage-groups.ts";
+import { StageList } from "./stage-list.ts";
 import { StageProcessor } from "./stage-processor.ts";
-import { VALUE_FORMATS } from "./value-format.ts";
 
-const SHARDS_MAX = 500;
 const START_MEMBERS = [
   ...["workerId", "batchRecordsMax", "reads", "attemptsMax", "retryMs", "deadLetter"],
   ...["processMsMax", "signal", "failoverMs"],
 ];
-const KINDS = [
-  ...(["lease-taken", "lease-lost", "shard-ended", "processing-failed"] as const),
-  ...(["dead-letter", "aggregate-dropped", "stalled"] as const),
-] satisfies readonly WorkerEvent["kind"][];
 
 /** See above. Its stages are written down with {@link from}; stop it before the engine is closed. */
-export class Pipeline {
+export class Pipeline implements PipelineBuilder {
   readonly #client: EngineClient;
-  readonly #stages: Stage[] = [];
-  readonly #listeners = new Set<(event: PipelineEvent) => void>();
-  #betweenCount = 0;
+  readonly #list: StageList;
+  readonly #listeners = new Listeners<PipelineEvent>(WORKER_EVENT_KINDS);
   #workers: readonly GroupWorker[] | undefined;
   /** A start that is under way, and how it is kept from starting workers. */
   #starting: { readonly settled: Promise<unknown>; readonly ending: AbortController } | undefined;
-  /** Unique in its engine, without a dot: what stands before the first one in its groups' names. */
-  readonly name: string;
 
   /** Made by `millrace.pipeline()`. @throws InvalidArgumentError. */
   constructor(client: EngineClient, name: string) {
     this.#client = client;
-    this.name = checkName("name", name);
-    // Groups are called PIPELINE.STAGE, and stages may have dots: no two pipelines may share a group.
-    if (name.includes(".")) refuse("name", "a name without a dot", name, "a-z, A-Z, 0-9, _ and -");
+    this.#list = new StageList(name);
+  }
+
+  /** Unique in its engine, without a dot: what stands before the first one in its groups' names. */
+  get name(): string {
+    return this.#list.name;
   }
 
   /** Whether it runs in this thread. */
@@ -70,16 +57,7 @@ export class Pipeline {
    * @throws InvalidArgumentError.
    */
   from<Value = unknown>(streamName: string, options: SourceOptions = {}): Flow<Value> {
-    checkName("streamName", streamName);
-    checkMembers("options", options, ["format", "startingPosition"]);
-    const { format = this.#formatOf(streamName), startingPosition = "TRIM_HORIZON" } = options;
-    checkOneOf("options.format", format, VALUE_FORMATS);
-    const builder = {
-      add: (from: FlowStart, operators: readonly Operator[], to: StageEnd) =>
-        this.#add(from, operators, to),
-      between: (rekey: RekeyOptions) => this.#between(rekey),
-    };
-    return new Flow<Value>(builder, { streamName, format, position: startingPosition });
+    return this.#list.from(streamName, options);
   }
 
   /**
@@ -111,28 +89,16 @@ export class Pipeline {
     { failoverMs, ...options }: PipelineStartOptions,
     ending: AbortSignal,
   ): Promise<void> {
-    if (this.#stages.length === 0) refuse("pipeline", "of one stage or more", "none", "1 or more");
-    refuseCycles(this.#stages);
-    const streams = new Map<string, StreamDescription>();
-    for (const { streamName, role } of nodesOf(this.#stages)) {
-      streams.set(streamName, await this.#stream(streamName, role === "source"));
-    }
-    const groups = [];
-    for (const stage of this.#stages) {
-      const stream = streams.get(stage.from);
-      if (stream === undefined) continue;
-      refuseScattered(stage, stream);
-      const limited = failoverMs === undefined ? {} : { failoverMs };
-      const settings = { from: stage.position, ...limited };
-      const group = await openGroup(this.#client, stream, stage.groupName, settings);
-      groups.push({ stage, group });
-    }
+    const groups = await openStages(this.#client, this.#list.stages, failoverMs);
     if (ending.aborted) return;
     this.#workers = groups.map(({ stage, group }) => {
       const factory = ({ shardId }: { readonly shardId: string }) =>
         new StageProcessor(this.#client, stage, shardId);
       const worker = group.start(factory, { ...options, checkpoints: "manual" });
-      for (const kind of KINDS) worker.on(kind, (event) => this.#tell(stage.name, event));
+      const told = { stage: stage.name };
+      for (const kind of WORKER_EVENT_KINDS) {
+        worker.on(kind, (event) => this.#listeners.tell({ ...event, ...told }));
+      }
       return worker;
     });
   }
@@ -150,115 +116,25 @@ export class Pipeline {
   /** Stops it and deletes its groups with checkpoints and state; the streams stay. */
   async delete(): Promise<void> {
     await this.stop();
-    for (const { groupName } of this.#stages) {
-      await unlessGone(async () => (await getGroup(this.#client, groupName)).delete());
-      // A group whose stream is gone has no consumer to be deleted with.
-      await unlessGone(() => this.#client.call("groupsDelete", { name: groupName }));
-    }
+    const names = this.#list.stages.map(({ groupName }) => groupName);
+    await deleteGroups(this.#client, names);
   }
 
   /** The pipeline as a graph, with how far each stage is over all threads. */
   async describe(): Promise<PipelineDescription> {
-    const edges = await Promise.all(this.#stages.map((stage) => this.#describeStage(stage)));
+    const { stages } = this.#list;
+    const edges = await Promise.all(
+      stages.map((stage) => describeEdge(this.#client, edgeOf(stage))),
+    );
     const { name, running } = this;
-    return { name, running, nodes: nodesOf(this.#stages), edges };
+    return { name, running, nodes: nodesOf(stages), edges };
   }
 
   /** Calls back with every event of all stages' workers from now on. Returns how to end that. */
   onEvent(listener: (event: PipelineEvent) => void): () => void {
-    if (typeof listener !== "function") refuse("listener", "a function", listener, "function");
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  async #describeStage(stage: Stage): Promise<PipelineEdge> {
-    const { name, from, to, groupName, operators } = stage;
-    const group = await this.#findGroup(groupName);
-    const leases = group?.leases ?? [];
-    return {
-      ...{ stage: name, from, to, groupName, group },
-      operators: operators.map(({ kind }) => kind),
-      lagRecords: leases.reduce((sum, { lagRecords }) => sum + lagRecords, 0),
-      iteratorAgeMs: Math.max(0, ...leases.map(({ iteratorAgeMs }) => iteratorAgeMs)),
+    const ends = WORKER_EVENT_KINDS.map((kind) => this.#listeners.on(kind, listener));
+    return () => {
+      for (const end of ends) end();
     };
-  }
-
-  async #findGroup(name: string): Promise<GroupDescription | undefined> {
-    try {
-      return await this.#client.call("groupsDescribe", { name });
-    } catch (error) {
-      if (error instanceof ResourceNotFoundError) return undefined;
-      throw error;
-    }
-  }
-
-  /** A stream of the pipeline, created when one of its stages writes it. @throws ResourceNotFoundError. */
-  async #stream(name: string, source: boolean): Promise<StreamDescription> {
-    try {
-      return await this.#client.call("describeStream", { name });
-    } catch (error) {
-      if (source || !(error instanceof ResourceNotFoundError)) throw error;
-    }
-    const shards = Math.max(
-      ...this.#stages.filter(({ to }) => to === name).map((one) => one.shards),
-    );
-    try {
-      return await this.#client.call("createStream", completeSpec(name, { shards }));
-    } catch (error) {
-      // Another tab runs the same pipeline.
-      if (!(error instanceof ResourceInUseError)) throw error;
-      return await this.#client.call("describeStream", { name });
-    }
-  }
-
-  #add(
-    { streamName: from, format: fromFormat, position }: FlowStart,
-    operators: readonly Operator[],
-    end: StageEnd,
-  ): FlowStart {
-    checkMembers("options", end, ["streamName", "format", "shards", "stage"]);
-    const to = checkName("streamName", end.streamName);
-    const toFormat = checkOneOf("options.format", end.format ?? "json", VALUE_FORMATS);
-    const shards = checkInteger("options.shards", end.shards ?? 1, 1, SHARDS_MAX);
-    const name = checkName("options.stage", end.stage ?? `${from}-to-${to}`);
-    const groupName = checkName("options.stage", `${this.name}.${name}`);
-    if (this.#stages.some((stage) => stage.name === name)) {
-      refuse("options.stage", "another one for each stage", name, "unique in its pipeline");
-    }
-    const reading = { from, fromFormat, position };
-    this.#stages.push({ name, groupName, ...reading, to, toFormat, shards, operators });
-    return { streamName: to, format: toFormat, position: "TRIM_HORIZON" };
-  }
-
-  #between(options: RekeyOptions): StageEnd {
-    checkMembers("options", options, ["through", "shards"]);
-    const { through, shards = 1 } = options;
-    this.#betweenCount += 1;
-    return { streamName: through ?? `${this.name}.keyed-${this.#betweenCount}`, shards };
-  }
-
-  #formatOf(streamName: string): Stage["toFormat"] {
-    return this.#stages.find(({ to }) => to === streamName)?.toFormat ?? "json";
-  }
-
-  #tell(stage: string, event: WorkerEvent): void {
-    // A listener that throws is an error of the application's, and not the pipeline's concern.
-    for (const tell of this.#listeners) queueMicrotask(() => tell({ ...event, stage }));
-  }
-}
-
-/** Records of a key must be together where they are aggregated. @throws InvalidArgumentError. */
-function refuseScattered({ name, operators }: Stage, stream: StreamDescription): void {
-  const aggregates = operators.some(({ kind }) => kind === "aggregate");
-  if (!aggregates || stream.distribution !== "AUTO") return;
-  const must = "by partition key for an aggregation, unless keyBy stands before it";
-  refuse(`the distribution of ${stream.name}, which stage ${name} reads,`, must, "AUTO", "keyBy");
-}
-
-async function unlessGone(work: () => Promise<unknown>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (!(error instanceof ResourceNotFoundError)) throw error;
   }
 }

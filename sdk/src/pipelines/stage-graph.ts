@@ -1,5 +1,6 @@
 /** The stages of a pipeline as a graph without cycles: streams are its nodes, stages its edges. */
 import { InvalidArgumentError } from "@millrace/engine";
+import { refuse } from "../check.ts";
 import type { GroupStart } from "../groups/group-types.ts";
 import type { Operator } from "./operators.ts";
 import type { PipelineNode, ValueFormat } from "./pipeline-types.ts";
@@ -20,7 +21,7 @@ export interface Stage {
 }
 
 /** The streams of some stages, each once, in the order in which they are named. */
-export function nodesOf(stages: readonly Stage[]): PipelineNode[] {
+export function nodesOf(stages: readonly Pick<Stage, "from" | "to">[]): PipelineNode[] {
   const read = new Set(stages.map(({ from }) => from));
   const written = new Set(stages.map(({ to }) => to));
   const names = new Set(stages.flatMap(({ from, to }) => [from, to]));
@@ -31,8 +32,18 @@ export function nodesOf(stages: readonly Stage[]): PipelineNode[] {
   });
 }
 
-/** @throws InvalidArgumentError when a stream's records come back to it; the streams are named. */
-export function refuseCycles(stages: readonly Stage[]): void {
+/** A stage as a graph has it. */
+export function edgeOf({ name, from, to, groupName, operators }: Stage) {
+  return { stage: name, from, to, groupName, operators: operators.map(({ kind }) => kind) };
+}
+
+/** @throws InvalidArgumentError for no stage, and when a stream's records come back to it; the streams are named. */
+export function checkGraph(stages: readonly Stage[]): void {
+  if (stages.length === 0) refuse("pipeline", "of one stage or more", "none", "1 or more");
+  refuseCycles(stages);
+}
+
+function refuseCycles(stages: readonly Stage[]): void {
   const done = new Set<string>();
   const visit = (streamName: string, trail: readonly string[]): void => {
     const at = trail.indexOf(streamName);

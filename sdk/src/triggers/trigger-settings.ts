@@ -1,15 +1,23 @@
 /** How a trigger works, checked and complete. */
 import type { StreamDescription } from "@millrace/engine";
 import { checkBoolean, checkInteger, checkMembers, checkName, refuse } from "../check.ts";
+import type { WorkerOptions } from "../groups/group-types.ts";
 import { compileFilter, type RecordFilter } from "./filter-criteria.ts";
 import type { TriggerOptions } from "./trigger-types.ts";
 
-const MEMBERS = [
-  ...["name", "startingPosition", "batchSize", "batchWindowMs", "parallelizationFactor"],
-  ...["bisectOnError", "maxRetries", "maxRecordAgeS", "onFailure", "filter", "tumblingWindowS"],
-  ...["reportBatchItemFailures", "functionName", "functionArn", "timeoutMs", "retryMs", "reads"],
-  ...["workerId", "failoverMs", "signal"],
+/** Members of the options of a trigger that is a job. */
+export const TRIGGER_JOB_MEMBERS = [
+  ...["batchSize", "batchWindowMs", "parallelizationFactor", "bisectOnError", "maxRetries"],
+  ...["maxRecordAgeS", "onFailure", "filter", "tumblingWindowS", "reportBatchItemFailures"],
+  ...["functionName", "functionArn", "timeoutMs", "retryMs", "reads"],
 ];
+const MEMBERS = [
+  ...TRIGGER_JOB_MEMBERS,
+  ...["name", "startingPosition", "workerId", "failoverMs", "signal"],
+];
+/** Records of one delivery of the group at least; batches are cut of them. */
+const DELIVERY_RECORDS_MIN = 1000;
+const DELIVERY_RECORDS_MAX = 10_000;
 /** The least age that AWS takes, in s. */
 const RECORD_AGE_S_MIN = 60;
 const HOUR_MS = 3_600_000;
@@ -72,6 +80,19 @@ export function checkTriggerOptions(
     reportsItemFailures: checkBoolean("options.reportBatchItemFailures", reportBatchItemFailures),
     timeoutMs: checkInteger("options.timeoutMs", timeoutMs, 1, 900_000),
     retryMs: checkInteger("options.retryMs", retryMs, 0, HOUR_MS),
+  };
+}
+
+/** How the worker of a trigger's group must work: the trigger itself decides what is done with. */
+export function triggerWorkerOptions(
+  { retryMs, batchSize }: TriggerSettings,
+  { reads }: Pick<TriggerOptions, "reads">,
+): WorkerOptions {
+  const wanted = Math.max(DELIVERY_RECORDS_MIN, batchSize);
+  return {
+    ...{ checkpoints: "manual", deaggregate: false, retryMs },
+    batchRecordsMax: Math.min(DELIVERY_RECORDS_MAX, wanted),
+    ...(reads === undefined ? {} : { reads }),
   };
 }
 

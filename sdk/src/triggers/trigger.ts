@@ -1,11 +1,16 @@
 /** A stream trigger: Lambda's event source mapping, with the handler in this thread. */
 import type { EngineClient, GroupDescription, StreamDescription } from "@millrace/engine";
-import { checkOneOf, refuse } from "../check.ts";
+import { refuse } from "../check.ts";
 import { type ConsumerGroup, openGroup } from "../groups/consumer-group.ts";
 import type { GroupWorker } from "../groups/group-worker.ts";
+import { type EventOfKind, Listeners } from "../listeners.ts";
 import { EventMaker } from "./lambda-event.ts";
 import { ShardTrigger } from "./shard-trigger.ts";
-import { checkTriggerOptions, type TriggerSettings } from "./trigger-settings.ts";
+import {
+  checkTriggerOptions,
+  type TriggerSettings,
+  triggerWorkerOptions,
+} from "./trigger-settings.ts";
 import type {
   LambdaHandler,
   TriggerEvent,
@@ -13,9 +18,6 @@ import type {
   TriggerOptions,
 } from "./trigger-types.ts";
 
-/** Records of one delivery of the group at least; batches are cut of them. */
-const DELIVERY_RECORDS_MIN = 1000;
-const DELIVERY_RECORDS_MAX = 10_000;
 const KINDS = [
   "invoked",
   "invocation-failed",
@@ -27,12 +29,7 @@ const KINDS = [
 export type TriggerEventKind = TriggerEvent["kind"];
 
 /** Events of one kind. */
-export type TriggerEventOf<Kind extends TriggerEventKind> = Extract<TriggerEvent, { kind: Kind }>;
-
-interface Listener {
-  readonly kind: TriggerEventKind;
-  readonly tell: (event: never) => void;
-}
+export type TriggerEventOf<Kind extends TriggerEventKind> = EventOfKind<TriggerEvent, Kind>;
 
 /** A trigger as it is. */
 export interface TriggerDescription {
@@ -46,7 +43,7 @@ export interface TriggerDescription {
 /** See above. Stop it before the engine is closed. */
 export class Trigger {
   readonly #settings: TriggerSettings;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Listeners<TriggerEvent>(KINDS);
   readonly #counts = { invocations: 0, failures: 0, records: 0, filtered: 0, discarded: 0 };
   /** The consumer group that keeps its checkpoints. */
   readonly group: ConsumerGroup;
@@ -68,12 +65,9 @@ export class Trigger {
         this.#counts.filtered += count;
       },
     };
-    const { reads, workerId, signal } = options;
-    const wanted = Math.max(DELIVERY_RECORDS_MIN, settings.batchSize);
+    const { workerId, signal } = options;
     this.worker = group.start(() => new ShardTrigger(shared), {
-      ...{ checkpoints: "manual", deaggregate: false, retryMs: settings.retryMs },
-      batchRecordsMax: Math.min(DELIVERY_RECORDS_MAX, wanted),
-      ...(reads === undefined ? {} : { reads }),
+      ...triggerWorkerOptions(settings, options),
       ...(workerId === undefined ? {} : { workerId }),
       ...(signal === undefined ? {} : { signal }),
     });
@@ -110,11 +104,7 @@ export class Trigger {
     kind: Kind,
     listener: (event: TriggerEventOf<Kind>) => void,
   ): () => void {
-    checkOneOf("kind", kind, KINDS);
-    if (typeof listener !== "function") refuse("listener", "a function", listener, "function");
-    const entry: Listener = { kind, tell: listener };
-    this.#listeners.add(entry);
-    return () => this.#listeners.delete(entry);
+    return this.#listeners.on(kind, listener);
   }
 
   /**
@@ -141,10 +131,7 @@ export class Trigger {
       counts.failures += 1;
       counts.records += event.doneCount;
     } else if (event.kind === "batch-discarded") counts.discarded += event.records;
-    for (const { kind, tell } of this.#listeners) {
-      // A listener that throws is an error of the application's, and not the trigger's concern.
-      if (kind === event.kind) queueMicrotask(() => tell(event as never));
-    }
+    this.#listeners.tell(event);
   }
 }
 

@@ -132,6 +132,21 @@ it("a delivery that throws is the group's to repeat: it is told, and no worker i
   assert.equal(restarts, 0);
 });
 
+it("a job runs in a process with options that are no thread's own", async () => {
+  const engine = await openHost();
+  const { input } = await makeStreams(engine);
+  const before = process.execArgv;
+  process.execArgv = [...before, "--max-old-space-size=4096"];
+  try {
+    await engine.jobs.define("copies", job("copy"));
+    await put(input, 0, 10);
+    assert.deepEqual(await untilOut(engine, 10), texts(0, 10));
+    assert.equal((await engine.jobs.describe("copies")).restarts, 0);
+  } finally {
+    process.execArgv = before;
+  }
+});
+
 it("a job that leaks is ended at its limit", async () => {
   const engine = await openHost();
   const { input } = await makeStreams(engine);

@@ -2,7 +2,14 @@
  * A pipeline of three stages and a branch for the tests, and what must come out of it: computed without streams,
  * from the same records.
  */
-import type { Millrace, Pipeline, Stream } from "millrace";
+import {
+  definePipeline,
+  type Millrace,
+  type Pipeline,
+  type PipelineDefinition,
+  type PipelineDescription,
+  type Stream,
+} from "millrace";
 
 /** Streams of the pipeline, in the order of their stages. */
 export const SOURCE = "orders";
@@ -38,36 +45,49 @@ export function productOf({ number }: Order): string {
   return `product-${number % PRODUCTS}`;
 }
 
-/** Writes the stages down: orders by user, added up, and what is notable; a branch of large orders. */
+/**
+ * The stages: orders by user, added up, and what is notable; a branch of large orders. `onOrder` is called with each
+ * order by the first stage.
+ */
+export function dagOf(shards: number, onOrder: () => void = () => undefined): PipelineDefinition {
+  return definePipeline((pipeline) => {
+    const orders = pipeline.from<Order>(SOURCE);
+    orders
+      .filter(({ cents }) => {
+        onOrder();
+        return cents % 7 !== 0;
+      })
+      .keyBy(({ user }) => user, { through: "by-user", shards })
+      .aggregate<Total, Total>({
+        initial: (user) => ({ user, count: 0, cents: 0, last: -1 }),
+        add: (total, { cents, number }) => ({
+          ...total,
+          count: total.count + 1,
+          cents: total.cents + cents,
+          last: number,
+        }),
+      })
+      .to("totals", { shards })
+      .flatMap(({ user, count, cents, last }) =>
+        count % 5 === 0
+          ? [
+              { user, last, count },
+              { user, last, cents },
+            ]
+          : [],
+      )
+      .to(SINKS[0]);
+    orders
+      .filter(({ cents }) => cents > 9000)
+      .map(({ number, cents }) => ({ number, twice: 2 * cents }))
+      .to(SINKS[1]);
+  });
+}
+
+/** The stages in this thread. */
 export async function buildDag(engine: Millrace, shards: number): Promise<Pipeline> {
   const pipeline = await engine.pipeline("shop");
-  const orders = pipeline.from<Order>(SOURCE);
-  orders
-    .filter(({ cents }) => cents % 7 !== 0)
-    .keyBy(({ user }) => user, { through: "by-user", shards })
-    .aggregate<Total, Total>({
-      initial: (user) => ({ user, count: 0, cents: 0, last: -1 }),
-      add: (total, { cents, number }) => ({
-        ...total,
-        count: total.count + 1,
-        cents: total.cents + cents,
-        last: number,
-      }),
-    })
-    .to("totals", { shards })
-    .flatMap(({ user, count, cents, last }) =>
-      count % 5 === 0
-        ? [
-            { user, last, count },
-            { user, last, cents },
-          ]
-        : [],
-    )
-    .to(SINKS[0]);
-  orders
-    .filter(({ cents }) => cents > 9000)
-    .map(({ number, cents }) => ({ number, twice: 2 * cents }))
-    .to(SINKS[1]);
+  await dagOf(shards).build(pipeline);
   return pipeline;
 }
 
@@ -156,7 +176,9 @@ function* runningTotals(count: number): Generator<Total> {
 }
 
 /** Whether all stages have processed everything. */
-export async function isDone(pipeline: Pipeline): Promise<boolean> {
+export async function isDone(pipeline: {
+  describe(): Promise<Pick<PipelineDescription, "edges">>;
+}): Promise<boolean> {
   const { edges } = await pipeline.describe();
   return edges.every(({ group, lagRecords }) => group !== undefined && lagRecords === 0);
 }

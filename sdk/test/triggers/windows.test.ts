@@ -1,5 +1,5 @@
 /** Tumbling windows of stream triggers: their state, their end, and what cuts them short. */
-import type { KinesisEvent, MillraceError } from "millrace";
+import type { KinesisEvent, Millrace, MillraceError } from "millrace";
 import { describe, expect, it } from "vitest";
 import { put, until } from "../groups/support.ts";
 import { openEngine } from "../support.ts";
@@ -12,6 +12,14 @@ function windowsOf(events: readonly KinesisEvent[]) {
   return events.map(({ Records, window, state, isFinalInvokeForWindow }) => ({
     ...{ records: Records.length, start: window?.start, state, final: isFinalInvokeForWindow },
   }));
+}
+
+/** Lets time pass in steps until something is so. */
+async function advanceUntil({ time }: Millrace, stepMs: number, isSo: () => boolean) {
+  await until(async () => {
+    await time.advance(stepMs);
+    return isSo();
+  });
 }
 
 describe("tumbling windows", () => {
@@ -35,24 +43,15 @@ describe("tumbling windows", () => {
     calls.answer = adding;
     const options = { ...QUICK, batchSize: 2, tumblingWindowS: 10 };
     const first = keepTrigger(await stream.trigger(calls.handler, options));
-    await until(async () => {
-      await engine.time.advance(1);
-      return calls.done.length === 2;
-    });
+    await advanceUntil(engine, 1, () => calls.done.length === 2);
     await first.stop();
     await toWindow();
     await put(stream, 4, 5);
     keepTrigger(await stream.trigger(calls.handler, options));
-    await until(async () => {
-      await engine.time.advance(1);
-      return calls.done.length === 4;
-    });
+    await advanceUntil(engine, 1, () => calls.done.length === 4);
     await toWindow();
     await engine.time.advance(2000);
-    await until(async () => {
-      await engine.time.advance(100);
-      return calls.done.length === 5;
-    });
+    await advanceUntil(engine, 100, () => calls.done.length === 5);
     const second = (ms: number) => new Date(ms).toISOString().replace(".000Z", "Z");
     const [one, two] = [second(startMs), second(startMs + 10_000)];
     expect(windowsOf(calls.events)).toEqual([
@@ -135,17 +134,11 @@ describe("tumbling windows", () => {
     calls.answer = adding;
     const options = { ...QUICK, batchSize: 2, tumblingWindowS: 10 };
     const first = keepTrigger(await stream.trigger(calls.handler, options));
-    await until(async () => {
-      await engine.time.advance(1);
-      return calls.done.length === 1;
-    });
+    await advanceUntil(engine, 1, () => calls.done.length === 1);
     await first.stop();
     await engine.time.advance(20_000);
     keepTrigger(await stream.trigger(calls.handler, options));
-    await until(async () => {
-      await engine.time.advance(100);
-      return calls.done.length === 2;
-    });
+    await advanceUntil(engine, 100, () => calls.done.length === 2);
     expect(calls.events.at(-1)).toMatchObject({ state: { sum: 1 }, isFinalInvokeForWindow: true });
   });
 
