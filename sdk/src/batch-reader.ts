@@ -13,6 +13,7 @@ import {
   ThroughputExceededError,
   withSignal,
 } from "@millrace/engine";
+import { BatchIterator } from "./batch-iterator.ts";
 import type { CheckedReadOptions } from "./read-options.ts";
 import { ShardTurns } from "./shard-turns.ts";
 
@@ -24,25 +25,19 @@ const LIVE_WAIT_MS = 20_000;
 /** How long a read waits that found nothing before its end, as while a shard's quota is used up. */
 const STALLED_WAIT_MS = 200;
 
-/** Left by its consumer: nobody is to hear of it. */
-const LEFT = Symbol("left");
-
 /** The batches of one read. Can be iterated once. */
-export class BatchReader implements AsyncIterableIterator<RecordBatch> {
+export class BatchReader extends BatchIterator {
   readonly #client: EngineClient;
   readonly #name: string;
   readonly #streamUid: number;
   readonly #live: boolean;
   /** Whether the reading goes on with the children of the shards that it began with. */
   readonly #follows: boolean;
-  readonly #ending = new AbortController();
-  readonly #stopListening: () => void;
   readonly #started: Promise<void>;
   readonly #turns = new ShardTurns();
   /** Where each shard's reading ends, unless it is live. */
   readonly #ends = new Map<number, number>();
   #stalled = false;
-  #turn: Promise<unknown> = Promise.resolve();
 
   /** Finds the starting position at once, before the first batch is asked for. */
   constructor(
@@ -50,60 +45,25 @@ export class BatchReader implements AsyncIterableIterator<RecordBatch> {
     stream: Pick<StreamDescription, "name" | "uid">,
     options: CheckedReadOptions,
   ) {
+    const { signal, shardId, position } = options;
+    super(signal);
     this.#client = client;
     this.#name = stream.name;
     this.#streamUid = stream.uid;
     this.#live = options.live;
-    const { signal, shardId, position } = options;
     this.#follows = options.live && shardId === undefined && !("sequenceNumber" in position);
-    const abort = (): void => this.#ending.abort(signal?.reason);
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    this.#stopListening = () => signal?.removeEventListener("abort", abort);
     this.#started = this.#start(options);
     // The first call of next() tells; until then nobody listens.
     this.#started.catch(() => undefined);
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** The next batch, which has at least one record. @throws the signal's reason, and what reads throw. */
-  next(): Promise<IteratorResult<RecordBatch, undefined>> {
-    const result = this.#turn.then(() => this.#next());
-    this.#turn = result.catch(() => undefined);
-    return result;
-  }
-
-  /** Ends the reading and cancels the read that is under way. */
-  async return(): Promise<IteratorResult<RecordBatch, undefined>> {
-    this.#end();
-    return { done: true, value: undefined };
-  }
-
-  #end(): void {
-    this.#stopListening();
-    this.#ending.abort(LEFT);
-  }
-
-  async #next(): Promise<IteratorResult<RecordBatch, undefined>> {
-    const { signal } = this.#ending;
-    try {
-      signal.throwIfAborted();
-      await withSignal(signal, this.#started);
-      while (this.#turns.cursors.size > 0) {
-        const batch = await this.#read(signal);
-        if (batch !== undefined && batch.length > 0) return { done: false, value: batch };
-      }
-      this.#end();
-      return { done: true, value: undefined };
-    } catch (error) {
-      const left = error === LEFT;
-      this.#end();
-      if (left) return { done: true, value: undefined };
-      throw error;
+  protected override async take(): Promise<RecordBatch | undefined> {
+    await withSignal(this.ending, this.#started);
+    while (this.#turns.cursors.size > 0) {
+      const batch = await this.#read(this.ending);
+      if (batch !== undefined && batch.length > 0) return batch;
     }
+    return undefined;
   }
 
   async #start({ position, shardId }: CheckedReadOptions): Promise<void> {

@@ -6,13 +6,14 @@ import {
   type EventCursor,
   pause,
 } from "@millrace/engine";
-import { checkMembers, checkOneOf, checkSignal, refuse } from "./check.ts";
+import { checkMembers, checkSignal } from "./check.ts";
+import { type EventOfKind, Listeners } from "./listeners.ts";
 
 /** Kinds of events: see `EngineEvent`. */
 export type EngineEventKind = EngineEvent["kind"];
 
 /** Events of one kind. */
-export type EngineEventOf<Kind extends EngineEventKind> = Extract<EngineEvent, { kind: Kind }>;
+export type EngineEventOf<Kind extends EngineEventKind> = EventOfKind<EngineEvent, Kind>;
 
 /** How one listens. */
 export interface ListenOptions {
@@ -34,15 +35,10 @@ const PAUSE_MS = 1000;
 
 type Answer = ReturnType<ControlOperations["events"]>;
 
-interface Listener {
-  readonly kind: EngineEventKind;
-  readonly tell: (event: never) => void;
-}
-
 /** The events of one open engine. */
 export class EngineEvents {
   readonly #client: EngineClient;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Listeners<EngineEvent>(KINDS);
   #polling = false;
 
   constructor(client: EngineClient) {
@@ -55,19 +51,16 @@ export class EngineEvents {
     listener: (event: EngineEventOf<Kind>) => void,
     options: ListenOptions = {},
   ): () => void {
-    checkOneOf("kind", kind, KINDS);
-    if (typeof listener !== "function") refuse("listener", "a function", listener, "function");
     checkMembers("options", options, ["signal"]);
     const signal = checkSignal("signal", options.signal);
-    const entry: Listener = { kind, tell: listener };
+    const end = this.#listeners.on(kind, listener);
     const off = (): void => {
-      this.#listeners.delete(entry);
+      end();
       signal?.removeEventListener("abort", off);
     };
-    if (signal?.aborted === true) return off;
-    signal?.addEventListener("abort", off);
-    this.#listeners.add(entry);
-    if (!this.#polling) void this.#poll();
+    if (signal?.aborted === true) off();
+    else signal?.addEventListener("abort", off);
+    if (this.#listeners.size > 0 && !this.#polling) void this.#poll();
     return off;
   }
 
@@ -81,19 +74,12 @@ export class EngineEvents {
         const waitMs = after === null ? 0 : WAIT_MS;
         const answer: Answer = await client.call("events", { after, waitMs });
         after = answer.cursor;
-        for (const event of answer.events) this.#tell(event);
+        for (const event of answer.events) this.#listeners.tell(event);
       } catch {
         // Whatever it is, calls of the application's own meet it, too, and throw it.
         if (!client.closed) await pause(client.clock, PAUSE_MS);
       }
     }
     this.#polling = false;
-  }
-
-  #tell(event: EngineEvent): void {
-    for (const { kind, tell } of this.#listeners) {
-      // A listener that throws is an error of the application's, and not the others' concern.
-      if (kind === event.kind) queueMicrotask(() => tell(event as never));
-    }
   }
 }
