@@ -112,14 +112,23 @@ export type { Jobs } from "./jobs/jobs.ts";
 export type { KeyOptions, Keys } from "./keys.ts";
 export type { Millrace } from "./millrace.ts";
 export { type ImportOptions, importLog, type OpenOptions, open } from "./open.ts";
+export {
+  definePipeline,
+  type PipelineBuilder,
+  type PipelineDefinition,
+} from "./pipelines/define-pipeline.ts";
 export type { Flow } from "./pipelines/flow.ts";
 export type { Pipeline } from "./pipelines/pipeline.ts";
 export type {
   Aggregation,
+  DeployedPipeline,
+  DeployedStage,
+  PipelineDeployment,
   PipelineDescription,
   PipelineEdge,
   PipelineEvent,
   PipelineNode,
+  PipelineRemoval,
   PipelineStartOptions,
   RecordOrigin,
   RekeyOptions,
@@ -127,6 +136,7 @@ export type {
   SourceOptions,
   ValueFormat,
 } from "./pipelines/pipeline-types.ts";
+export type { Pipelines } from "./pipelines/pipelines.ts";
 export type { ProducerOptions } from "./producer/options.ts";
 export type { ProducerPutResult } from "./producer/pending-record.ts";
 export type { Producer } from "./producer/producer.ts";
@@ -134,6 +144,17 @@ export type { PutAttempt } from "./producer/producer-errors.ts";
 export type { ProducerMetrics } from "./producer/producer-tally.ts";
 export type { PutRecordsResult } from "./put-records-result.ts";
 export type { ReadFrom, ReadOptions } from "./read-options.ts";
+export type { ReplicationMark } from "./replication/mark.ts";
+export type { NetworkWatch } from "./replication/network.ts";
+export type { ReplicateOptions, ReplicationRemote } from "./replication/replication-options.ts";
+export type {
+  Replication,
+  ReplicationEvent,
+  ReplicationEventKind,
+  ReplicationEventOf,
+  ReplicationState,
+  ReplicationStatus,
+} from "./replication/replication-types.ts";
 export type { Stream } from "./stream.ts";
 export type { MetricDatapoint, MetricOptions } from "./stream-control.ts";
 export type { MillraceLike, StreamConsumer, StreamLike, StreamsLike } from "./stream-like.ts";
@@ -142,6 +163,11 @@ export type { StreamKeeping, StreamOptions } from "./stream-spec.ts";
 export type { Streams } from "./streams.ts";
 export type { EngineTime } from "./time.ts";
 export type { Trail } from "./trail.ts";
+export {
+  defineTrigger,
+  type TriggerDefinition,
+  type TriggerJobOptions,
+} from "./triggers/define-trigger.ts";
 export type { FilterCriteria } from "./triggers/filter-criteria.ts";
 export type {
   Trigger,

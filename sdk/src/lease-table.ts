@@ -19,20 +19,20 @@ export interface LeaseRow {
   readonly timestampMs: number | undefined;
   /** Changes of owner since the last checkpoint (KCL: ownerSwitchesSinceCheckpoint). */
   readonly ownerSwitches: number;
-  /** Shards that are read to their end before this one. */
+  /** Shards that are read to their end before this one, in any order. */
   readonly parentShardIds: readonly string[];
-  /** Decimal, 0 to 2^128 - 1. */
+  /** Decimal, 0 to 2^128 - 1; empty in a row that an old KCL wrote, which did not keep it. */
   readonly startingHashKey: string;
-  /** Decimal, 0 to 2^128 - 1; inclusive. */
+  /** Decimal, 0 to 2^128 - 1; inclusive; empty where the starting one is. */
   readonly endingHashKey: string;
-  /** Who is asked to give the lease up, by the worker that wants it (KCL: checkpointOwner); null for nobody. */
+  /** The worker that waits for the owner to give the lease up (KCL: leaseOwner, beside checkpointOwner); null for nobody. */
   readonly wantedBy: string | null;
   /** State of the lease's processor as JSON of 100,000 characters at most; undefined for none. */
   readonly state: string | undefined;
 }
 
 /**
- * The leases of one group. Every call that changes a row does so only where the row is as it was seen, in one
+ * The leases of one group. A call whose signal is aborted beforehand does nothing. Every call that changes a row does so only where the row is as it was seen, in one
  * step: of two workers that change it at the same time, one is told false.
  */
 export interface LeaseTable {
@@ -44,7 +44,10 @@ export interface LeaseTable {
   list(signal?: AbortSignal): Promise<LeaseRow[]>;
   /** Adds a row; false when there is one of its key. */
   insert(row: LeaseRow, signal?: AbortSignal): Promise<boolean>;
-  /** Puts a row in the place of the one with this counter; false when that one is not there any more. */
+  /**
+   * Puts a row, whose own counter is higher, in the place of the one with this counter; false when that one is not there
+   * any more. @throws InvalidArgumentError for a counter that does not rise.
+   */
   replace(row: LeaseRow, seenCounter: number, signal?: AbortSignal): Promise<boolean>;
   /** Removes a row; false when it has another counter or is gone. */
   remove(leaseKey: string, seenCounter: number, signal?: AbortSignal): Promise<boolean>;

@@ -1,7 +1,8 @@
 /** Checkpoints that a worker makes by itself: those of several shards together, and not more often than asked. */
-import { type EngineClient, pause } from "@millrace/engine";
+import { pause } from "@millrace/engine";
 import type { EpochCommitter } from "./epoch-committer.ts";
 import { comparePositions, type HeldLease, type RecordPosition } from "./held-lease.ts";
+import type { WorkerSurroundings } from "./worker-surroundings.ts";
 
 /** After a commit that failed, in ms. */
 const RETRY_MS = 1000;
@@ -10,7 +11,7 @@ const BUSY_MS = 10;
 
 /** See above. */
 export class AutomaticCheckpoints {
-  readonly #client: EngineClient;
+  readonly #client: WorkerSurroundings;
   readonly #committer: EpochCommitter;
   readonly #intervalMs: number;
   /** How far each lease's records were processed, where that is not committed. */
@@ -18,7 +19,7 @@ export class AutomaticCheckpoints {
   #committedMs = Number.NEGATIVE_INFINITY;
   #running = false;
 
-  constructor(client: EngineClient, committer: EpochCommitter, intervalMs: number) {
+  constructor(client: WorkerSurroundings, committer: EpochCommitter, intervalMs: number) {
     this.#client = client;
     this.#committer = committer;
     this.#intervalMs = intervalMs;

@@ -3,32 +3,28 @@ import {
   type EngineClient,
   type GroupDefinition,
   type GroupDescription,
-  type GroupPosition,
   ResourceInUseError,
   ResourceNotFoundError,
   type StreamDescription,
 } from "@millrace/engine";
-import { checkBoolean, checkInteger, checkMembers, checkName, refuse } from "../check.ts";
-import { checkReadOptions, type ReadFrom } from "../read-options.ts";
+import { checkMembers, checkName, refuse } from "../check.ts";
+import { startEngineWorker } from "./engine-backend.ts";
 import { forgetConsumer } from "./fan-out-reader.ts";
+import {
+  checkResetOptions,
+  checkSpan,
+  type ResetOptions,
+  toGroupPosition,
+} from "./group-options.ts";
 import { GroupReader, refuseProcessorOptions } from "./group-reader.ts";
 import type { GroupOptions, GroupStart, WorkerOptions } from "./group-types.ts";
-import { GroupWorker, type ProcessorFactory } from "./group-worker.ts";
+import type { GroupWorker, ProcessorFactory } from "./group-worker.ts";
 import { checkWorkerOptions } from "./worker-settings.ts";
 
-const FAILOVER_MS_MIN = 500;
-const HOUR_MS = 3_600_000;
+export type { ResetOptions } from "./group-options.ts";
 
 /** Options of a worker that is a loop. */
 export type GroupReadOptions = Omit<WorkerOptions, "attemptsMax" | "retryMs" | "deadLetter">;
-
-/** Which leases are set back, and whether their owners are asked. */
-export interface ResetOptions {
-  /** Only this shard, as in `shardId-000000000000`. */
-  readonly shardId?: string;
-  /** Takes the leases from the workers that own them. */
-  readonly force?: boolean;
-}
 
 /** See above. */
 export class ConsumerGroup {
@@ -69,10 +65,8 @@ export class ConsumerGroup {
   start(factory: ProcessorFactory, options: WorkerOptions = {}): GroupWorker {
     if (typeof factory !== "function") refuse("factory", "a function", factory, "function");
     const settings = checkWorkerOptions(options);
-    const groupName = this.name;
-    return new GroupWorker({
-      ...{ client: this.#client, stream: this.#stream, groupName, settings, factory },
-    });
+    const group = { client: this.#client, stream: this.#stream, groupName: this.name };
+    return startEngineWorker(group, settings, factory);
   }
 
   /**
@@ -93,14 +87,9 @@ export class ConsumerGroup {
    * ResourceNotFoundError, InvalidArgumentError.
    */
   async reset(from: GroupStart, options: ResetOptions = {}): Promise<void> {
-    checkMembers("options", options, ["shardId", "force"]);
-    const { shardId, force = false } = options;
-    if (shardId !== undefined && typeof shardId !== "string") {
-      refuse("options.shardId", "a shard id", shardId, "shardId-000000000000");
-    }
+    const { shardId, force } = checkResetOptions(options);
     await this.#client.call("groupsReset", {
-      ...{ name: this.name, position: toGroupPosition(from) },
-      force: checkBoolean("options.force", force),
+      ...{ name: this.name, position: toGroupPosition(from), force },
       ...(shardId === undefined ? {} : { shardId }),
     });
   }
@@ -156,18 +145,4 @@ export async function getGroup(client: EngineClient, name: string): Promise<Cons
 async function findGroup(client: EngineClient, name: string): Promise<GroupDefinition | undefined> {
   const groups = await client.call("groupsList", {});
   return groups.find((group) => group.name === name);
-}
-
-function checkSpan(member: "failoverMs" | "handOverMs", ms: number): number {
-  const min = member === "failoverMs" ? FAILOVER_MS_MIN : 0;
-  return checkInteger(`options.${member}`, ms, min, HOUR_MS);
-}
-
-/** @throws InvalidArgumentError. */
-function toGroupPosition(from: ReadFrom): GroupPosition {
-  const { position } = checkReadOptions({ from, until: "live" });
-  if (position.type === "TRIM_HORIZON" || position.type === "LATEST") return position;
-  if (position.type === "AT_TIMESTAMP") return position;
-  const limit = '"TRIM_HORIZON", "LATEST", a Date or {timestamp: Date}';
-  return refuse("from", limit, from, limit);
 }

@@ -2,12 +2,9 @@
  * Records that were given up, as they are put into a dead-letter stream: one JSON document each, like what
  * Lambda sends to an on-failure destination, with the record itself.
  */
-import type { EngineClient } from "@millrace/engine";
 import { positionOf } from "./deliveries.ts";
-import type { EpochCommitter } from "./epoch-committer.ts";
-import type { EpochOutputs } from "./epoch-outputs.ts";
 import type { OutputRecord, UserRecord } from "./group-types.ts";
-import type { HeldLease } from "./held-lease.ts";
+import type { HeldLease, RecordPosition } from "./held-lease.ts";
 
 /** An epoch is full when its outputs have so many bytes; with the last one it is well below what the engine takes. */
 const EPOCH_BYTES_FULL = 2_097_152;
@@ -17,12 +14,17 @@ const BASE64_CHUNK_BYTES = 24_576;
 
 /** What a dead letter is written from. */
 export interface DeadLetterParts {
-  readonly client: EngineClient;
-  readonly committer: EpochCommitter;
-  readonly outputs: EpochOutputs;
+  /** The dead-letter stream. */
   readonly streamName: string;
+  /** Of the stream that the records were read from. */
   readonly streamArn: string;
   readonly groupName: string;
+  /** The time in ms since the Unix epoch. */
+  readonly now: () => Promise<number>;
+  /** Most bytes that a record of the dead-letter stream may have. @throws ResourceNotFoundError. */
+  readonly recordBytesMax: () => Promise<number>;
+  /** Puts letters, and checkpoints the record that the last one is of. */
+  readonly put: (letters: readonly OutputRecord[], at: RecordPosition) => Promise<void>;
 }
 
 /** Why records were given up. */
@@ -34,13 +36,13 @@ export interface GivenUp {
 }
 
 /**
- * Puts the records, and checkpoints them in the same epochs: none is lost, and none is put twice.
+ * Puts the records, and checkpoints them: none is lost, and where both is one step none is put twice.
  * @throws LeaseLostError, ResourceNotFoundError for the stream, and what the engine throws.
  */
 export async function parkRecords(parts: DeadLetterParts, given: GivenUp): Promise<void> {
-  const { client, committer, outputs, streamName } = parts;
-  const timestamp = timeText(await client.call("now", {}));
-  const recordBytesMax = Math.min(LETTER_BYTES_MAX, await outputs.recordBytesMax(streamName));
+  const { streamName } = parts;
+  const timestamp = timeText(await parts.now());
+  const recordBytesMax = Math.min(LETTER_BYTES_MAX, await parts.recordBytesMax());
   const about = describeBatch(parts, given, timestamp);
   let letters: OutputRecord[] = [];
   let bytes = 0;
@@ -49,8 +51,7 @@ export async function parkRecords(parts: DeadLetterParts, given: GivenUp): Promi
     letters.push(letter);
     bytes += letter.data.length;
     if (bytes < EPOCH_BYTES_FULL && i < given.records.length - 1) continue;
-    const { lease } = given;
-    await committer.commit({ lease, checkpoint: positionOf(record) }, { outputs: letters });
+    await parts.put(letters, positionOf(record, given.lease.indexOf));
     letters = [];
     bytes = 0;
   }

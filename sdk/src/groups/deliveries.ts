@@ -1,8 +1,8 @@
 /** Cuts what was read of a shard into deliveries: de-aggregated, without what was processed before. */
-import { parseSequenceNumber } from "@millrace/engine";
 import type { ShardHashKeys } from "../aggregation/index.ts";
+import type { RepeatFilter } from "../replication/repeat-filter.ts";
 import type { UserRecord } from "./group-types.ts";
-import { comparePositions, type RecordPosition } from "./held-lease.ts";
+import { comparePositions, type IndexOf, type RecordPosition } from "./held-lease.ts";
 import type { FetchedPart } from "./shard-source.ts";
 import { asIs, explode } from "./stored-user-record.ts";
 
@@ -21,23 +21,32 @@ export interface DeliveryRules {
   readonly shard: ShardHashKeys;
   readonly recordsMax: number;
   readonly deaggregate: boolean;
+  /** How the shard's records are numbered. */
+  readonly indexOf: IndexOf;
   /** An aggregate was left out because a member falls outside of the shard. */
   readonly onDropped: (sequenceNumber: string, records: number) => void;
+  /** Leaves out what was there before; nothing is left out when undefined. */
+  readonly repeats?: RepeatFilter | undefined;
+  /** So many records were left out. */
+  readonly onRepeats?: (records: number) => void;
 }
 
 /** The position of a user record. */
-export function positionOf(record: UserRecord): RecordPosition {
+export function positionOf(record: UserRecord, indexOf: IndexOf): RecordPosition {
   const { sequenceNumber, subSequenceNumber } = record;
-  return { index: parseSequenceNumber(sequenceNumber).sequenceIndex, subSequenceNumber };
+  return { index: indexOf(sequenceNumber), subSequenceNumber };
 }
 
 /** The records after a position, which may be none of theirs. */
 export function recordsAfter(
   records: readonly UserRecord[],
   position: RecordPosition | undefined,
+  indexOf: IndexOf,
 ): readonly UserRecord[] {
   if (position === undefined) return records;
-  const first = records.findIndex((one) => comparePositions(positionOf(one), position) > 0);
+  const isAfter = (one: UserRecord): boolean =>
+    comparePositions(positionOf(one, indexOf), position) > 0;
+  const first = records.findIndex(isAfter);
   return first < 0 ? [] : records.slice(first);
 }
 
@@ -54,7 +63,7 @@ export class Deliveries {
 
   /** The deliveries of a part. */
   *of({ batch, part }: FetchedPart): IterableIterator<Delivery> {
-    const { recordsMax } = this.#rules;
+    const { recordsMax, indexOf } = this.#rules;
     const partEnd = part.firstRecord + part.recordCount;
     const newestMs =
       part.recordCount === 0 ? 0 : batch.arrivalMs(partEnd - 1) + part.millisBehindLatest;
@@ -63,7 +72,7 @@ export class Deliveries {
     const cut = (end: UserRecord): Delivery => {
       const delivery = {
         records,
-        end: positionOf(end),
+        end: positionOf(end, indexOf),
         millisBehindLatest: Math.max(0, newestMs - end.arrivalMs),
       };
       records = [];
@@ -87,20 +96,25 @@ export class Deliveries {
     i: number,
     batch: FetchedPart["batch"],
   ): { kept: readonly UserRecord[]; end: UserRecord | undefined } {
-    const { shard, deaggregate, onDropped } = this.#rules;
+    const { shard, deaggregate, onDropped, repeats, onRepeats } = this.#rules;
     const stored = batch.get(i);
     const { records, dropped } = deaggregate ? explode(stored, shard) : asIs(stored);
     const fresh =
       this.#processed === undefined ? records : records.filter((one) => this.#isNew(one));
     const end = fresh.at(-1);
     if (end !== undefined) this.#processed = undefined;
-    if (!dropped) return { kept: fresh, end };
+    if (!dropped) {
+      const kept = repeats?.sift(fresh) ?? fresh;
+      if (kept.length < fresh.length) onRepeats?.(fresh.length - kept.length);
+      return { kept, end };
+    }
     if (end !== undefined) onDropped(end.sequenceNumber, records.length);
     return { kept: [], end };
   }
 
   #isNew(record: UserRecord): boolean {
     const processed = this.#processed;
-    return processed === undefined || comparePositions(positionOf(record), processed) > 0;
+    if (processed === undefined) return true;
+    return comparePositions(positionOf(record, this.#rules.indexOf), processed) > 0;
   }
 }

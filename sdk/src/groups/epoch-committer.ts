@@ -1,33 +1,10 @@
 /**
- * Commits epochs of a worker's leases: one lease with outputs and state, or the bare checkpoints of several
- * at once. An epoch whose outcome is not known is committed again until it is.
+ * Commits epochs of a worker's leases, each lease's in turn: one lease with outputs and state, or the bare
+ * checkpoints of several at once. Where they are kept, the store knows.
  */
-import {
-  type EngineClient,
-  type EpochState,
-  type LeaseCheckpoint,
-  LeaseLostError,
-  MillraceError,
-  type PackedBatch,
-  pause,
-  RecordTooLargeError,
-  ResourceNotFoundError,
-} from "@millrace/engine";
-import { backOffMs } from "./back-off.ts";
-import { copyOf, type EpochOutputs } from "./epoch-outputs.ts";
+import { type LeaseCheckpoint, LeaseLostError } from "@millrace/engine";
 import type { CheckpointWith, OutputRecord, StateValue } from "./group-types.ts";
 import { comparePositions, type HeldLease } from "./held-lease.ts";
-
-/** First pause before an epoch is committed again, in ms. */
-const RETRY_MS = 100;
-
-/** What a committer works with. */
-export interface CommitterParts {
-  readonly client: EngineClient;
-  readonly groupName: string;
-  readonly workerId: string;
-  readonly outputs: EpochOutputs;
-}
 
 /** Progress of one lease. */
 export interface EpochStep {
@@ -49,37 +26,41 @@ export interface EpochEffects {
   readonly childState?: CheckpointWith["childState"] | undefined;
 }
 
+/** Where epochs are kept. */
+export interface EpochStore {
+  /**
+   * Commits the next epoch of each of these leases, which advance with it; effects are of the only one. Settles
+   * when it is known what came of it. @throws LeaseLostError, and loses the lease where it is the only one.
+   */
+  settle(steps: readonly EpochStep[], effects: EpochEffects): Promise<void>;
+}
+
 /** See above. */
 export class EpochCommitter {
-  readonly #parts: CommitterParts;
+  readonly #store: EpochStore;
 
-  constructor(parts: CommitterParts) {
-    this.#parts = parts;
+  constructor(store: EpochStore) {
+    this.#store = store;
   }
 
   /**
    * Commits one epoch of a lease, after those before it. @throws LeaseLostError; InvalidArgumentError for a
-   * checkpoint behind the last one; and what the engine throws.
+   * checkpoint behind the last one; and what the store throws.
    */
   async commit({ lease, checkpoint }: NextEpoch, effects: EpochEffects): Promise<void> {
-    const { outputs = [], state = {}, childState = {} } = effects;
-    const changes = [
-      ...changesOf(lease.shardIndex, state),
-      ...Object.entries(childState).flatMap(([id, own]) => changesOf(shardIndexOf(id), own)),
-    ];
     await lease.exclusively(async () => {
       lease.requireHeld();
       const step = {
         lease,
         checkpoint: typeof checkpoint === "function" ? checkpoint() : checkpoint,
       };
-      await this.#withOutputs(outputs, (batches) => this.#settle([step], changes, batches));
+      await this.#store.settle([step], effects);
     });
   }
 
   /**
    * Commits the checkpoints of several leases at once. Leases that are busy, lost or further already are left
-   * out; what is lost is noted. @throws what the engine throws.
+   * out; what is lost is noted. @throws what the store throws.
    */
   async commitAll(steps: readonly EpochStep[]): Promise<void> {
     const due = steps.filter(({ lease }) => !lease.busy);
@@ -87,7 +68,7 @@ export class EpochCommitter {
       const wanted = due.filter(isAhead);
       if (wanted.length === 0) return;
       try {
-        await this.#settle(wanted, [], []);
+        await this.#store.settle(wanted, {});
       } catch (error) {
         if (!(error instanceof LeaseLostError) || wanted.length === 1) throw error;
         // One of them is lost; the others go on.
@@ -98,68 +79,11 @@ export class EpochCommitter {
 
   async #settleAlone(step: EpochStep): Promise<void> {
     try {
-      await this.#settle([step], [], []);
+      await this.#store.settle([step], {});
     } catch (error) {
       if (!(error instanceof LeaseLostError)) throw error;
     }
   }
-
-  /** Packs the outputs, anew when a stream of theirs may be another one by now, or take larger records. */
-  async #withOutputs(
-    records: readonly OutputRecord[],
-    commit: (batches: readonly PackedBatch[]) => Promise<void>,
-  ): Promise<void> {
-    if (records.length === 0) return await commit([]);
-    const { outputs } = this.#parts;
-    try {
-      await commit(await outputs.pack(records));
-    } catch (error) {
-      const stale = error instanceof ResourceNotFoundError || error instanceof RecordTooLargeError;
-      if (!stale) throw error;
-      outputs.forget();
-      await commit(await outputs.pack(records));
-    }
-  }
-
-  /** Commits until it is known what came of it. */
-  async #settle(
-    steps: readonly EpochStep[],
-    state: readonly EpochState[],
-    outputs: readonly PackedBatch[],
-  ): Promise<void> {
-    const { client, groupName, workerId } = this.#parts;
-    const checkpoints = steps.map(({ lease, checkpoint }) => {
-      const { shardIndex, leaseCounter, nextEpoch: epoch } = lease;
-      return { shardIndex, leaseCounter, epoch, checkpoint };
-    });
-    const commit = { groupName, workerId, checkpoints, state };
-    for (let failures = 1; ; failures++) {
-      try {
-        await client.commitEpoch(commit, outputs.map(copyOf));
-        for (const { lease, checkpoint } of steps) lease.advance(checkpoint);
-        return;
-      } catch (error) {
-        const unsure = error instanceof MillraceError && error.indeterminate && !client.closed;
-        if (!unsure) {
-          if (error instanceof LeaseLostError && steps.length === 1) steps[0]?.lease.lose(error);
-          throw error;
-        }
-        await pause(client.clock, backOffMs(RETRY_MS, failures));
-      }
-    }
-  }
-}
-
-function changesOf(
-  shardIndex: number,
-  state: Readonly<Record<string, StateValue>>,
-): readonly EpochState[] {
-  return Object.entries(state).map(([key, value]) => ({ shardIndex, key, value }));
-}
-
-/** The number in `shardId-000000000000`. */
-function shardIndexOf(shardId: string): number {
-  return Number(shardId.slice(shardId.lastIndexOf("-") + 1));
 }
 
 /** Whether there is something to commit. */

@@ -139,7 +139,7 @@ class SubscribedShard implements ShardSource {
     const { signal } = this.#ending;
     for (let failures = 0; !signal.aborted; ) {
       try {
-        await this.#room();
+        await this.#held.room(signal);
         const fetched = await this.#read();
         if (fetched !== undefined) return fetched;
         failures = 0;
@@ -173,22 +173,7 @@ class SubscribedShard implements ShardSource {
     const { batch, part } = fed;
     this.#nextIndex = part.nextIndex;
     if (batch.length === 0 && !part.shardClosed) return undefined;
-    return this.#held.hold(batch, part, () => this.#released());
-  }
-
-  #released: () => void = () => undefined;
-
-  /** Waits until more may be held; a shard that holds nothing need not. */
-  async #room(): Promise<void> {
-    const { held } = this.#parts;
-    while (held.full && this.#held.count > 0 && !this.#ending.signal.aborted) {
-      let off: () => void = () => undefined;
-      const room = new Promise<void>((resolve) => {
-        off = held.onRoom(resolve);
-        this.#released = resolve;
-      });
-      await room.finally(() => off());
-    }
+    return this.#held.hold(batch, part);
   }
 
   async #open(): Promise<ShardFeed> {

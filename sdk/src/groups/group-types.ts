@@ -1,6 +1,7 @@
 /** What an application says to a consumer group and hears from it: the KCL's terms, over one engine. */
 import type { StreamRecord } from "@millrace/engine";
 import type { ReadFrom } from "../read-options.ts";
+import type { ReplicationMark } from "../replication/mark.ts";
 
 /** Where a group starts a shard that nobody has read yet: not at a sequence number. */
 export type GroupStart = Exclude<ReadFrom, { readonly sequenceNumber: string }>;
@@ -30,6 +31,8 @@ export interface UserRecord {
   readonly data: Uint8Array<ArrayBuffer>;
   /** The stored record that it was in. */
   readonly stored: StreamRecord;
+  /** Where it was put first, of a record that `stream.replicateTo()` shipped here. */
+  readonly mark?: ReplicationMark | undefined;
 }
 
 /** A record for another stream that is stored together with a checkpoint, or not at all. */
@@ -59,6 +62,8 @@ export interface CheckpointWith {
   readonly state?: Readonly<Record<string, StateValue>>;
   /** State that the processors of shards that this one was split or merged into begin with, by shard id. */
   readonly childState?: Readonly<Record<string, Readonly<Record<string, StateValue>>>>;
+  /** The shard, which must be closed, is finished, also where some of its records were not delivered. */
+  readonly shardEnd?: boolean;
 }
 
 /** How a processor says what is done. */
@@ -130,12 +135,17 @@ export interface WorkerOptions {
   readonly retryMs?: number;
   /** Where records go whose batch failed `attemptsMax` times; without it the worker stops at them. */
   readonly deadLetter?: { readonly streamName: string };
+  /**
+   * "drop" leaves out what `stream.replicateTo()` shipped more than once, or shipped back to the stream that it
+   * was put into first, and tells it as "repeats-dropped"; "keep" delivers that, too. "drop" when absent.
+   */
+  readonly repeats?: "drop" | "keep";
   /** A delivery that takes longer is reported and its lease given up, in ms; no limit when absent. */
   readonly processMsMax?: number;
   readonly signal?: AbortSignal;
 }
 
-/** What a worker tells about its work. */
+/** What a worker tells about its work; its kinds are {@link WORKER_EVENT_KINDS}. */
 export type WorkerEvent =
   | { readonly kind: "lease-taken" | "lease-lost" | "shard-ended"; readonly shardId: string }
   | {
@@ -160,4 +170,22 @@ export type WorkerEvent =
       readonly sequenceNumber: string;
       readonly records: number;
     }
+  | {
+      /** Records were left out that had been shipped here before, or had been put here first. */
+      readonly kind: "repeats-dropped";
+      readonly shardId: string;
+      readonly records: number;
+    }
   | { readonly kind: "stalled"; readonly shardId: string; readonly elapsedMs: number };
+
+/** The kinds of {@link WorkerEvent}. */
+export const WORKER_EVENT_KINDS = [
+  "lease-taken",
+  "lease-lost",
+  "shard-ended",
+  "processing-failed",
+  "dead-letter",
+  "aggregate-dropped",
+  "repeats-dropped",
+  "stalled",
+] as const satisfies readonly WorkerEvent["kind"][];

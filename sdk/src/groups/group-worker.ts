@@ -1,41 +1,21 @@
-/** One worker of a consumer group: a consumer for each lease that the leader gives it, until it stops. */
-import {
-  type EngineClient,
-  GroupSessionLostError,
-  type OwnedLease,
-  pause,
-  ResourceNotFoundError,
-  type StreamDescription,
-} from "@millrace/engine";
-import { checkMembers, checkOneOf, refuse } from "../check.ts";
+/** One worker of a consumer group: a consumer for each lease that is given to it, until it stops. */
+import { GroupSessionLostError, pause } from "@millrace/engine";
+import { checkMembers } from "../check.ts";
+import { type EventOfKind, Listeners } from "../listeners.ts";
 import { AutomaticCheckpoints } from "./automatic-checkpoints.ts";
 import { backOffMs } from "./back-off.ts";
-import { parkRecords } from "./dead-letter.ts";
 import { EpochCommitter } from "./epoch-committer.ts";
-import { EpochOutputs } from "./epoch-outputs.ts";
-import { FanOutReader } from "./fan-out-reader.ts";
-import type { ShardProcessor, WorkerEvent } from "./group-types.ts";
+import { type ShardProcessor, WORKER_EVENT_KINDS, type WorkerEvent } from "./group-types.ts";
 import type { GivenLease, HeldLease } from "./held-lease.ts";
 import { type FormerConsumer, HeldLeases } from "./held-leases.ts";
-import { LeaseSession } from "./lease-session.ts";
-import { PollingReader } from "./polling-reader.ts";
 import { type ConsumerParts, type OpenShard, ShardConsumer } from "./shard-consumer.ts";
-import { ShardDirectory } from "./shard-directory.ts";
 import { HeldBytes, type ReadFailureListener } from "./shard-source.ts";
+import type { WorkerBackend, WorkerHost } from "./worker-backend.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
 
 /** First pause before a shard is begun again whose delivery did not end in time, in ms. */
 const STALLED_MS = 1000;
 const RELEASE_RETRY_MS = 200;
-const KINDS = [
-  "lease-taken",
-  "lease-lost",
-  "shard-ended",
-  "processing-failed",
-  "dead-letter",
-  "aggregate-dropped",
-  "stalled",
-] as const satisfies readonly WorkerEvent["kind"][];
 
 /** Makes the processor of a lease. */
 export type ProcessorFactory = (lease: { readonly shardId: string }) => ShardProcessor;
@@ -44,35 +24,24 @@ export type ProcessorFactory = (lease: { readonly shardId: string }) => ShardPro
 export type WorkerEventKind = WorkerEvent["kind"];
 
 /** Events of one kind. */
-export type WorkerEventOf<Kind extends WorkerEventKind> = Extract<WorkerEvent, { kind: Kind }>;
+export type WorkerEventOf<Kind extends WorkerEventKind> = EventOfKind<WorkerEvent, Kind>;
 
 /** What a worker works with. */
 export interface GroupWorkerParts {
-  readonly client: EngineClient;
-  readonly stream: StreamDescription;
-  readonly groupName: string;
   readonly settings: WorkerSettings;
   readonly factory: ProcessorFactory;
-}
-
-interface Listener {
-  readonly kind: WorkerEventKind;
-  readonly tell: (event: never) => void;
+  /** Makes what the worker works over. */
+  readonly backend: (host: WorkerHost) => WorkerBackend;
 }
 
 /** See above. Stop it before the engine is closed. */
 export class GroupWorker {
   readonly #parts: GroupWorkerParts;
-  readonly #listeners = new Set<Listener>();
-  readonly #held = new HeldBytes();
-  readonly #outputs: EpochOutputs;
+  readonly #listeners = new Listeners<WorkerEvent>(WORKER_EVENT_KINDS);
+  readonly #backend: WorkerBackend;
   readonly #committer: EpochCommitter;
   readonly #automatic: AutomaticCheckpoints;
-  readonly #directory: ShardDirectory;
-  readonly #polling: PollingReader;
-  readonly #fanOut: FanOutReader;
   readonly #leases: HeldLeases;
-  readonly #session: LeaseSession;
   readonly #ending = new AbortController();
   #abandon: () => void = () => undefined;
   readonly #abandoned: Promise<void>;
@@ -89,8 +58,7 @@ export class GroupWorker {
 
   /** Made by `group.start()`; begins at once. */
   constructor(parts: GroupWorkerParts) {
-    const { client, stream, groupName, settings } = parts;
-    const { workerId, leasesMax } = settings;
+    const { settings } = parts;
     this.#parts = parts;
     this.finished = new Promise((resolve, reject) => {
       this.#finish = resolve;
@@ -100,27 +68,22 @@ export class GroupWorker {
     this.#abandoned = new Promise((resolve) => {
       this.#abandon = resolve;
     });
-    this.#outputs = new EpochOutputs(client);
-    this.#committer = new EpochCommitter({ client, groupName, workerId, outputs: this.#outputs });
-    const { checkpointIntervalMs, batchRecordsMax: recordsMax } = settings;
-    this.#automatic = new AutomaticCheckpoints(client, this.#committer, checkpointIntervalMs);
-    this.#directory = new ShardDirectory(client, stream);
     const onFailure: ReadFailureListener = (shards, failure) => this.#readFailed(shards, failure);
-    const held = this.#held;
-    this.#polling = new PollingReader({ client, stream, held, recordsMax, onFailure });
-    this.#fanOut = new FanOutReader({ client, stream, groupName, held, onFailure });
+    this.#backend = parts.backend({
+      ...{ settings, held: new HeldBytes(), onFailure },
+      onLeases: (leases) => this.#leases.apply(leases),
+    });
+    const { surroundings, session, epochs } = this.#backend;
+    this.#committer = new EpochCommitter(epochs);
+    const { checkpointIntervalMs } = settings;
+    this.#automatic = new AutomaticCheckpoints(surroundings, this.#committer, checkpointIntervalMs);
     this.#leases = new HeldLeases({
       begin: (lease, before) => this.#begin(lease, before),
-      lost: (lease) => this.#tell({ kind: "lease-lost", shardId: lease.shardId }),
+      lost: (lease) => this.#listeners.tell({ kind: "lease-lost", shardId: lease.shardId }),
       release: (lease) => void this.#release(lease),
       failed: (error) => this.#fail(error),
     });
-    const onLeases = (leases: readonly OwnedLease[]): void => {
-      requireSameStream(parts, leases);
-      this.#leases.apply(leases);
-    };
-    this.#session = new LeaseSession({ client, groupName, workerId, leasesMax, onLeases });
-    this.#session.run().catch((error: unknown) => this.#fail(error));
+    session.run().catch((error: unknown) => this.#fail(error));
     const { signal } = settings;
     const abort = (): void => void this.stop({ graceful: false });
     if (signal?.aborted === true) abort();
@@ -147,11 +110,7 @@ export class GroupWorker {
     kind: Kind,
     listener: (event: WorkerEventOf<Kind>) => void,
   ): () => void {
-    checkOneOf("kind", kind, KINDS);
-    if (typeof listener !== "function") refuse("listener", "a function", listener, "function");
-    const entry: Listener = { kind, tell: listener };
-    this.#listeners.add(entry);
-    return () => this.#listeners.delete(entry);
+    return this.#listeners.on(kind, listener);
   }
 
   /**
@@ -173,7 +132,7 @@ export class GroupWorker {
     const { consumers } = this.#leases;
     if (graceful) for (const consumer of consumers) consumer.requestShutdown();
     await Promise.race([Promise.all(consumers.map((one) => one.settled)), this.#abandoned]);
-    await this.#session.leave().catch(() => undefined);
+    await this.#backend.session.leave().catch(() => undefined);
     this.#end();
     this.#finish();
   }
@@ -181,7 +140,7 @@ export class GroupWorker {
   /** Leaves all consumers to themselves. */
   async #abandonAll(): Promise<void> {
     // What was said to be processed in this task is due by then.
-    await pause(this.#parts.client.clock, 0);
+    await pause(this.#backend.surroundings.clock, 0);
     await this.#automatic.settleAll();
     this.#leases.loseAll();
     this.#abandon();
@@ -194,63 +153,57 @@ export class GroupWorker {
     this.#end();
     this.#leases.loseAll();
     this.#abandon();
-    void this.#session.leave().catch(() => undefined);
+    void this.#backend.session.leave().catch(() => undefined);
     this.#breakOff(error);
   }
 
   #end(): void {
     this.#closed = true;
-    this.#polling.close();
+    this.#backend.close();
     this.#ending.abort();
   }
 
   #begin(lease: HeldLease, before: FormerConsumer | undefined): ShardConsumer {
-    const { client, settings, factory } = this.#parts;
+    const { settings, factory } = this.#parts;
+    const { surroundings: client } = this.#backend;
     const { shardId } = lease;
-    this.#tell({ kind: "lease-taken", shardId });
+    this.#listeners.tell({ kind: "lease-taken", shardId });
     const consumer = new ShardConsumer({
       ...{ client, settings, factory, lease },
       open: () => this.#open(lease, before),
       committer: this.#committer,
       automatic: this.#automatic,
       park: this.#parking(lease),
-      tell: (event) => this.#tell(event),
+      tell: (event) => this.#listeners.tell(event),
     });
     return consumer;
   }
 
   /** Finds a shard's records, once nothing of the consumer before is under way; one that stalled may never end. */
   async #open(lease: HeldLease, before: FormerConsumer | undefined): Promise<OpenShard> {
-    const { client, settings } = this.#parts;
+    const { clock } = this.#backend.surroundings;
     if (before !== undefined && before.stalls > 0) {
-      const patience = pause(client.clock, backOffMs(STALLED_MS, before.stalls), lease.signal);
+      const patience = pause(clock, backOffMs(STALLED_MS, before.stalls), lease.signal);
       await Promise.race([before.settled, patience]);
     } else await before?.settled;
-    const { shardIndex, begun } = lease;
-    const shard = await this.#directory.find(shardIndex);
-    const source =
-      settings.reads === "polling"
-        ? this.#polling.source(shardIndex, begun.nextIndex)
-        : this.#fanOut.source(shardIndex, begun.nextIndex, shard.createdSeconds);
-    return { source, shard };
+    return await this.#backend.open(lease);
   }
 
   #parking(lease: HeldLease): ConsumerParts["park"] {
-    const { client, groupName, stream, settings } = this.#parts;
-    const { deadLetterStream: streamName } = settings;
-    if (streamName === undefined) return undefined;
-    const [committer, outputs] = [this.#committer, this.#outputs];
-    const parts = { client, committer, outputs, streamName, streamArn: stream.arn, groupName };
-    return async ({ records }, attempts, error) =>
-      await parkRecords(parts, { lease, records, attempts, error });
+    const { deadLetterStream } = this.#parts.settings;
+    if (deadLetterStream === undefined) return undefined;
+    return async (delivery, attempts, error) => {
+      const given = { delivery, attempts, error };
+      await this.#backend.park(deadLetterStream, lease, given, this.#committer);
+    };
   }
 
   /** Gives a lease back, unless the session is lost: then the next one does. */
   async #release(lease: GivenLease): Promise<void> {
-    const { client } = this.#parts;
+    const { surroundings: client } = this.#backend;
     for (let failures = 1; !this.#closed && !client.closed; failures++) {
       try {
-        await this.#session.release(lease);
+        await this.#backend.session.release(lease);
         return;
       } catch (error) {
         if (error instanceof GroupSessionLostError) return;
@@ -262,26 +215,8 @@ export class GroupWorker {
   #readFailed(...[shardIndexes, failure]: Parameters<ReadFailureListener>): void {
     for (const shardIndex of shardIndexes) {
       const shardId = this.#leases.get(shardIndex)?.shardId;
-      if (shardId !== undefined) this.#tell({ kind: "processing-failed", shardId, ...failure });
+      if (shardId === undefined) continue;
+      this.#listeners.tell({ kind: "processing-failed", shardId, ...failure });
     }
   }
-
-  #tell(event: WorkerEvent): void {
-    for (const { kind, tell } of this.#listeners) {
-      // A listener that throws is an error of the application's, and not the worker's concern.
-      if (kind === event.kind) queueMicrotask(() => tell(event as never));
-    }
-  }
-}
-
-/** Another group may bear the name by now, of another stream. @throws ResourceNotFoundError. */
-function requireSameStream(
-  { stream, groupName }: GroupWorkerParts,
-  leases: readonly OwnedLease[],
-): void {
-  if (leases.every(({ streamUid }) => streamUid === stream.uid)) return;
-  throw new ResourceNotFoundError(
-    `consumer group ${groupName} of stream ${stream.name} was deleted, and another one bears its name`,
-    { argument: "groupName", value: groupName },
-  );
 }

@@ -2,7 +2,13 @@
  * A lease as its worker holds it: how far it is, which epoch is next, and whether it is lost. Its epochs are
  * committed one after the other.
  */
-import { type LeaseCheckpoint, LeaseLostError, type OwnedLease } from "@millrace/engine";
+import {
+  type EpochState,
+  type LeaseCheckpoint,
+  LeaseLostError,
+  type OwnedLease,
+  parseSequenceNumber,
+} from "@millrace/engine";
 
 /** A record of a shard, or a member of an aggregated one. */
 export interface RecordPosition {
@@ -13,6 +19,21 @@ export interface RecordPosition {
 /** Below 0, 0 or above 0, as the left one is before, at or after the right one. */
 export function comparePositions(left: RecordPosition, right: RecordPosition): number {
   return left.index - right.index || left.subSequenceNumber - right.subSequenceNumber;
+}
+
+/** Index of a record of a lease by its sequence number. @throws InvalidArgumentError for one that is none. */
+export type IndexOf = (sequenceNumber: string) => number;
+
+/** The index that an engine gave a record. */
+export const indexInEngine: IndexOf = (sequenceNumber) =>
+  parseSequenceNumber(sequenceNumber).sequenceIndex;
+
+/** What keeps state of its own beside the processor's, which is committed with every checkpoint of a lease. */
+export interface LeaseCompanion {
+  /** What is to be stored together with a checkpoint. */
+  stateAt(checkpoint: LeaseCheckpoint): readonly EpochState[];
+  /** What {@link stateAt} gave last is stored. */
+  committed(): void;
 }
 
 /** What a lease is given back by. */
@@ -27,6 +48,10 @@ export class HeldLease {
   readonly begun: OwnedLease;
   /** The last record that was handed to the processor. */
   delivered: RecordPosition | undefined;
+  /** How records are numbered; otherwise where no engine numbers them. */
+  indexOf: IndexOf = indexInEngine;
+  /** Undefined while there is none. */
+  companion: LeaseCompanion | undefined;
   #epoch: number;
   #checkpoint: LeaseCheckpoint;
   #failure: LeaseLostError | undefined;
@@ -99,6 +124,7 @@ export class HeldLease {
   advance(checkpoint: LeaseCheckpoint): void {
     this.#epoch += 1;
     this.#checkpoint = checkpoint;
+    this.companion?.committed();
   }
 
   /** Does what commits an epoch when all before it are settled. */

@@ -1,11 +1,18 @@
 /** What a processor checkpoints with: knows the records that it may name, and which one it means when it names none. */
 import { InvalidArgumentError, type LeaseCheckpoint, parseSequenceNumber } from "@millrace/engine";
-import { checkInteger, checkMembers, refuse } from "../check.ts";
+import { checkBoolean, checkInteger, checkMembers, refuse } from "../check.ts";
+import { REPEATS_STATE_PREFIX } from "../replication/repeat-filter.ts";
 import type { EpochCommitter } from "./epoch-committer.ts";
 import type { Checkpointer, CheckpointWith, OutputRecord } from "./group-types.ts";
-import { comparePositions, type HeldLease, type RecordPosition } from "./held-lease.ts";
+import {
+  comparePositions,
+  type HeldLease,
+  indexInEngine,
+  type RecordPosition,
+} from "./held-lease.ts";
 
 const SHARD_ID = /^shardId-\d{12}$/;
+const SHARD_END: LeaseCheckpoint = { at: "SHARD_END" };
 
 /** See {@link Checkpointer}. */
 export class LeaseCheckpointer implements Checkpointer {
@@ -21,16 +28,18 @@ export class LeaseCheckpointer implements Checkpointer {
   }
 
   async checkpoint(what: CheckpointWith = {}): Promise<void> {
-    checkMembers("what", what, ["at", "outputs", "state", "childState"]);
-    const { at, outputs, state, childState } = what;
+    checkMembers("what", what, ["at", "outputs", "state", "childState", "shardEnd"]);
+    const { at, outputs, state, childState, shardEnd = false } = what;
     const lease = this.#lease;
     checkOutputs(outputs);
     checkState("what.state", state);
     checkChildState(childState);
+    checkBoolean("what.shardEnd", shardEnd);
+    if (shardEnd && at !== undefined) refuse("what.at", "absent at the shard's end", at, "absent");
     const position = at === undefined ? undefined : positionOf(at, lease);
     lease.requireHeld();
     // Without a record it is what stands when the epochs before it are committed.
-    const checkpoint = position ?? this.#standing;
+    const checkpoint = shardEnd ? SHARD_END : (position ?? this.#standing);
     await this.#committer.commit({ lease, checkpoint }, { outputs, state, childState });
   }
 }
@@ -42,8 +51,12 @@ function checkOutputs(outputs: readonly OutputRecord[] | undefined): void {
 
 function checkState(argument: string, state: CheckpointWith["state"]): void {
   if (state === undefined) return;
-  if (typeof state === "object" && state !== null && !Array.isArray(state)) return;
-  refuse(argument, "an object of JSON values", state, "an object");
+  if (typeof state !== "object" || state === null || Array.isArray(state)) {
+    refuse(argument, "an object of JSON values", state, "an object");
+  }
+  const reserved = Object.keys(state).find((key) => key.startsWith(REPEATS_STATE_PREFIX));
+  if (reserved === undefined) return;
+  refuse(argument, `without keys that begin with ${REPEATS_STATE_PREFIX}`, reserved, "other keys");
 }
 
 function checkChildState(childState: CheckpointWith["childState"]): void {
@@ -61,8 +74,11 @@ function positionOf(at: NonNullable<CheckpointWith["at"]>, lease: HeldLease): Re
   if (typeof sequenceNumber !== "string") {
     refuse("what.at.sequenceNumber", "a sequence number", sequenceNumber, "56 decimal digits");
   }
-  const { sequenceIndex: index, shardIndex } = parseSequenceNumber(sequenceNumber);
   const { shardId, delivered, processed } = lease;
+  const index = lease.indexOf(sequenceNumber);
+  // Elsewhere only what was read has an index.
+  const ofEngine = lease.indexOf === indexInEngine;
+  const { shardIndex } = ofEngine ? parseSequenceNumber(sequenceNumber) : lease;
   if (shardIndex !== lease.shardIndex) {
     throw refused(at, `a record of ${shardId}, and that one is of shard ${shardIndex}`, shardId);
   }

@@ -193,7 +193,7 @@ export class PollingReader {
       shard.nextIndex = part.nextIndex;
       if (part.recordCount === 0 && !part.shardClosed) continue;
       given.add(shard);
-      shard.give(shard.held.hold(batch, part, () => this.#released(shard)));
+      shard.give(shard.held.hold(batch, part, { onReleased: () => this.#released(shard) }));
     }
   }
 

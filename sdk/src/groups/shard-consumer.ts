@@ -3,13 +3,18 @@
  * delivery at a time, and at last one of shardEnded, leaseLost and shutdownRequested.
  */
 import {
-  type EngineClient,
   type LeaseCheckpoint,
+  type OwnedLease,
   pause,
   ResourceNotFoundError,
   withSignal,
 } from "@millrace/engine";
 import type { ShardHashKeys } from "../aggregation/index.ts";
+import {
+  type FilteredShard,
+  REPEATS_STATE_PREFIX,
+  type RepeatFilter,
+} from "../replication/repeat-filter.ts";
 import type { AutomaticCheckpoints } from "./automatic-checkpoints.ts";
 import { backOffMs } from "./back-off.ts";
 import { Deliveries, type Delivery, recordsAfter } from "./deliveries.ts";
@@ -19,6 +24,7 @@ import { comparePositions, type HeldLease, type RecordPosition } from "./held-le
 import { LeaseCheckpointer } from "./lease-checkpointer.ts";
 import { type FetchedPart, ShardGoneError, type ShardSource } from "./shard-source.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
+import type { WorkerSurroundings } from "./worker-surroundings.ts";
 
 /** The consumer is to come to its end. */
 const LEAVING = Symbol("leaving");
@@ -32,11 +38,15 @@ export type ConsumerEnd = "shard-ended" | "lease-lost" | "shut-down" | "stalled"
 export interface OpenShard {
   readonly source: ShardSource;
   readonly shard: ShardHashKeys;
+  /** Leaves out what was shipped here before; undefined where that is to be delivered, too. */
+  readonly repeats?: RepeatFilter | undefined;
+  /** The shards that came of it, once it is closed. */
+  readonly children?: () => Promise<readonly FilteredShard[]>;
 }
 
 /** What a consumer works with. */
 export interface ConsumerParts {
-  readonly client: EngineClient;
+  readonly client: WorkerSurroundings;
   readonly settings: WorkerSettings;
   readonly lease: HeldLease;
   /** Finds where the records come from, when it is time to begin. */
@@ -91,8 +101,9 @@ export class ShardConsumer {
       // Whoever has the lease next may not have to wait for a delivery that is under way.
       this.lease.signal.addEventListener("abort", () => open.source.close(), { once: true });
       await this.#initialize();
-      await this.#process(open);
-      await this.#endShard();
+      // A processor may finish a closed shard without its records.
+      if (!this.lease.ended) await this.#process(open);
+      await this.#endShard(open);
       return "shard-ended";
     } catch (error) {
       if (error !== LEAVING) throw error;
@@ -123,19 +134,24 @@ export class ShardConsumer {
     const { signal: leaving } = this.#leaving;
     await this.#untilDone(async () => {
       const processor = factory({ shardId });
-      await processor.initialize?.({ shardId, state: begun.state, checkpointer, leaving });
+      const state = processorState(begun.state);
+      await processor.initialize?.({ shardId, state, checkpointer, leaving });
       this.#processor = processor;
     });
   }
 
   /** Delivers all records of the shard; returns at its end. */
-  async #process({ source, shard }: OpenShard): Promise<void> {
+  async #process({ source, shard, repeats }: OpenShard): Promise<void> {
     const { settings, tell, lease } = this.#parts;
     const { shardId } = lease;
     const onDropped = (sequenceNumber: string, records: number): void =>
       tell({ kind: "aggregate-dropped", shardId, sequenceNumber, records });
     const { batchRecordsMax: recordsMax, deaggregate } = settings;
-    const rules = { shard, recordsMax, deaggregate, onDropped };
+    const onRepeats = (records: number): void =>
+      tell({ kind: "repeats-dropped", shardId, records });
+    const { indexOf } = lease;
+    const rules = { shard, recordsMax, deaggregate, indexOf, onDropped, repeats, onRepeats };
+    lease.companion = repeats;
     const deliveries = new Deliveries(rules, lease.processed);
     for (let ahead = prefetch(source); ; ) {
       const fetched = await this.#fetch(ahead);
@@ -197,7 +213,8 @@ export class ShardConsumer {
 
   /** What the processor has not checkpointed; that it does not get again. */
   #restOf(delivery: Delivery): Delivery {
-    return { ...delivery, records: recordsAfter(delivery.records, this.lease.processed) };
+    const { processed, indexOf } = this.lease;
+    return { ...delivery, records: recordsAfter(delivery.records, processed, indexOf) };
   }
 
   async #processOnce({ records, end, millisBehindLatest }: Delivery): Promise<void> {
@@ -242,11 +259,12 @@ export class ShardConsumer {
   }
 
   /** All records were delivered: the processor is told, and the shard's end checkpointed. */
-  async #endShard(): Promise<void> {
+  async #endShard({ repeats, children }: OpenShard): Promise<void> {
     const { committer, lease, automatic, tell } = this.#parts;
     const checkpoint: LeaseCheckpoint = { at: "SHARD_END" };
     const checkpointer = new LeaseCheckpointer(committer, lease, () => checkpoint);
     await this.#untilDone(async () => {
+      if (repeats?.empty === false) repeats.children = (await children?.()) ?? [];
       await this.#processor?.shardEnded?.({ checkpointer });
       automatic.forget(lease);
       if (!lease.ended) await committer.commit({ lease, checkpoint }, {});
@@ -312,6 +330,12 @@ export class ShardConsumer {
   async #pause(ms: number): Promise<void> {
     await pause(this.#parts.client.clock, ms, this.#leaving.signal);
   }
+}
+
+/** The state of a lease without what is not the processor's. */
+function processorState(state: OwnedLease["state"]): OwnedLease["state"] {
+  const own = Object.entries(state).filter(([key]) => !key.startsWith(REPEATS_STATE_PREFIX));
+  return Object.fromEntries(own);
 }
 
 /** Reads on; whoever awaits it later hears of a failure. */

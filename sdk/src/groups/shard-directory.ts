@@ -6,7 +6,7 @@ import {
   type ShardDescription,
   type StreamDescription,
 } from "@millrace/engine";
-import { allShards } from "../shard-turns.ts";
+import { allShards, parentsOf } from "../shard-turns.ts";
 
 /** See above. */
 export class ShardDirectory {
@@ -28,6 +28,12 @@ export class ShardDirectory {
       `stream ${this.#stream.name} has no shard ${shardIndex} any more`,
       { argument: "shard", value: shardIndex },
     );
+  }
+
+  /** The shards that came of one. @throws ResourceNotFoundError when the stream is not there any more. */
+  async childrenOf(shardIndex: number): Promise<readonly ShardDescription[]> {
+    const shards = [...(await this.#ask()).values()];
+    return shards.filter((one) => parentsOf(one).includes(shardIndex));
   }
 
   #ask(): Promise<ReadonlyMap<number, ShardDescription>> {

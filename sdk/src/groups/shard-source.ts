@@ -73,10 +73,18 @@ export class HeldBytes {
   }
 }
 
+/** What is to be known of a part that is held. */
+export interface HoldOptions {
+  /** Called when it is released. */
+  readonly onReleased?: () => void;
+  readonly byteLength?: number;
+}
+
 /** What one shard holds: parts that were read and not released. */
 export class HeldParts {
   readonly #held: HeldBytes;
   readonly #parts = new Set<() => void>();
+  #released: () => void = () => undefined;
 
   constructor(held: HeldBytes) {
     this.#held = held;
@@ -87,16 +95,33 @@ export class HeldParts {
     return this.#parts.size;
   }
 
-  /** Holds a part. `onReleased` is called when it is released. */
-  hold(batch: RecordBatch, part: SlicePart, onReleased: () => void): FetchedPart {
-    const letGo = this.#held.take(bytesOf(batch, part));
+  /** Holds a part, whose bytes are those of an engine's read when absent. */
+  hold(
+    batch: RecordBatch,
+    part: SlicePart,
+    { onReleased, byteLength = bytesOf(batch, part) }: HoldOptions = {},
+  ): FetchedPart {
+    const letGo = this.#held.take(byteLength);
     const release = (): void => {
       if (!this.#parts.delete(release)) return;
       letGo();
-      onReleased();
+      this.#released();
+      onReleased?.();
     };
     this.#parts.add(release);
     return { batch, part, release };
+  }
+
+  /** Waits until more may be held; a shard that holds nothing need not. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (this.#held.full && this.count > 0 && !signal.aborted) {
+      let off: () => void = () => undefined;
+      const room = new Promise<void>((resolve) => {
+        off = this.#held.onRoom(resolve);
+        this.#released = resolve;
+      });
+      await room.finally(() => off());
+    }
   }
 
   /** Releases all. */

@@ -7,16 +7,19 @@ import {
   type UserRecord as Member,
   type ShardHashKeys,
 } from "../aggregation/index.ts";
+import { marksOf, type ReplicationMark } from "../replication/mark.ts";
 import type { UserRecord } from "./group-types.ts";
 
 /** See {@link UserRecord}. */
 class StoredUserRecord implements UserRecord {
   readonly stored: StreamRecord;
   readonly subSequenceNumber: number;
+  readonly mark: ReplicationMark | undefined;
   readonly #member: Member | undefined;
 
-  constructor(stored: StreamRecord, member: Member | undefined) {
+  constructor(stored: StreamRecord, member: Member | undefined, mark?: ReplicationMark) {
     this.stored = stored;
+    this.mark = mark;
     this.#member = member;
     this.subSequenceNumber = member?.subSequenceNumber ?? 0;
   }
@@ -65,8 +68,9 @@ export function explode(stored: StreamRecord, shard: ShardHashKeys): ExplodedRec
   if (!hasAggregateMagic(stored.data)) return asIs(stored);
   const members = deaggregate(stored);
   const dropped = !explodesInto(members, shard);
+  const marks = marksOf(members);
   const records = members.map(
-    (member) => new StoredUserRecord(stored, member.aggregated ? member : undefined),
+    (member, i) => new StoredUserRecord(stored, member.aggregated ? member : undefined, marks?.[i]),
   );
   return { records, dropped };
 }

@@ -22,6 +22,7 @@ const MEMBERS = [
   "attemptsMax",
   "retryMs",
   "deadLetter",
+  "repeats",
   "processMsMax",
   "signal",
 ];
@@ -42,6 +43,7 @@ export interface WorkerSettings {
   readonly attemptsMax: number;
   readonly retryMs: number;
   readonly deadLetterStream: string | undefined;
+  readonly repeats: "drop" | "keep";
   readonly processMsMax: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -70,6 +72,7 @@ export function checkWorkerOptions(options: WorkerOptions = {}): WorkerSettings 
       Number.POSITIVE_INFINITY,
     retryMs: checkInteger("options.retryMs", retryMs, 0, HOUR_MS),
     deadLetterStream: checkDeadLetter(options),
+    repeats: checkOneOf("options.repeats", options.repeats ?? "drop", ["drop", "keep"]),
     processMsMax: optionalInteger("processMsMax", processMsMax, DAY_MS),
     signal: checkSignal("options.signal", options.signal),
   };

@@ -1,4 +1,6 @@
 /** `millrace/plugin`: what plugins are made of, and what runs them. */
+export { checkInteger, checkMembers, checkOneOf, refuse } from "../check.ts";
+export type { LeaseRow, LeaseTable } from "../lease-table.ts";
 export { definePlugin, type Plugin, type PluginKinds } from "./define-plugin.ts";
 export { API_VERSION, type Manifest, type PluginKind } from "./manifest.ts";
 export { type OpenTransform, openTransform } from "./open-transform.ts";

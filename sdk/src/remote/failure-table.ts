@@ -22,7 +22,7 @@ import {
   ThroughputExceededError,
   ValidationError,
 } from "@millrace/engine";
-import type { OperationName } from "@millrace/engine/model";
+import { type AwsService, KINESIS } from "./aws-service.ts";
 import {
   ClockSkewError,
   CredentialsError,
@@ -32,7 +32,9 @@ import {
 
 /** The call that failed. */
 export interface FailedCall {
-  readonly operation: OperationName;
+  readonly operation: string;
+  /** Whose operation it is; Kinesis when absent. */
+  readonly service?: AwsService;
   /** What errors call the far side. */
   readonly place: string;
   /** Whether it may have changed something before it failed. */
@@ -48,6 +50,9 @@ const again =
     make(message, { ...details, retryable: true });
 
 const limitExceeded = again((message, details) => new LimitExceededError(message, details));
+/** Somebody else changes the same thing at this moment (DynamoDB). */
+const conflict = (name: string): Make =>
+  again((message, details) => new MillraceError(name, message, details));
 const credentials: Make = (message, details) => new CredentialsError(message, details);
 const clockSkew = again((message, details) => new ClockSkewError(message, details));
 const unavailable: Make = (message, details) => new RemoteUnavailableError(message, details);
@@ -71,12 +76,14 @@ const BY_NAME: Readonly<Record<string, Make>> = {
   ProvisionedThroughputExceeded: (message, details) =>
     new ThroughputExceededError(message, details),
   RequestLimitExceeded: limitExceeded,
+  ReplicatedWriteConflict: conflict("ReplicatedWriteConflictException"),
   ResourceInUse: (message, details) => new ResourceInUseError(message, details),
   ResourceNotFound: (message, details) => new ResourceNotFoundError(message, details),
   Serialization: (message, details) => new ValidationError(message, details),
   Throttled: limitExceeded,
   Throttling: limitExceeded,
   TooManyRequests: limitExceeded,
+  TransactionConflict: conflict("TransactionConflictException"),
   Validation: (message, details) => new ValidationError(message, details),
   // Of credentials and signatures.
   CredentialsProviderError: credentials,
@@ -92,18 +99,6 @@ const BY_NAME: Readonly<Record<string, Make>> = {
   RequestInTheFuture: clockSkew,
   RequestTimeTooSkewed: clockSkew,
 };
-
-/** What every Kinesis can do: whatever does not know one of these is none. */
-const EVERY_KINESIS: ReadonlySet<string> = new Set<OperationName>([
-  "CreateStream",
-  "DeleteStream",
-  "DescribeStreamSummary",
-  "GetRecords",
-  "GetShardIterator",
-  "ListShards",
-  "ListStreams",
-  "PutRecords",
-]);
 
 /** Codes of failures before anything was sent. */
 const NOT_SENT =
@@ -167,7 +162,8 @@ function answeredFailure(call: FailedCall, told: Thrown): MillraceError {
     return unavailable(text, { cause, indeterminate: call.changes });
   }
   if (status === 429) return limitExceeded(message, { cause });
-  if (plain === "UnknownOperation" && !EVERY_KINESIS.has(call.operation)) {
+  const { service = KINESIS } = call;
+  if (plain === "UnknownOperation" && !service.everywhere.has(call.operation)) {
     return new NotSupportedError(`${call.place} has no operation ${call.operation}`, {
       argument: "operation",
       value: call.operation,
@@ -181,14 +177,14 @@ function answeredFailure(call: FailedCall, told: Thrown): MillraceError {
   return wrongEndpoint(call, `status ${status}, ${name}: ${message}`, cause);
 }
 
-/** The error for an endpoint whose answer no Kinesis gives. */
+/** The error for an endpoint whose answer the service does not give. */
 export function wrongEndpoint(
-  { operation, place }: FailedCall,
+  { operation, place, service = KINESIS }: FailedCall,
   answer: string,
   cause?: unknown,
 ): MillraceError {
   return new WrongEndpointError(
-    `${place} is not Kinesis: it answered ${operation} with ${answer}`,
+    `${place} is not ${service.name}: it answered ${operation} with ${answer}`,
     {
       argument: "endpoint",
       value: place,

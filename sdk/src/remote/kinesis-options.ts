@@ -1,38 +1,26 @@
-/** What a Kinesis elsewhere is reached with, and what is refused of it. Credentials are never shown. */
-import { InvalidArgumentError } from "@millrace/engine";
-import { checkInteger, checkMembers, checkOneOf, refuse } from "../check.ts";
-import { CredentialsError } from "./remote-errors.ts";
+/** What a Kinesis elsewhere is reached with, and how it is read and written; and what is refused of that. */
+import { checkInteger, checkMembers, checkOneOf } from "../check.ts";
+import { KINESIS } from "./aws-service.ts";
+import {
+  checkServiceOptions,
+  type RequestHandlerLike,
+  SERVICE_MEMBERS,
+  type ServiceClientLike,
+  type ServiceOptions,
+  type ServiceSettings,
+} from "./service-options.ts";
 
-/** Credentials of AWS. */
-export interface RemoteCredentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-  /** When they end; the provider is then asked for others. */
-  readonly expiration?: Date;
-}
-
-/** Asked when credentials are needed, and again when they end. */
-export type CredentialProvider = () => Promise<RemoteCredentials>;
+export type {
+  CredentialProvider,
+  RemoteCredentials,
+  RequestHandlerLike,
+} from "./service-options.ts";
 
 /** An official client: `Kinesis` of @aws-sdk/client-kinesis, or its smaller `KinesisClient`. */
-export interface KinesisClientLike {
-  send(...parameters: never[]): unknown;
-}
-
-/** What an official client sends its requests by. */
-export interface RequestHandlerLike {
-  handle(...parameters: never[]): unknown;
-}
+export type KinesisClientLike = ServiceClientLike;
 
 /** How a Kinesis elsewhere is reached. */
-export interface KinesisOptions {
-  /** AWS's region, as `us-east-1`. */
-  readonly region?: string;
-  /** URL of what speaks Kinesis; AWS's own of the region when absent. */
-  readonly endpoint?: string | URL;
-  /** Credentials, or what is asked for them. They are kept in memory only, and are in no error. */
-  readonly credentials?: RemoteCredentials | CredentialProvider;
+export interface KinesisOptions extends ServiceOptions {
   /** What the official client sends by; its default when absent, which in Node speaks HTTP/2. */
   readonly requestHandler?: RequestHandlerLike;
   /**
@@ -40,8 +28,6 @@ export interface KinesisOptions {
    * `requestHandler`. It stays the caller's to destroy. One that tries again by itself may store records twice.
    */
   readonly client?: KinesisClientLike;
-  /** Longest time for one call, with what is tried again of it, in ms: 100 to 600,000; 30,000 when absent. */
-  readonly deadlineMs?: number;
   /** Between two reads of a shard that had nothing new, in ms: 200 to 60,000; 1,000 when absent. */
   readonly pollMs?: number;
   /**
@@ -53,128 +39,22 @@ export interface KinesisOptions {
 }
 
 /** Options that were checked and completed. */
-export interface KinesisSettings {
-  readonly region: string;
-  readonly endpoint: string | undefined;
-  readonly credentials: CredentialProvider;
-  readonly requestHandler: RequestHandlerLike | undefined;
-  readonly client: KinesisClientLike | undefined;
-  readonly deadlineMs: number;
+export interface KinesisSettings extends ServiceSettings {
   readonly pollMs: number;
   readonly ordered: boolean;
-  /** What errors call the far side. */
-  readonly place: string;
-}
-
-const MEMBERS = [
-  "region",
-  "endpoint",
-  "credentials",
-  "requestHandler",
-  "client",
-  "deadlineMs",
-  "pollMs",
-  "orderedBy",
-];
-/** What a client of the caller's brings along. */
-const OF_CLIENT = ["region", "endpoint", "credentials", "requestHandler"] as const;
-const REGION = /^[a-z0-9-]{1,64}$/;
-
-/** Refuses something that must not be shown. */
-function refuseUnseen(argument: string, must: string): never {
-  throw new InvalidArgumentError(`${argument} must be ${must}`, { argument, limit: must });
-}
-
-function checkEndpoint(endpoint: unknown): string | undefined {
-  if (endpoint === undefined) return undefined;
-  const text = endpoint instanceof URL ? endpoint.href : endpoint;
-  const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") {
-    if (url.username === "" && url.password === "") return url.href;
-    refuseUnseen("endpoint", "a URL without a user name and a password");
-  }
-  return refuse("endpoint", "an http or https URL", endpoint, "http://… or https://…");
-}
-
-const MUST_BE_CREDENTIALS =
-  "{accessKeyId, secretAccessKey, sessionToken?} or a function that gives them";
-
-function areCredentials(value: unknown): value is RemoteCredentials {
-  if (typeof value !== "object" || value === null) return false;
-  const { accessKeyId, secretAccessKey, sessionToken } = value as Partial<RemoteCredentials>;
-  const isText = (text: unknown): boolean => typeof text === "string" && text !== "";
-  return (
-    isText(accessKeyId) &&
-    isText(secretAccessKey) &&
-    (sessionToken === undefined || isText(sessionToken))
-  );
-}
-
-function checkCredentials(source: unknown): CredentialProvider {
-  if (areCredentials(source)) return async () => source;
-  if (typeof source !== "function") refuseUnseen("credentials", MUST_BE_CREDENTIALS);
-  const provide = source as () => unknown;
-  return async () => {
-    let given: unknown;
-    try {
-      given = await provide();
-    } catch (cause) {
-      throw new CredentialsError("the provider of credentials failed", {
-        argument: "credentials",
-        cause,
-      });
-    }
-    if (areCredentials(given)) return given;
-    throw new CredentialsError("the provider of credentials gave none", {
-      argument: "credentials",
-      limit: MUST_BE_CREDENTIALS,
-    });
-  };
-}
-
-function hasMethod(value: unknown, name: string): boolean {
-  if (typeof value !== "object" || value === null || !(name in value)) return false;
-  return typeof (value as Record<string, unknown>)[name] === "function";
-}
-
-function checkClient(options: KinesisOptions): void {
-  if (!hasMethod(options.client, "send"))
-    refuseUnseen("client", "a client of @aws-sdk/client-kinesis");
-  for (const argument of OF_CLIENT) {
-    if (options[argument] !== undefined) refuseUnseen(argument, "absent when a client is given");
-  }
 }
 
 /** @throws InvalidArgumentError. */
 export function checkKinesisOptions(options: KinesisOptions): KinesisSettings {
-  checkMembers("options", options, MEMBERS);
-  const { client, requestHandler, region, deadlineMs = 30_000, pollMs = 1000 } = options;
-  if (client !== undefined) checkClient(options);
-  else if (typeof region !== "string" || !REGION.test(region)) {
-    refuse("region", "the name of a region", region, "as us-east-1");
-  }
-  if (requestHandler !== undefined && !hasMethod(requestHandler, "handle")) {
-    refuseUnseen("requestHandler", "an object with a function handle");
-  }
-  const endpoint = checkEndpoint(options.endpoint);
+  checkMembers("options", options, [...SERVICE_MEMBERS, "pollMs", "orderedBy"]);
+  const settings = checkServiceOptions(KINESIS, options);
   const orderedBy = checkOneOf("orderedBy", options.orderedBy ?? "partitionKey", [
     "partitionKey",
     "nothing",
   ]);
   return {
-    region: region ?? "",
-    endpoint,
-    credentials: client === undefined ? checkCredentials(options.credentials) : noCredentials,
-    requestHandler,
-    client,
-    deadlineMs: checkInteger("deadlineMs", deadlineMs, 100, 600_000),
-    pollMs: checkInteger("pollMs", pollMs, 200, 60_000),
+    ...settings,
+    pollMs: checkInteger("pollMs", options.pollMs ?? 1000, 200, 60_000),
     ordered: orderedBy === "partitionKey",
-    place: client === undefined ? (endpoint ?? `Kinesis in ${region}`) : "the client's endpoint",
   };
-}
-
-/** A client of the caller's has its own. */
-async function noCredentials(): Promise<never> {
-  throw new CredentialsError("the client has credentials of its own");
 }

@@ -1,10 +1,8 @@
 /** Makes what `open` needs to reach a Kinesis elsewhere: AWS's, `millrace serve`, or any other. */
-import { systemRandom, waitingClock } from "@millrace/engine";
 import type { Backend } from "../backend.ts";
 import { checkMembers, checkSignal } from "../check.ts";
 import { checkKinesisOptions, type KinesisOptions } from "./kinesis-options.ts";
-import { loadClient } from "./load-client.ts";
-import { RemoteCalls } from "./remote-calls.ts";
+import { openKinesisCalls } from "./open-calls.ts";
 import { RemoteMillrace } from "./remote-millrace.ts";
 
 /**
@@ -20,11 +18,8 @@ export function kinesis(options: KinesisOptions): Backend<RemoteMillrace> {
     open: async (given) => {
       checkMembers("options", given, ["backend", "signal"]);
       checkSignal("signal", given.signal)?.throwIfAborted();
-      const client = await loadClient(settings);
-      const { deadlineMs, place, ordered, pollMs } = settings;
-      // Its timers keep a process alive: between two polls there may be nothing else that does.
-      const surroundings = { clock: waitingClock, random: systemRandom, deadlineMs, place };
-      return new RemoteMillrace(new RemoteCalls(client, surroundings), { ordered, pollMs });
+      const { ordered, pollMs } = settings;
+      return new RemoteMillrace(await openKinesisCalls(settings), { ordered, pollMs });
     },
   };
 }

@@ -2,6 +2,7 @@
 import { ExpiredIteratorError, ThroughputExceededError } from "@millrace/engine";
 import type { InputOf, OutputOf } from "@millrace/engine/model";
 import { RemoteBatch } from "./remote-batch.ts";
+import type { ReadCalls } from "./remote-calls.ts";
 import type { ShardSource, SourceAnswer, SourceParts, SourceStart } from "./shard-source.ts";
 
 /** AWS lets all readers of a shard together make five calls a second. */
@@ -13,7 +14,8 @@ const MARK_MS_MAX = 240_000;
 const DRIFT_MS = 1000;
 
 /** What a polled source is made of. */
-export interface PolledParts extends SourceParts {
+export interface PolledParts extends Omit<SourceParts, "calls"> {
+  readonly calls: ReadCalls;
   /** Between two reads that had nothing new, in ms. */
   readonly pollMs: number;
   /** Reads up to the end that the shard has now, instead of for ever. */

@@ -1,8 +1,8 @@
 /** Records that came over the network, as batches like those of an engine. */
-import { RecordBatch, type SlicePart } from "@millrace/engine";
+import { RecordBatch, type SlicePart, shardIndexOf } from "@millrace/engine";
 import type { StructureOf } from "@millrace/engine/model";
 import { refuse } from "../check.ts";
-import { partsOf, shardIndexOf } from "./remote-description.ts";
+import { partsOf } from "./remote-description.ts";
 
 /** What one answer says of its shard. */
 export interface ShardAnswer {

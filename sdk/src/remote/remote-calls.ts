@@ -10,8 +10,14 @@ import {
   withDeadline,
   withSignal,
 } from "@millrace/engine";
-import type { InputOf, OperationName, OutputOf } from "@millrace/engine/model";
+import {
+  type AwsService,
+  KINESIS,
+  type KinesisOperations,
+  type OperationTypes,
+} from "./aws-service.ts";
 import { type FailedCall, remoteFailure, wrongEndpoint } from "./failure-table.ts";
+import type { LeavingCalls } from "./leaving-calls.ts";
 import type { LoadedClient } from "./load-client.ts";
 import { ClockSkewError } from "./remote-errors.ts";
 
@@ -21,34 +27,25 @@ export interface CallSurroundings {
   readonly random: typeof systemRandom;
   /** For one call with what is tried again of it, in ms. */
   readonly deadlineMs: number;
+  /** For one attempt of a call, in ms; as long as the call may take when absent. */
+  readonly attemptMs?: number;
   /** What errors call the far side. */
   readonly place: string;
+  /** What is there; Kinesis when absent. */
+  readonly service?: AwsService;
 }
 
-/** Calls that change nothing, and may be made again without a thought. */
-const READS = /^(Describe|Get|List|Subscribe)/;
 const BACKOFF_BASE_MS = 100;
 const BACKOFF_MAX_MS = 5000;
 
-/** Members without which an answer is none of Kinesis. */
-const NEEDED: Readonly<Partial<Record<OperationName, string>>> = {
-  DescribeStreamConsumer: "ConsumerDescription",
-  DescribeStreamSummary: "StreamDescriptionSummary",
-  GetRecords: "Records",
-  GetShardIterator: "ShardIterator",
-  ListShards: "Shards",
-  ListStreams: "StreamNames",
-  PutRecords: "Records",
-  RegisterStreamConsumer: "Consumer",
-  SubscribeToShard: "EventStream",
-};
-
-/** The calls of one open backend. */
-export class RemoteCalls {
+/** The calls to one service that is open. */
+export class RemoteCalls<Operations extends OperationTypes = KinesisOperations> {
   readonly clock: CallSurroundings["clock"];
   readonly deadlineMs: number;
   /** What errors call the far side. */
   readonly place: string;
+  readonly #attemptMs: number;
+  readonly #service: AwsService;
   readonly #client: LoadedClient;
   readonly #random: CallSurroundings["random"];
   readonly #onClose = new Set<(reason: EngineClosedError) => void>();
@@ -62,7 +59,9 @@ export class RemoteCalls {
     this.#client = client;
     this.clock = surroundings.clock;
     this.deadlineMs = surroundings.deadlineMs;
+    this.#attemptMs = surroundings.attemptMs ?? surroundings.deadlineMs;
     this.place = surroundings.place;
+    this.#service = surroundings.service ?? KINESIS;
     this.#random = surroundings.random;
   }
 
@@ -117,38 +116,59 @@ export class RemoteCalls {
    * @throws MillraceError; DeadlineError when there is no answer in time; EngineClosedError, `indeterminate`
    * where a change was on its way when it was closed; the signal's reason.
    */
-  async call<Name extends OperationName>(
+  async call<Name extends keyof Operations & string>(
     operation: Name,
-    input: InputOf<Name>,
+    input: Operations[Name]["input"],
     signal?: AbortSignal,
     admitted = false,
-  ): Promise<OutputOf<Name>> {
+  ): Promise<Operations[Name]["output"]> {
     if (!admitted) this.checkOpen();
     const endMs = this.clock.monotonicMs() + this.deadlineMs;
-    const changes = !READS.test(operation);
+    const made = this.#callOf(operation);
     let skewed = false;
     let refusal: unknown;
     for (let failures = 0; ; failures++) {
-      const leftMs = Math.max(1, endMs - this.clock.monotonicMs());
+      const leftMs = Math.max(1, Math.min(this.#attemptMs, endMs - this.clock.monotonicMs()));
       try {
-        return await this.#attempt(
-          { operation, place: this.place, changes },
-          input,
-          leftMs,
-          signal,
-        );
+        return await this.#attempt(made, input, leftMs, signal);
       } catch (error) {
         if (signal?.aborted === true || this.closed) throw error;
         // The client takes the service's time from the refusal, so that the next attempt is signed right.
         const skew: boolean = error instanceof ClockSkewError && !skewed;
         skewed ||= skew;
-        if (!skew && (changes || !isRetryable(error))) throw error;
+        if (!skew && (made.changes || !isRetryable(error))) throw error;
         if (!(error instanceof DeadlineError)) refusal = error;
         const pauseMs = skew ? 0 : this.backOffMs(failures);
         if (this.clock.monotonicMs() + pauseMs >= endMs) throw refusal ?? error;
         await this.pause(pauseMs, signal);
       }
     }
+  }
+
+  /**
+   * Makes a call once, whatever comes of it: for whoever tries again for longer than a call may take.
+   * @throws as {@link call}.
+   */
+  async once<Name extends keyof Operations & string>(
+    operation: Name,
+    input: Operations[Name]["input"],
+    signal?: AbortSignal,
+  ): Promise<Operations[Name]["output"]> {
+    this.checkOpen();
+    return await this.#attempt(this.#callOf(operation), input, this.#attemptMs, signal);
+  }
+
+  /**
+   * What a call is made with at the end of the page, by a client of its own that made one call before; nobody hears
+   * what comes of it. @throws as {@link call}.
+   */
+  async openLeaving<Name extends keyof Operations & string>(
+    operation: Name,
+    input: Operations[Name]["input"],
+  ): Promise<LeavingCalls<Operations>> {
+    this.checkOpen();
+    const { openLeavingCalls } = await import("./leaving-calls.ts");
+    return await openLeavingCalls(this, this.#client, operation, input);
   }
 
   /** A pause of random length, in ms; may be longer the more failures came before. */
@@ -168,24 +188,30 @@ export class RemoteCalls {
     }
   }
 
-  async #attempt<Name extends OperationName>(
-    call: FailedCall & { readonly operation: Name },
-    input: InputOf<Name>,
+  #callOf(operation: string): FailedCall {
+    const service = this.#service;
+    const changes = !service.reads.test(operation);
+    return { operation, service, place: this.place, changes };
+  }
+
+  async #attempt(
+    call: FailedCall,
+    input: unknown,
     leftMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<OutputOf<Name>> {
+  ): Promise<unknown> {
     signal?.throwIfAborted();
     const giveUp = new AbortController();
     const late = (): Error => this.#late(call, leftMs);
     let sent = false;
     if (call.changes) this.#changing += 1;
     try {
-      return (await this.#whileOpen((closing) => {
+      return await this.#whileOpen((closing) => {
         closing.throwIfAborted();
         sent = true;
         const output = this.#send(call, input, giveUp.signal);
         return withSignal(signal, withDeadline(this.clock, leftMs, output, late));
-      })) as OutputOf<Name>;
+      });
     } catch (error) {
       giveUp.abort();
       throw sent && call.changes && error === this.#closedBy ? this.#closing(true) : error;
@@ -222,7 +248,7 @@ export class RemoteCalls {
     } catch (thrown) {
       throw remoteFailure(call, thrown);
     }
-    const needed = NEEDED[call.operation];
+    const needed = this.#service.needed[call.operation];
     if (needed === undefined) return output;
     const answer = output as Readonly<Record<string, unknown>> | undefined;
     if (answer?.[needed] === undefined) throw wrongEndpoint(call, `no ${needed}`);
@@ -241,6 +267,9 @@ export class RemoteCalls {
     );
   }
 }
+
+/** What a reading needs of the calls to Kinesis. */
+export type ReadCalls = Pick<RemoteCalls, "call" | "clock" | "pause">;
 
 function isRetryable(error: unknown): boolean {
   return (error as Partial<MillraceError>).retryable === true;

@@ -1,8 +1,8 @@
 /** What the service says of a stream, in the words of this package. */
-import { parseSequenceNumber, type ShardDescription } from "@millrace/engine";
+import { parseSequenceNumber, type ShardDescription, shardIndexOf } from "@millrace/engine";
 import type { OutputOf, StructureOf } from "@millrace/engine/model";
 import type { CommonStreamDescription } from "../stream-like.ts";
-import type { RemoteCalls } from "./remote-calls.ts";
+import type { ReadCalls } from "./remote-calls.ts";
 
 /** A stream of a Kinesis elsewhere; it is as durable as that service keeps it, which refuses what it has no room for. */
 export type RemoteStreamDescription = CommonStreamDescription;
@@ -19,11 +19,6 @@ export function partsOf(
   } catch {
     return undefined;
   }
-}
-
-/** Position of a shard in its stream, as its id says it. */
-export function shardIndexOf(shardId: string): number {
-  return Number(shardId.slice(shardId.lastIndexOf("-") + 1));
 }
 
 /** One shard. */
@@ -53,7 +48,7 @@ export function shardOf(shard: StructureOf<"Shard">): ShardDescription {
 
 /** All shards, open and closed, by index. */
 export async function listRemoteShards(
-  calls: RemoteCalls,
+  calls: Pick<ReadCalls, "call">,
   name: string,
   signal?: AbortSignal,
 ): Promise<ShardDescription[]> {
@@ -70,7 +65,7 @@ export async function listRemoteShards(
 
 /** The stream without its shards. */
 export async function summarize(
-  calls: RemoteCalls,
+  calls: Pick<ReadCalls, "call">,
   name: string,
   signal?: AbortSignal,
 ): Promise<StructureOf<"StreamDescriptionSummary">> {
@@ -80,7 +75,7 @@ export async function summarize(
 
 /** The stream with its shards. @throws ResourceNotFoundError, and what calls throw. */
 export async function describeRemote(
-  calls: RemoteCalls,
+  calls: Pick<ReadCalls, "call">,
   name: string,
 ): Promise<RemoteStreamDescription> {
   const [summary, shards] = await Promise.all([

@@ -9,14 +9,13 @@ import {
   type ShardDescription,
   withSignal,
 } from "@millrace/engine";
+import { BatchIterator } from "../batch-iterator.ts";
 import type { CheckedReadOptions } from "../read-options.ts";
 import { ShardTurns } from "../shard-turns.ts";
+import { SideBySide } from "../side-by-side.ts";
 import type { RemoteCalls } from "./remote-calls.ts";
 import { listRemoteShards } from "./remote-description.ts";
 import type { ShardSource, SourceAnswer, SourceStart } from "./shard-source.ts";
-
-/** Left by its consumer: nobody is to hear of it. */
-const LEFT = Symbol("left");
 
 /** What a remote reading is made of. */
 export interface RemoteReading {
@@ -27,77 +26,40 @@ export interface RemoteReading {
   open(shard: ShardDescription, start: SourceStart, signal: AbortSignal): Promise<ShardSource>;
 }
 
-interface Arrival {
-  readonly shardIndex: number;
-  readonly answer: Promise<SourceAnswer>;
-}
-
 /** The batches of one reading. Can be iterated once. */
-export class RemoteReader implements AsyncIterableIterator<RecordBatch, undefined> {
+export class RemoteReader extends BatchIterator {
   readonly #reading: RemoteReading;
   /** Whether the reading goes on with the children of the shards that it began with. */
   readonly #follows: boolean;
-  readonly #ending = new AbortController();
-  /** The same of each shard. */
+  /** What ends the reading, for each shard. */
   readonly #endings = new Map<number, AbortController>();
   readonly #stopListening: () => void;
   readonly #started: Promise<void>;
   readonly #turns = new ShardTurns();
   readonly #sources = new Map<number, ShardSource>();
-  /** Shards whose next batch is under way or not yet handed out. */
-  readonly #asked = new Set<number>();
-  /** Answers that are there, in the order in which they came. */
-  readonly #arrived: Arrival[] = [];
+  readonly #answers = new SideBySide<SourceAnswer>();
   /** All shards of the stream when it was last listed, by index. */
   #shards = new Map<number, ShardDescription>();
-  #wake: () => void = () => undefined;
-  #turn: Promise<unknown> = Promise.resolve();
 
   /** Finds the starting position at once, before the first batch is asked for. */
   constructor(reading: RemoteReading) {
-    this.#reading = reading;
     const { signal, shardId, position, live } = reading.options;
+    super(signal);
+    this.#reading = reading;
     this.#follows = live && shardId === undefined && !("sequenceNumber" in position);
-    const abort = (): void => this.#stop(signal?.reason);
-    if (signal?.aborted === true) abort();
-    signal?.addEventListener("abort", abort, { once: true });
-    const stopClosing = reading.calls.onClose((reason) => this.#stop(reason));
-    this.#stopListening = () => {
-      signal?.removeEventListener("abort", abort);
-      stopClosing();
-    };
-    this.#started = this.#start(this.#ending.signal);
+    this.#stopListening = reading.calls.onClose((reason) => this.stop(reason));
+    this.ending.addEventListener("abort", () => {
+      for (const shard of this.#endings.values()) shard.abort(this.ending.reason);
+    });
+    this.#started = this.#start(this.ending);
     // The first call of next() tells; until then nobody listens.
     this.#started.catch(() => undefined);
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  /** The next batch, which has at least one record. @throws the signal's reason, and what calls throw. */
-  next(): Promise<IteratorResult<RecordBatch, undefined>> {
-    const result = this.#turn.then(() => this.#next());
-    this.#turn = result.catch(() => undefined);
-    return result;
-  }
-
-  /** Ends the reading and cancels what is under way. */
-  async return(): Promise<IteratorResult<RecordBatch, undefined>> {
-    this.#end();
-    return { done: true, value: undefined };
-  }
-
-  #end(): void {
+  protected override close(): void {
     this.#stopListening();
-    this.#stop(LEFT);
     for (const source of this.#sources.values()) source.close();
     this.#sources.clear();
-  }
-
-  #stop(reason: unknown): void {
-    this.#ending.abort(reason);
-    for (const shard of this.#endings.values()) shard.abort(reason);
   }
 
   /** A signal of each shard's own, since platforms warn when many listen to one. */
@@ -105,26 +67,9 @@ export class RemoteReader implements AsyncIterableIterator<RecordBatch, undefine
     const known = this.#endings.get(shardIndex);
     if (known !== undefined) return known.signal;
     const ending = new AbortController();
-    if (this.#ending.signal.aborted) ending.abort(this.#ending.signal.reason);
+    if (this.ending.aborted) ending.abort(this.ending.reason);
     this.#endings.set(shardIndex, ending);
     return ending.signal;
-  }
-
-  async #next(): Promise<IteratorResult<RecordBatch, undefined>> {
-    const { signal } = this.#ending;
-    try {
-      signal.throwIfAborted();
-      await withSignal(signal, this.#started);
-      const batch = await this.#take(signal);
-      if (batch !== undefined) return { done: false, value: batch };
-      this.#end();
-      return { done: true, value: undefined };
-    } catch (error) {
-      const left = error === LEFT;
-      this.#end();
-      if (left) return { done: true, value: undefined };
-      throw error;
-    }
   }
 
   async #start(signal: AbortSignal): Promise<void> {
@@ -184,38 +129,17 @@ export class RemoteReader implements AsyncIterableIterator<RecordBatch, undefine
     };
   }
 
-  /** The first batch with records that any shard gives; undefined when no shard is left. */
-  async #take(signal: AbortSignal): Promise<RecordBatch | undefined> {
+  /** The first batch with records that any shard gives. */
+  protected override async take(): Promise<RecordBatch | undefined> {
+    await withSignal(this.ending, this.#started);
+    const read = (shardIndex: number): Promise<SourceAnswer> => this.#read(shardIndex);
     while (this.#turns.cursors.size > 0) {
-      for (const shardIndex of this.#turns.cursors.keys()) this.#ask(shardIndex);
-      const { shardIndex, answer } = await withSignal(signal, this.#arrival());
-      const { batch, done } = await answer;
-      this.#asked.delete(shardIndex);
-      if (done) await this.#finish(shardIndex, signal);
-      if (batch.length > 0) return batch;
+      for (const shardIndex of this.#turns.cursors.keys()) this.#answers.ask(shardIndex, read);
+      const { shardIndex, answer } = await withSignal(this.ending, this.#answers.next());
+      if (answer.done) await this.#finish(shardIndex, this.ending);
+      if (answer.batch.length > 0) return answer.batch;
     }
     return undefined;
-  }
-
-  #ask(shardIndex: number): void {
-    if (this.#asked.has(shardIndex)) return;
-    this.#asked.add(shardIndex);
-    const answer = this.#read(shardIndex);
-    const arrive = (): void => {
-      this.#arrived.push({ shardIndex, answer });
-      this.#wake();
-    };
-    void answer.then(arrive, arrive);
-  }
-
-  async #arrival(): Promise<Arrival> {
-    for (;;) {
-      const first = this.#arrived.shift();
-      if (first !== undefined) return first;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
   }
 
   async #read(shardIndex: number): Promise<SourceAnswer> {

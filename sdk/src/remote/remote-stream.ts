@@ -17,6 +17,9 @@ import { openProducer, type Producer } from "../producer/producer.ts";
 import { PutRecordsResult } from "../put-records-result.ts";
 import { checkReadOptions, type ReadOptions } from "../read-options.ts";
 import { RecordReader } from "../record-reader.ts";
+import type { ReplicaOptions } from "../replication/replica-options.ts";
+import type { Replication } from "../replication/replication-types.ts";
+import type { Stream } from "../stream.ts";
 import * as admin from "../stream-admin.ts";
 import type { StreamConsumer, StreamLike } from "../stream-like.ts";
 import {
@@ -26,6 +29,8 @@ import {
   type PutOptions,
   type SubscribeOptions,
 } from "../stream-options.ts";
+import type { RemoteConsumerGroup } from "./groups/remote-group.ts";
+import type { RemoteGroupOptions } from "./groups/remote-group-types.ts";
 import { PolledShard } from "./polled-shard.ts";
 import { PushedShard } from "./pushed-shard.ts";
 import type { PutLanes } from "./put-lanes.ts";
@@ -194,6 +199,25 @@ export class RemoteStream implements StreamLike {
     );
   }
 
+  /**
+   * Keeps a readable copy of the stream in a stream of an engine, from a position on: every record once, its data
+   * byte for byte, in order per partition key, aggregates as aggregates. Each part is stored in one step with where
+   * the copy stands, so that whoever goes on after a crash, in whichever tab, leaves nothing out and repeats nothing.
+   * Outages and throttles are ridden out for ever. Call it whenever the application starts: nothing of how the far
+   * side is reached is stored. Records keep their partition keys, but not their explicit hash keys, which no service
+   * hands over, nor their sequence numbers and times of arrival. An aggregate is stored where its first member
+   * belongs: where the copy has more shards than the source, consumer groups leave out aggregates that spread
+   * over several.
+   *
+   * @throws InvalidArgumentError, also for a copy of a stream into itself; ResourceInUseError when another local
+   * stream has a group of that name; ResourceNotFoundError when the local stream was deleted.
+   */
+  async replicateTo(local: Stream, options?: ReplicaOptions): Promise<Replication> {
+    const { openReplica } = await import("../replication/replica.ts");
+    const { calls, pollMs } = this.#parts;
+    return await openReplica({ calls, pollMs, stream: this.#description }, local, options);
+  }
+
   /** All shards, also closed ones that the service still lists, by index, with their parents. */
   async shards(): Promise<ShardDescription[]> {
     return await admin.listShards(this.#parts.desk, this.name);
@@ -245,9 +269,16 @@ export class RemoteStream implements StreamLike {
     await admin.deregisterConsumer(this.#parts.desk, this.#description, name);
   }
 
-  /** Not here. @throws NotSupportedError always. */
-  async group(): Promise<never> {
-    throw this.#cannot("group", "Kinesis keeps no leases and no checkpoints");
+  /**
+   * The consumer group of that name, with leases and checkpoints in a table of the caller's or in an open engine:
+   * Kinesis keeps none. It works as a group of an engine does, as the KCL over a table of DynamoDB.
+   *
+   * @throws InvalidArgumentError, ResourceNotFoundError, and what the lease table throws.
+   */
+  async group(name: string, options: RemoteGroupOptions): Promise<RemoteConsumerGroup> {
+    const { openRemoteGroup } = await import("./groups/remote-group.ts");
+    const { calls, desk, pollMs } = this.#parts;
+    return await openRemoteGroup({ calls, desk, pollMs, stream: this.#description }, name, options);
   }
 
   /** Not here. @throws NotSupportedError always. */

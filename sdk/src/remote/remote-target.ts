@@ -2,6 +2,7 @@
 import { ResourceNotFoundError } from "@millrace/engine";
 import type { InputOf, StructureOf } from "@millrace/engine/model";
 import {
+  type LeavingTarget,
   NO_ANSWER,
   type PutTarget,
   type TargetListing,
@@ -44,7 +45,26 @@ export class RemoteTarget implements PutTarget {
 
   /** One PutRecords of 1 to 500 records and at most 10 MiB. @throws as calls do. */
   async putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]> {
-    const input: InputOf<"PutRecords"> = {
+    const input = this.#inputOf(records);
+    const answer = await this.#calls.call("PutRecords", input, undefined, this.#admitted);
+    return records.map((_record, i) => outcomeOf(answer.Records[i]));
+  }
+
+  /**
+   * What the last records of a page are put with, in the task in which it ends; nobody hears what comes of them.
+   * @throws as calls do.
+   */
+  async openLeaving(): Promise<LeavingTarget> {
+    const input = { StreamName: this.#stream.name };
+    const calls = await this.#calls.openLeaving("DescribeStreamSummary", input);
+    return {
+      put: (records) => calls.send("PutRecords", this.#inputOf(records)),
+      close: () => calls.close(),
+    };
+  }
+
+  #inputOf(records: readonly TargetRecord[]): InputOf<"PutRecords"> {
+    return {
       StreamName: this.#stream.name,
       Records: records.map(({ partitionKey, explicitHashKey, data }) => ({
         PartitionKey: partitionKey,
@@ -52,8 +72,6 @@ export class RemoteTarget implements PutTarget {
         ...(explicitHashKey === undefined ? {} : { ExplicitHashKey: explicitHashKey }),
       })),
     };
-    const answer = await this.#calls.call("PutRecords", input, undefined, this.#admitted);
-    return records.map((_record, i) => outcomeOf(answer.Records[i]));
   }
 
   /** The stream's shards by now. @throws ResourceNotFoundError, also for another stream of its name. */

@@ -1,7 +1,7 @@
 /** Checkpoints of one lease that are made at the same time. */
 import type { Checkpointer, ShardProcessor } from "millrace";
 import { describe, expect, it } from "vitest";
-import { openEngine } from "../support.ts";
+import { failureOf, openEngine } from "../support.ts";
 import { keep, put, until } from "./support.ts";
 
 describe("a checkpoint without a record", () => {
@@ -34,5 +34,57 @@ describe("a checkpoint without a record", () => {
     expect(failure).toBeUndefined();
     const { leases } = await group.describe();
     expect(leases[0]?.lagRecords).toBe(2);
+  });
+});
+
+describe("a checkpoint of a shard's end", () => {
+  it("is refused while the shard is open, and with a record", async () => {
+    const engine = await openEngine();
+    const stream = await engine.streams.create("clicks");
+    await put(stream, 0, 1);
+    const group = await stream.group("g", { from: "TRIM_HORIZON" });
+    const failures: unknown[] = [];
+    const processor: ShardProcessor = {
+      processRecords: async ({ checkpointer, records: [at] }) => {
+        if (at === undefined) return;
+        failures.push(await failureOf(checkpointer.checkpoint({ shardEnd: true, at })));
+        failures.push(await failureOf(checkpointer.checkpoint({ shardEnd: true })));
+      },
+    };
+    keep(group.start(() => processor, { checkpoints: "manual" }));
+    await until(() => failures.length === 2);
+    expect(failures).toMatchObject([
+      { name: "InvalidArgumentError", argument: "what.at" },
+      { name: "InvalidArgumentError", argument: "checkpoints[0].checkpoint" },
+    ]);
+  });
+
+  it("finishes a closed shard without its records, and its children begin with what it left", async () => {
+    const engine = await openEngine();
+    const stream = await engine.streams.create("clicks");
+    await put(stream, 0, 5);
+    await stream.split("shardId-000000000000");
+    const group = await stream.group("g", { from: "TRIM_HORIZON" });
+    const begun: unknown[] = [];
+    const delivered: string[] = [];
+    const childState = { "shardId-000000000001": { left: 7 } };
+    const processor = (shardId: string): ShardProcessor => ({
+      initialize: async ({ state, checkpointer }) => {
+        begun.push({ shardId, state });
+        if (shardId === "shardId-000000000000") {
+          await checkpointer.checkpoint({ shardEnd: true, childState });
+        }
+      },
+      processRecords: ({ records }) => {
+        delivered.push(...records.map((record) => record.shardId));
+      },
+    });
+    keep(group.start(({ shardId }) => processor(shardId), { checkpoints: "manual" }));
+    await until(() => begun.length === 3);
+    await put(stream, 5, 30);
+    await until(() => delivered.length === 25);
+    expect(delivered).not.toContain("shardId-000000000000");
+    expect(begun).toContainEqual({ shardId: "shardId-000000000001", state: { left: 7 } });
+    expect(begun).toContainEqual({ shardId: "shardId-000000000002", state: {} });
   });
 });

@@ -7,9 +7,9 @@ import type {
   Stream,
   UserRecord,
   WorkerEvent,
-  WorkerEventKind,
 } from "millrace";
 import { afterEach, vi } from "vitest";
+import { WORKER_EVENT_KINDS } from "../../src/groups/group-types.ts";
 
 /** Longest wait for something that must happen, in ms; the machine may be busy. */
 const PATIENCE_MS = 20_000;
@@ -70,16 +70,7 @@ export class Notes {
 /** All events of a worker from now on. */
 export function eventsOf(worker: GroupWorker): WorkerEvent[] {
   const events: WorkerEvent[] = [];
-  const kinds: WorkerEventKind[] = [
-    "lease-taken",
-    "lease-lost",
-    "shard-ended",
-    "processing-failed",
-    "dead-letter",
-    "aggregate-dropped",
-    "stalled",
-  ];
-  for (const kind of kinds) worker.on(kind, (event) => events.push(event));
+  for (const kind of WORKER_EVENT_KINDS) worker.on(kind, (event) => events.push(event));
   return events;
 }
 

@@ -59,6 +59,7 @@ describe("closing", () => {
     const client: LoadedClient = {
       send: () => new Promise(() => undefined),
       close: () => undefined,
+      another: async () => client,
     };
     const clock = new VirtualClock(0);
     const surroundings = { clock, random: systemRandom, deadlineMs: 1000, place: "there" };

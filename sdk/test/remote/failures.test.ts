@@ -266,7 +266,6 @@ describe("what the far side cannot do", () => {
     const remote = await openRemote((await startServe()).url);
     const stream = await remote.streams.create("clicks");
     for (const [call, reason] of [
-      [() => stream.group(), "leases"],
       [() => stream.configure(), "durable"],
       [() => stream.shred(), "KMS"],
       [() => stream.metrics(), "CloudWatch"],

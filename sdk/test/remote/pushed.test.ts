@@ -24,7 +24,8 @@ function pushed(
     return { EventStream: streams.shift()?.() };
   };
   const surroundings = { clock, random: systemRandom, deadlineMs, place: "there" };
-  const calls = new RemoteCalls({ send, close: () => undefined }, surroundings);
+  const client = { send, close: () => undefined };
+  const calls = new RemoteCalls({ ...client, another: async () => client }, surroundings);
   const shard = new PushedShard({
     ...{ calls, streamName: "clicks", consumerArn: "arn" },
     ...{ shard: { shardId: "shardId-000000000000" }, start: { type: "LATEST" } },
