@@ -23,6 +23,8 @@ import { checkReadOptions, type ReadOptions } from "./read-options.ts";
 import type { RecordBatcher } from "./record-batcher.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { MetricDatapoint, MetricOptions } from "./stream-control.ts";
+import type { ReplicateOptions, ReplicationRemote } from "./replication/replication-options.ts";
+import type { Replication } from "./replication/replication-types.ts";
 import type { StreamConsumer, StreamLike } from "./stream-like.ts";
 import {
   checkPutOptions,
@@ -180,6 +182,21 @@ export class Stream implements StreamLike {
   async trigger(handler: LambdaHandler, options: TriggerOptions): Promise<Trigger> {
     const { openTrigger } = await import("./triggers/trigger.ts");
     return await openTrigger(this.#client, this.#description, handler, options);
+  }
+
+  /**
+   * Ships the stream to a stream elsewhere, of `millrace/remote`: what is put while the network is away arrives when
+   * it is back, in order per partition key. Outages and throttles are ridden out for ever; what only somebody can
+   * mend, as wrong credentials, pauses it with the reason. Progress is kept by a consumer group, so that another
+   * tab goes on after a crash; what it then sends again is dropped by consumer groups of this package on the far
+   * side. Credentials are never stored: call it whenever the application starts.
+   *
+   * @throws InvalidArgumentError, ResourceNotFoundError; ResourceInUseError when another stream has a group of its
+   * name.
+   */
+  async replicateTo(remote: ReplicationRemote, options?: ReplicateOptions): Promise<Replication> {
+    const { replicateStream } = await import("./replication/stream-replication.ts");
+    return await replicateStream(this.#client, this.#description, remote, options);
   }
 
   /** All shards, also closed ones that retention keeps, by index, with their parents. */

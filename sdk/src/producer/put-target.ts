@@ -57,6 +57,14 @@ export interface TargetListing {
   readonly shardRate?: ShardRate;
 }
 
+/** What the last records of a page are put with. */
+export interface LeavingTarget {
+  /** Puts records of about 45,000 bytes at most in this very task; nobody hears what comes of it. */
+  put(records: readonly TargetRecord[]): void;
+  /** Ends its connections. */
+  close(): void;
+}
+
 /** A stream that can be put into. */
 export interface PutTarget {
   /** What errors call it. */
@@ -82,4 +90,6 @@ export interface PutTarget {
   putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]>;
   /** @throws MillraceError: `retryable` when a retry may help. */
   listShards(): Promise<TargetListing>;
+  /** Makes ready for the page's end; absent where nothing can be sent then. @throws MillraceError. */
+  openLeaving?(): Promise<LeavingTarget>;
 }

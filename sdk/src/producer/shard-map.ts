@@ -13,7 +13,7 @@ interface OpenShard extends HashKeyRange {
   readonly shardId: string;
 }
 
-function rangeOf({ shardId, startingHashKey, endingHashKey }: TargetShard): HashKeyRange {
+function listedRange({ shardId, startingHashKey, endingHashKey }: TargetShard): HashKeyRange {
   const start = parseHashKey(startingHashKey);
   const end = parseHashKey(endingHashKey);
   if (start !== undefined && end !== undefined) return { start, end };
@@ -34,7 +34,7 @@ export class ShardMap {
   update({ shards }: TargetListing): void {
     const open: OpenShard[] = [];
     for (const shard of shards) {
-      const range = this.#ranges.get(shard.shardId) ?? rangeOf(shard);
+      const range = this.#ranges.get(shard.shardId) ?? listedRange(shard);
       this.#ranges.set(shard.shardId, range);
       if (shard.open) open.push({ ...range, shardId: shard.shardId });
     }
@@ -64,6 +64,11 @@ export class ShardMap {
     }
     const shard = this.#open[low - 1];
     return shard !== undefined && rangeHolds(shard, hashKey) ? shard.shardId : undefined;
+  }
+
+  /** The hash keys of a shard, open or closed; undefined when the shard is not known. */
+  rangeOf(shardId: string): HashKeyRange | undefined {
+    return this.#ranges.get(shardId);
   }
 
   /** Whether a shard, open or closed, has a hash key; undefined when the shard is not known. */

@@ -1,0 +1,210 @@
+/**
+ * Keeps records out that a shard had before: those that somebody shipped again because the answer was lost, and
+ * those that come back to the stream that they were put into first. What it knows goes into the lease's state with
+ * every checkpoint, as it was at that checkpoint's record, and to the shards that come of its shard.
+ */
+import { InvalidArgumentError, type LeaseCheckpoint } from "@millrace/engine";
+import {
+  type HashKey,
+  type HashKeyRange,
+  hashKeyOf,
+  parseHashKey,
+} from "../aggregation/hash-key.ts";
+import type { ShardHashKeys } from "../aggregation/index.ts";
+import type { StateValue, UserRecord } from "../groups/group-types.ts";
+import { type IndexOf, indexInEngine } from "../groups/held-lease.ts";
+import type { ReplicationMark } from "./mark.ts";
+import { RepeatTable } from "./repeat-table.ts";
+
+/** What keys of state begin with that hold such tables; nobody else's may. */
+export const REPEATS_STATE_PREFIX = "millrace.repeats.";
+/** Beyond so many records without a checkpoint, some are only told apart at the checkpoints after them. */
+const PENDING_MAX = 65_536;
+
+/** The log and the stream that a filter's shard belongs to. */
+export interface OwnStream {
+  /** Random id of the log, 32 hexadecimal digits. */
+  readonly incarnation: string;
+  readonly streamUid: number;
+}
+
+/** A shard and its hash keys. */
+export interface FilteredShard extends ShardHashKeys {
+  readonly shardIndex: number;
+}
+
+/** What a filter begins with. */
+export interface RepeatFilterParts {
+  readonly shard: FilteredShard;
+  /** As the last checkpoint left it; other entries are passed over. */
+  readonly state?: Readonly<Record<string, StateValue>>;
+  /** Records that were first put into this stream are copies of what is there; undefined where nothing can be. */
+  readonly own?: OwnStream | undefined;
+  /** How the shard's records are numbered; as an engine does when absent. */
+  readonly indexOf?: IndexOf | undefined;
+}
+
+/** What a filter reads of a record. */
+export type FilteredRecord = Pick<
+  UserRecord,
+  "mark" | "partitionKey" | "explicitHashKey" | "sequenceNumber" | "subSequenceNumber"
+>;
+
+/** One entry of state of one shard; null removes it. */
+export interface RepeatState {
+  readonly shardIndex: number;
+  readonly key: string;
+  readonly value: StateValue;
+}
+
+/** A record that was let through since the last checkpoint. */
+interface Pending {
+  readonly index: number;
+  readonly subSequenceNumber: number;
+  readonly mark: ReplicationMark;
+}
+
+function keyAt(decimal: string): HashKey {
+  const key = parseHashKey(decimal);
+  if (key !== undefined) return key;
+  const limit = "0 to 2^128 - 1 in decimal";
+  throw new InvalidArgumentError(`a hash key must be ${limit}: ${decimal}`, {
+    ...{ argument: "shard", value: decimal, limit },
+  });
+}
+
+function rangeOf({ startingHashKey, endingHashKey }: ShardHashKeys): HashKeyRange {
+  return { start: keyAt(startingHashKey), end: keyAt(endingHashKey) };
+}
+
+/** See above. Records are shown to it in the shard's order, each once. */
+export class RepeatFilter {
+  readonly #shard: FilteredShard;
+  readonly #own: OwnStream | undefined;
+  readonly #indexOf: IndexOf;
+  /** Up to the record that was shown last. */
+  readonly #seen: RepeatTable;
+  /** Up to the last checkpoint. */
+  #stored: RepeatTable;
+  /** What is being stored. */
+  #storing: { readonly table: RepeatTable; readonly pending: number } | undefined;
+  #pending: Pending[] = [];
+  /** Entries of the shards that this one came of; removed with the first checkpoint. */
+  #inherited: readonly string[] = [];
+  /** Shards that come of this one, when they are known. */
+  children: readonly FilteredShard[] = [];
+
+  /** @throws InvalidArgumentError for a shard whose hash keys are none. */
+  constructor({ shard, state = {}, own, indexOf = indexInEngine }: RepeatFilterParts) {
+    const range = rangeOf(shard);
+    this.#shard = shard;
+    this.#own = own;
+    this.#indexOf = indexOf;
+    this.#seen = new RepeatTable(range);
+    const mine = this.#prefix(shard.shardIndex);
+    const keys = Object.keys(state).filter((key) => key.startsWith(REPEATS_STATE_PREFIX));
+    for (const key of keys) this.#seen.add(state[key] ?? null);
+    this.#stored = this.#seen.copy();
+    this.#inherited = keys.filter((key) => !key.startsWith(mine));
+  }
+
+  /** Whether there is anything that a checkpoint or a child would have to know. */
+  get empty(): boolean {
+    return this.#seen.empty;
+  }
+
+  /** The records of one stored record that were not there before. */
+  sift<Record extends FilteredRecord>(records: readonly Record[]): readonly Record[] {
+    if (records.every(({ mark }) => mark === undefined)) return records;
+    return records.filter((record) => !this.#isRepeat(record));
+  }
+
+  /** What a checkpoint has to be committed with. */
+  stateAt(checkpoint: LeaseCheckpoint): RepeatState[] {
+    const ended = "at" in checkpoint && checkpoint.at === "SHARD_END";
+    const count = ended ? this.#pending.length : this.#countUpTo(checkpoint);
+    const table = this.#stored.changedBy(lastOfEach(this.#pending, count));
+    this.#storing = { table, pending: count };
+    const { shardIndex } = this.#shard;
+    const anew = this.#inherited.length > 0;
+    const own = table
+      .written(anew ? undefined : this.#stored)
+      .map(({ part, value }) => ({ shardIndex, key: `${this.#prefix(shardIndex)}${part}`, value }));
+    const removed = this.#inherited.map((key) => ({ shardIndex, key, value: null }));
+    return [...own, ...removed, ...(ended ? this.#ofChildren(table) : [])];
+  }
+
+  /** What {@link stateAt} gave last is committed. */
+  committed(): void {
+    if (this.#storing === undefined) return;
+    this.#stored = this.#storing.table;
+    this.#pending.splice(0, this.#storing.pending);
+    this.#inherited = [];
+    this.#storing = undefined;
+  }
+
+  #isRepeat(record: FilteredRecord): boolean {
+    const { mark } = record;
+    if (mark === undefined) return false;
+    const { incarnation, streamUid } = mark.source;
+    const own = this.#own;
+    if (own?.incarnation === incarnation && own.streamUid === streamUid) return true;
+    if (this.#seen.holds(mark, () => routeOf(record))) return true;
+    this.#seen.note(mark);
+    const { subSequenceNumber } = record;
+    const index = this.#indexOf(record.sequenceNumber);
+    if (this.#pending.length >= PENDING_MAX) this.#thin();
+    this.#pending.push({ index, subSequenceNumber, mark });
+    return false;
+  }
+
+  /** Keeps the later one of two neighbours: a checkpoint between them then shows a repeat, and loses nothing. */
+  #thin(): void {
+    this.#pending = this.#pending.filter(
+      ({ mark }, i) => i % 2 === 1 || this.#pending[i + 1]?.mark.source !== mark.source,
+    );
+  }
+
+  #countUpTo(checkpoint: LeaseCheckpoint): number {
+    if (!("index" in checkpoint)) return 0;
+    const { index, subSequenceNumber } = checkpoint;
+    const later = this.#pending.findIndex(
+      (one) =>
+        one.index > index || (one.index === index && one.subSequenceNumber > subSequenceNumber),
+    );
+    return later < 0 ? this.#pending.length : later;
+  }
+
+  #ofChildren(table: RepeatTable): RepeatState[] {
+    return this.children.flatMap((child) =>
+      table
+        .within(rangeOf(child))
+        .written()
+        .map(({ part, value }) => ({
+          shardIndex: child.shardIndex,
+          key: `${this.#prefix(this.#shard.shardIndex)}${part}`,
+          value,
+        })),
+    );
+  }
+
+  /** Two shards that are merged write to their child, each under its own keys. */
+  #prefix(shardIndex: number): string {
+    return `${REPEATS_STATE_PREFIX}${shardIndex}.`;
+  }
+}
+
+/** The hash key that decided the record's shard. */
+function routeOf({ partitionKey, explicitHashKey }: FilteredRecord): HashKey {
+  return explicitHashKey === undefined ? hashKeyOf(partitionKey) : keyAt(explicitHashKey);
+}
+
+/** Of each source the last of so many records: the positions of one rise. */
+function lastOfEach(pending: readonly Pending[], count: number): readonly ReplicationMark[] {
+  const last = new Map<object, ReplicationMark>();
+  for (let i = 0; i < count; i++) {
+    const mark = pending[i]?.mark;
+    if (mark !== undefined) last.set(mark.source, mark);
+  }
+  return [...last.values()];
+}

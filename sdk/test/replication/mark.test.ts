@@ -1,0 +1,109 @@
+/** The mark of records that were shipped: what is written as tags comes back, and anything else is none. */
+import { decodeAggregate, encodeAggregate } from "millrace/aggregation";
+import { describe, expect, it } from "vitest";
+import { type HashKey, hashKeyFrom } from "../../src/aggregation/hash-key.ts";
+import {
+  commonRange,
+  decodeRange,
+  encodeRange,
+  type MarkSource,
+  marksOf,
+  originOf,
+  type ReplicationMark,
+  tagOf,
+} from "../../src/replication/mark.ts";
+import { randomOf } from "./random.ts";
+
+const RING_END = (1n << 128n) - 1n;
+
+function rangeFrom(start: bigint, end: bigint): { start: HashKey; end: HashKey } {
+  return { start: hashKeyFrom(start), end: hashKeyFrom(end) };
+}
+
+/** Aggregates members with these marks, and reads them. */
+function written(marks: readonly ReplicationMark[]) {
+  let before: ReplicationMark | undefined;
+  const members = marks.map((mark, i) => {
+    const tag = tagOf(mark, before);
+    before = mark;
+    return { partitionKey: `k${i}`, data: new Uint8Array([i & 255]), tags: [tag] };
+  });
+  return decodeAggregate(encodeAggregate(members)) ?? [];
+}
+
+describe("the replication mark", () => {
+  it("comes back from any sequence of marks", () => {
+    const random = randomOf(7);
+    for (let round = 0; round < 300; round++) {
+      const sources: MarkSource[] = Array.from({ length: 1 + random.below(4) }, () => {
+        const incarnation = Array.from({ length: 32 }, () => random.below(16).toString(16)).join(
+          "",
+        );
+        const streamUid = random.below(2 ** 32);
+        const group = random.below(2) === 0 ? undefined : random.below(2 ** 45);
+        const [low, high] = [random.hashKey(), random.hashKey()].sort((a, b) => (a < b ? -1 : 1));
+        const origin = originOf(incarnation, streamUid, random.below(2 ** 31), group);
+        return { origin, incarnation, streamUid, range: rangeFrom(low ?? 0n, high ?? 0n) };
+      });
+      let index = random.below(2 ** 50);
+      const marks = Array.from({ length: 1 + random.below(40) }, () => {
+        const source = sources[random.below(sources.length)] ?? sources[0];
+        if (source === undefined) throw new Error("there is one");
+        index = random.below(10) === 0 ? random.below(2 ** 50) : index + random.below(3);
+        const subSequenceNumber = random.below(3) === 0 ? random.below(5000) : 0;
+        return { source, index, subSequenceNumber };
+      });
+      expect(marksOf(written(marks))).toEqual(marks);
+    }
+  });
+
+  it("takes a few bytes for the record after the one before", () => {
+    const range = rangeFrom(0n, RING_END);
+    const incarnation = "0123456789abcdef".repeat(2);
+    const source = { origin: originOf(incarnation, 1, 0), incarnation, streamUid: 1, range };
+    const first = { source, index: 41, subSequenceNumber: 0 };
+    expect(tagOf(first, undefined)).toEqual({ key: "mr", value: `${incarnation}.1.0.15.0..` });
+    expect(tagOf({ source, index: 42, subSequenceNumber: 0 }, first)).toEqual({ key: "mr" });
+    expect(tagOf({ source, index: 44, subSequenceNumber: 0 }, first).value).toBe("3");
+    expect(tagOf({ source, index: 41, subSequenceNumber: 7 }, first).value).toBe("0.7");
+  });
+
+  it("is none where tags are malformed, and of members behind such", () => {
+    const range = rangeFrom(0n, RING_END);
+    const incarnation = "f".repeat(32);
+    const source = { origin: originOf(incarnation, 9, 3), incarnation, streamUid: 9, range };
+    const good = tagOf({ source, index: 5, subSequenceNumber: 0 }, undefined);
+    const values = ["", "x y", `${good.value}.`, `${good.value?.slice(1)}`, "1.2.3", "-1"];
+    for (const value of values) {
+      const tagged = [
+        { tags: [good] },
+        { tags: [{ key: "mr", value }] },
+        { tags: [{ key: "mr" }] },
+      ];
+      expect(marksOf(tagged)?.map((mark) => mark?.index)).toEqual([5, undefined, undefined]);
+    }
+    // Somebody's members between ours have no mark, and do not pass for the next ones.
+    expect(marksOf([{ tags: [good] }, {}, { tags: [{ key: "mr" }] }])?.[2]).toBeUndefined();
+    expect(marksOf([{}, { tags: [good] }])).toBeUndefined();
+    expect(marksOf([{ tags: [{ key: "other", value: "1" }] }])).toBeUndefined();
+    // Its range ends before it begins.
+    const value = `${incarnation}.1.0.1.0.8.1`;
+    expect(marksOf([{ tags: [{ key: "mr", value }] }])).toEqual([undefined]);
+  });
+
+  it("writes ranges of hash keys short, and reads them again", () => {
+    const random = randomOf(11);
+    expect(encodeRange(rangeFrom(0n, RING_END))).toBe(".");
+    expect(encodeRange(rangeFrom(1n << 126n, (1n << 127n) - 1n))).toBe("4.7");
+    for (let round = 0; round < 200; round++) {
+      const [low = 0n, high = 0n] = [random.hashKey(), random.hashKey()].sort((a, b) =>
+        a < b ? -1 : 1,
+      );
+      const range = rangeFrom(low, high);
+      const [start = "", end = ""] = encodeRange(range).split(".");
+      expect(decodeRange(start, end)).toEqual(range);
+      expect(commonRange(range, rangeFrom(0n, RING_END))).toEqual(range);
+      if (low > 0n) expect(commonRange(range, rangeFrom(0n, low - 1n))).toBeUndefined();
+    }
+  });
+});
