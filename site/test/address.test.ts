@@ -50,6 +50,7 @@ const address: fc.Arbitrary<Address> = fc.oneof(
   fc.constant<Address>({ place: "storage" }),
   fc.constant<Address>({ place: "faults" }),
   fc.constant<Address>({ place: "pipelines" }),
+  fc.constant<Address>({ place: "sync" }),
   fc.constant<Address>({ place: "streams", view: "list" }),
   fc.option(stream, { nil: undefined }).map((group): Address => ({ place: "consumers", group })),
   producer,

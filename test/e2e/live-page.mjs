@@ -1,5 +1,5 @@
 /** The Live page as a person has it before them: what it shows, and what can be done there. */
-import { PATIENCE_MS } from "./harness.mjs";
+import { PATIENCE_MS, startServer } from "./harness.mjs";
 
 /** Finds an element through all shadow roots, by puppeteer's deep combinator. */
 const LIVE = "millrace-app >>> mill-live";
@@ -61,6 +61,18 @@ export async function untilOffline(page) {
 
 /** Selector of a part of the ring. */
 export const ring = (part) => `${LIVE} >>> mill-ring >>> ${part}`;
+
+/** A server, and a page of it at this query for `body(page, server, complaints)`, which must not complain. */
+export async function served(browser, search, body, options) {
+  const server = await startServer();
+  try {
+    const { page, complaints } = await browser.open(`${server.address}${search}`, options);
+    await body(page, server, complaints);
+    await expectNoComplaints(page, complaints);
+  } finally {
+    await server.stop();
+  }
+}
 
 /** Fails when the page complained: errors in its console, of its scripts, or of the policy. */
 export async function expectNoComplaints(page, complaints) {

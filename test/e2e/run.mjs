@@ -11,6 +11,7 @@ import { recordsScenarios } from "./scenarios/records.mjs";
 import { serverScenarios } from "./scenarios/server.mjs";
 import { storageScenarios } from "./scenarios/storage.mjs";
 import { streamsScenarios } from "./scenarios/streams.mjs";
+import { syncScenarios } from "./scenarios/sync.mjs";
 
 const scenarios = [
   ...serverScenarios,
@@ -21,6 +22,7 @@ const scenarios = [
   ...producerScenarios,
   ...consumersScenarios,
   ...pipelinesScenarios,
+  ...syncScenarios,
   ...storageScenarios,
   ...faultsScenarios,
   ...accessibilityScenarios,

@@ -184,8 +184,47 @@ export const tableStyles = css`
   }
 `;
 
-/** The colours of the shards, as `color` of whatever has the class. */
+/** Cells of words in a table of numbers: `class="words"`, also in the head. Stands behind {@link tableStyles}. */
+export const wordCellStyles = css`
+  th.words,
+  td.words {
+    font-family: var(--face);
+    text-align: start;
+  }
+`;
+
+/** Links that are names, as in tables: in the colour of the text around them. */
+export const nameLinkStyles = css`
+  a {
+    color: var(--ink);
+    text-underline-offset: 3px;
+  }
+`;
+
+/** Code and data as they are, in a box that scrolls. */
+export const preStyles = css`
+  pre {
+    margin: 0;
+    padding: calc(var(--unit) * 3);
+    overflow: auto;
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    background: var(--ground);
+    font: var(--text-small) / 1.6 var(--face-mono);
+  }
+`;
+
+/** The colours of the shards, as `color` of whatever has the class, and a patch of it beside a shard's name. */
 export const shardStyles = css`
+  .swatch {
+    display: inline-block;
+    inline-size: 12px;
+    block-size: 12px;
+    margin-inline-end: calc(var(--unit) * 2);
+    border-radius: 2px;
+    background: currentColor;
+  }
+
   .shard-0 {
     color: var(--shard-0);
   }

@@ -1,6 +1,6 @@
 /** A piece of code that can be copied. */
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
-import { baseStyles } from "./base-styles.ts";
+import { baseStyles, preStyles } from "./base-styles.ts";
 import { iconShape } from "./icons.ts";
 
 /** `<mill-code-block heading="Put" .code=${text}>`. */
@@ -15,6 +15,7 @@ export class MillCodeBlock extends LitElement {
 
   static override readonly styles = [
     baseStyles,
+    preStyles,
     css`
       header {
         display: flex;
@@ -35,16 +36,6 @@ export class MillCodeBlock extends LitElement {
         gap: calc(var(--unit) * 2);
         color: var(--ink-soft);
         font-size: var(--text-small);
-      }
-
-      pre {
-        margin: 0;
-        padding: calc(var(--unit) * 3);
-        overflow-x: auto;
-        border: 1px solid var(--line);
-        border-radius: var(--radius);
-        background: var(--ground);
-        font: var(--text-small) / 1.6 var(--face-mono);
       }
     `,
   ];

@@ -10,6 +10,7 @@ export type IconName =
   | "consume"
   | "produce"
   | "pipelines"
+  | "sync"
   | "split"
   | "merge"
   | "link"
@@ -31,6 +32,7 @@ const SHAPES: Readonly<Record<IconName, TemplateResult>> = {
   consume: svg`<path d="M2 4.5h5M2 11.5h5M7 4.5l3 3.5-3 3.5"/><circle cx="12" cy="8" r="2"/>`,
   produce: svg`<circle cx="4" cy="8" r="2"/><path d="M6 8l3-3.5h5M6 8l3 3.5h5"/>`,
   pipelines: svg`<rect x="1.5" y="5.5" width="4" height="5" rx="1"/><rect x="10.5" y="1.5" width="4" height="5" rx="1"/><rect x="10.5" y="9.5" width="4" height="5" rx="1"/><path d="M5.5 8H8m0 0V4h2.5M8 8v4h2.5"/>`,
+  sync: svg`<path d="M2.5 8a5.5 5.5 0 0 1 9.6-3.6M12.5 1.5v3.2H9.3M13.5 8a5.5 5.5 0 0 1-9.6 3.6M3.5 14.5v-3.2h3.2"/>`,
   split: svg`<path d="M2 8h4l4-4.5h4M6 8l4 4.5h4"/>`,
   merge: svg`<path d="M14 8h-4L6 3.5H2M10 8l-4 4.5H2"/>`,
   link: svg`<path d="M6.5 9.5l3-3M7 4.5l1.5-1.5a3 3 0 0 1 4.5 4.5L11.5 9M9 11.5 7.5 13A3 3 0 0 1 3 8.5L4.5 7"/>`,

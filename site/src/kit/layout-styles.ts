@@ -58,6 +58,29 @@ export const stackStyles = css`
   }
 `;
 
+/** A list of events with their times, which scrolls. */
+export const eventListStyles = css`
+  ol {
+    display: grid;
+    gap: calc(var(--unit) * 2);
+    max-block-size: 250px;
+    margin: 0;
+    padding: 0;
+    overflow-y: auto;
+    list-style: none;
+  }
+
+  li {
+    overflow-wrap: anywhere;
+  }
+
+  time {
+    color: var(--ink-soft);
+    font-family: var(--face-mono);
+    font-size: var(--text-small);
+  }
+`;
+
 /** Panels of one height, two beside one another where there is room. */
 export const pairStyles = css`
   .pair {

@@ -58,6 +58,11 @@ export interface PipelinesAddress {
   readonly place: "pipelines";
 }
 
+/** The Sync place: a stream that is shipped to another engine, whatever the network does. */
+export interface SyncAddress {
+  readonly place: "sync";
+}
+
 /** The list of streams. */
 export interface ListAddress {
   readonly place: "streams";
@@ -100,12 +105,21 @@ export type Address =
   | ConsumersAddress
   | ProducerAddress
   | PipelinesAddress
+  | SyncAddress
   | ListAddress
   | ShardsAddress
   | RecordsAddress;
 
 /** Places that a query can name; none is Live. */
-const PLACES = ["streams", "consumers", "producer", "pipelines", "storage", "faults"] as const;
+const PLACES = [
+  "streams",
+  "consumers",
+  "producer",
+  "pipelines",
+  "sync",
+  "storage",
+  "faults",
+] as const;
 
 /** Names of streams and of consumer groups. */
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/;

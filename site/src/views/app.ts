@@ -45,6 +45,12 @@ const LAZY_PLACES = {
     link: `./${searchOfAddress({ place: "pipelines" })}`,
     load: () => import("./pipelines/place.ts"),
   },
+  sync: {
+    name: "Sync",
+    icon: "sync",
+    link: `./${searchOfAddress({ place: "sync" })}`,
+    load: () => import("./sync/place.ts"),
+  },
   storage: {
     name: "Storage",
     icon: "storage",
@@ -62,7 +68,15 @@ const LAZY_PLACES = {
 type LazyPlace = keyof typeof LAZY_PLACES;
 
 /** In the order of the rail. */
-const LAZY_NAMES = ["streams", "producer", "consumers", "pipelines", "storage", "faults"] as const;
+const LAZY_NAMES = [
+  "streams",
+  "producer",
+  "consumers",
+  "pipelines",
+  "sync",
+  "storage",
+  "faults",
+] as const;
 
 /** Whether the code of a place has arrived, or why it has not; absent before it was asked for. */
 type Arrival = "loading" | "here" | Error;
@@ -214,7 +228,7 @@ export class MillraceApp extends LitElement {
         }
 
         .place {
-          flex: 1 1 0;
+          flex: 1 1 auto;
           min-inline-size: 0;
           padding: var(--unit) 0;
           font-size: 0.6875rem;
@@ -347,6 +361,11 @@ export class MillraceApp extends LitElement {
           .engine=${engine}
           @mill-reopen=${() => this.#engine.reopen()}
         ></mill-pipelines>`;
+      case "sync":
+        return html`<mill-sync
+          .engine=${engine}
+          @mill-reopen=${() => this.#engine.reopen()}
+        ></mill-sync>`;
       case "faults":
         return html`<mill-faults .engine=${engine}></mill-faults>`;
     }

@@ -1,12 +1,11 @@
 /** The calls behind the view, in a drawer. */
-import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
+import { LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { ENGINE_NAME, SHARD_COUNT, STREAM_NAME } from "../controllers/engine-controller.ts";
 import { HOT_KEY } from "../controllers/producer-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
+import { codeDrawer } from "../kit/code-drawer.ts";
 import { codeSamples } from "../live/code-samples.ts";
 import { type LiveSettings, SETTINGS_DEFAULT } from "../live/settings.ts";
-import "../kit/code-block.ts";
-import "../kit/drawer.ts";
 
 /** A drawer of code that follows the settings of the view. */
 export class MillCodeDrawer extends LitElement {
@@ -39,12 +38,7 @@ export class MillCodeDrawer extends LitElement {
       shards: this.shards,
       hotKey: HOT_KEY,
     };
-    return html`<mill-drawer heading="What this page calls">
-      ${codeSamples(names, this.settings).map(
-        ({ heading, code }) =>
-          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-      )}
-    </mill-drawer>`;
+    return codeDrawer(codeSamples(names, this.settings), "What this page calls");
   }
 }
 

@@ -1,8 +1,49 @@
-/** What stands at the head of every place: its buttons, and the notice that something cannot be read. */
+/** What stands at the head of every place: its name, its buttons, and the notice that something cannot be read. */
 import { html, nothing, type TemplateResult } from "lit";
 import { iconShape } from "../kit/icons.ts";
 import type { ShownError } from "../live/advice.ts";
 import "../kit/notice.ts";
+
+/** The head of a place: what it is called, what it is for, and its buttons. */
+export function placeHeader(
+  heading: string,
+  about: string,
+  buttons: TemplateResult | readonly TemplateResult[],
+): TemplateResult {
+  return html`<header class="head">
+    <div>
+      <h1>${heading}</h1>
+      <p class="soft">${about}</p>
+    </div>
+    <div class="actions">${buttons}</div>
+  </header>`;
+}
+
+/** A button that starts and stops what a place does. */
+export interface StartButton {
+  readonly running: boolean;
+  readonly onToggle: () => void;
+  /** What is started, as in "the pipeline"; the place itself when absent. */
+  readonly what?: string;
+  readonly disabled?: boolean;
+}
+
+/** `<button id="start">`, or `id="stop"` while it runs. */
+export function startButton({ running, onToggle, what, disabled }: StartButton): TemplateResult {
+  const word = running ? "Stop" : "Start";
+  return html`<button
+    type="button"
+    class=${running ? "" : "main"}
+    id=${running ? "stop" : "start"}
+    ?disabled=${disabled === true}
+    @click=${onToggle}
+  >
+    <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+      ${iconShape(running ? "pause" : "play")}
+    </svg>
+    ${what === undefined ? word : `${word} ${what}`}
+  </button>`;
+}
 
 /** A button that stops and starts what goes on by itself. */
 export interface PauseButton {

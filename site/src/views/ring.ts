@@ -9,6 +9,7 @@ import {
   type TemplateResult,
 } from "lit";
 import type { Landing } from "../controllers/producer-controller.ts";
+import { ResizeController } from "../controllers/resize-controller.ts";
 import { baseStyles, shardClass, shardStyles } from "../kit/base-styles.ts";
 import { formatRate } from "../live/format.ts";
 import type { ShardRates } from "../live/rates.ts";
@@ -63,7 +64,6 @@ export class MillRing extends LitElement {
   declare still: boolean;
 
   readonly #places = new KeyPlaces();
-  readonly #resize = new ResizeObserver(() => this.#fitCanvas());
   #arcs: readonly Arc[] = [];
   #painter: RingPainter | undefined;
   /** Whether the ring has a size; a place that is not shown has none. */
@@ -76,6 +76,11 @@ export class MillRing extends LitElement {
     this.rates = [];
     this.selected = undefined;
     this.still = false;
+    new ResizeController(
+      this,
+      () => this.#fitCanvas(),
+      () => this.renderRoot.querySelector("canvas"),
+    );
   }
 
   /** Shows where records went; each stands for `weight` records. */
@@ -97,7 +102,6 @@ export class MillRing extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#resize.disconnect();
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     this.#frame = undefined;
   }
@@ -111,7 +115,6 @@ export class MillRing extends LitElement {
     const context = canvas?.getContext("2d");
     if (canvas === null || context === null || context === undefined) return;
     this.#painter = new RingPainter(context);
-    this.#resize.observe(canvas);
   }
 
   protected override updated(): void {

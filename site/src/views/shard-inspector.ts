@@ -33,15 +33,6 @@ export class MillShardInspector extends LitElement {
         font-weight: 600;
       }
 
-      .swatch {
-        display: inline-block;
-        inline-size: 12px;
-        block-size: 12px;
-        margin-inline-end: calc(var(--unit) * 2);
-        border-radius: 2px;
-        background: currentColor;
-      }
-
       p {
         overflow-wrap: anywhere;
       }

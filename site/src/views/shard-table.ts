@@ -30,15 +30,6 @@ export class MillShardTable extends LitElement {
     tableStyles,
     shardStyles,
     css`
-      .swatch {
-        display: inline-block;
-        inline-size: 12px;
-        block-size: 12px;
-        margin-inline-end: calc(var(--unit) * 2);
-        border-radius: 2px;
-        background: currentColor;
-      }
-
       th button {
         min-block-size: 28px;
         padding: 0 calc(var(--unit) * 2);

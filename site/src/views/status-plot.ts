@@ -8,6 +8,7 @@ import {
   type TemplateResult,
 } from "lit";
 import type uPlot from "uplot";
+import { ResizeController } from "../controllers/resize-controller.ts";
 import { baseStyles } from "../kit/base-styles.ts";
 import { formatClockTime, formatRate } from "../live/format.ts";
 import { dashOf, strokeNameOf } from "../live/status-codes.ts";
@@ -77,7 +78,6 @@ export class MillStatusPlot extends LitElement {
   #uplot: Constructor | undefined;
   #plot: uPlot | undefined;
   #codes: readonly number[] = [];
-  readonly #resize = new ResizeObserver(() => this.#fit());
 
   constructor() {
     super();
@@ -85,11 +85,15 @@ export class MillStatusPlot extends LitElement {
     this.hiddenCodes = new Set();
     this.readout = "";
     this.failure = "";
+    new ResizeController(
+      this,
+      () => this.#fit(),
+      () => this.renderRoot.querySelector(".plot"),
+    );
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#resize.disconnect();
     this.#plot?.destroy();
     this.#plot = undefined;
   }
@@ -140,7 +144,6 @@ export class MillStatusPlot extends LitElement {
       this.#plot?.destroy();
       this.#codes = codes;
       this.#plot = new this.#uplot(this.#options(codes, target.clientWidth), data, target);
-      this.#resize.observe(target);
     } else {
       this.#plot.setData(data);
     }

@@ -18,6 +18,7 @@ import { inFaults, untilRuns } from "./faults.mjs";
 import { untilFlowing } from "./pipelines.mjs";
 import { inProducer, untilPut } from "./producer.mjs";
 import { inStorage } from "./storage.mjs";
+import { inSync, untilArrived } from "./sync.mjs";
 
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"),
@@ -199,6 +200,13 @@ async function lookAtFlows(browser, theme, viewport) {
     await press(page, "millrace-app >>> nav a[href*='place=pipelines']");
     await untilFlowing(page);
     await look("the pipelines");
+    await press(page, "millrace-app >>> nav a[href*='place=sync']");
+    await find(page, inSync("#start:not(:disabled)"));
+    await look("the sync, before it was started");
+    await untilArrived(page, 10);
+    await press(page, inSync("input[value=gone]"));
+    await find(page, inSync("p[data-state=waiting-offline]"));
+    await look("the sync, without a network");
     await expectNoComplaints(page, complaints);
   } finally {
     await server.stop();
@@ -244,7 +252,7 @@ const looks = ["light", "dark"].flatMap((theme) =>
       run: (browser) => lookAtFaults(browser, theme, viewport),
     },
     {
-      name: `axe finds nothing from producer to pipelines, ${theme}, ${width}`,
+      name: `axe finds nothing from producer to sync, ${theme}, ${width}`,
       run: (browser) => lookAtFlows(browser, theme, viewport),
     },
   ]),

@@ -1,6 +1,6 @@
 /** The Consumers place: leases and workers of one tab and of two, and what a closed tab leaves behind. */
 import { assert, startServer } from "../harness.mjs";
-import { expectNoComplaints, until } from "../live-page.mjs";
+import { expectNoComplaints, served, until } from "../live-page.mjs";
 import { choose, find, press, textAt, type } from "../streams-page.mjs";
 import { inProducer, putCount, untilPut } from "./producer.mjs";
 
@@ -86,17 +86,6 @@ async function createGroup(page, name, stream) {
         link.textContent.trim(),
       )) === name,
   );
-}
-
-async function served(browser, search, body) {
-  const server = await startServer();
-  try {
-    const { page, complaints } = await browser.open(`${server.address}${search}`);
-    await body(page, server);
-    await expectNoComplaints(page, complaints);
-  } finally {
-    await server.stop();
-  }
 }
 
 async function demoIsAtWork(browser) {

@@ -1,6 +1,6 @@
 /** The Faults place: every fault befalls the engine, nothing is lost or there twice; a run can be stopped. */
-import { assert, startServer } from "../harness.mjs";
-import { expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
+import { assert } from "../harness.mjs";
+import { served, until, untilAcknowledged } from "../live-page.mjs";
 import { press, textAt } from "../streams-page.mjs";
 
 const PLACE = "millrace-app >>> mill-faults";
@@ -52,16 +52,6 @@ export async function untilRuns(page, count) {
 
 const courseOf = (page) => textAt(page, inFaults("mill-fault-trace >>> ol"));
 
-async function served(browser, search, body) {
-  const server = await startServer();
-  try {
-    const { page, complaints } = await browser.open(`${server.address}${search}`);
-    await body(page, server, complaints);
-  } finally {
-    await server.stop();
-  }
-}
-
 async function allFaults(browser) {
   await served(browser, "?rate=100", async (page, _server, complaints) => {
     await untilAcknowledged(page, 50);
@@ -95,15 +85,12 @@ async function allFaults(browser) {
     await press(page, "millrace-app >>> nav a:nth-of-type(2)");
     await untilAcknowledged(page, 200);
     assert(complaints.filter((one) => one === REFUSED).length === 1, complaints.join("; "));
-    await expectNoComplaints(
-      page,
-      complaints.filter((one) => one !== REFUSED),
-    );
+    complaints.splice(complaints.indexOf(REFUSED), 1);
   });
 }
 
 async function faultsAfterWrongClock(browser) {
-  await served(browser, "?place=faults", async (page, _server, complaints) => {
+  await served(browser, "?place=faults", async (page) => {
     await press(page, strikeButton("clock"));
     await untilRuns(page, 1);
     const course = await courseOf(page);
@@ -114,12 +101,11 @@ async function faultsAfterWrongClock(browser) {
     await untilRuns(page, 1);
     const [run] = await runsShown(page);
     assert(run.outcome.startsWith("Whole and in order"), JSON.stringify(run));
-    await expectNoComplaints(page, complaints);
   });
 }
 
 async function runIsStopped(browser) {
-  await served(browser, "?place=faults", async (page, server, complaints) => {
+  await served(browser, "?place=faults", async (page, server) => {
     await press(page, strikeButton("lead"));
     await until("records flow", () => page.$(inFaults("mill-fault-trace >>> svg")));
     const { page: other } = await browser.open(`${server.address}?place=faults`);
@@ -143,7 +129,6 @@ async function runIsStopped(browser) {
     await press(page, strikeButton("lead"));
     await untilRuns(page, 1);
     assert((await runsShown(page))[0].fault === "lead", "another run is listed");
-    await expectNoComplaints(page, complaints);
   });
 }
 

@@ -1,6 +1,6 @@
 /** The Producer place: records from templates, aggregated and one by one, while other places are looked at. */
-import { assert, startServer } from "../harness.mjs";
-import { expectNoComplaints, until } from "../live-page.mjs";
+import { assert } from "../harness.mjs";
+import { served, until } from "../live-page.mjs";
 import { find, press, query, textAt, type } from "../streams-page.mjs";
 
 /** Selector of a part of the place. */
@@ -28,9 +28,7 @@ export async function untilPut(page, way, count) {
 }
 
 async function bothWays(browser) {
-  const server = await startServer();
-  try {
-    const { page, complaints } = await browser.open(`${server.address}?place=producer`);
+  await served(browser, "?place=producer", async (page) => {
     await press(page, inProducer("#start"));
     await untilPut(page, "aggregated", 200);
     assert((await putCount(page, "aggregated", "stored")) < 100, "little was aggregated");
@@ -73,10 +71,7 @@ async function bothWays(browser) {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the code that is shown holds it
     assert(code[0].includes("data: `n${i}`"), code[0]);
     assert(code[2].includes("PutRecordsCommand"), code[2]);
-    await expectNoComplaints(page, complaints);
-  } finally {
-    await server.stop();
-  }
+  });
 }
 
 /** Scenarios of the Producer place. */

@@ -1,6 +1,6 @@
 /** Records are read from every position, followed live, filtered, looked at and linked. */
-import { assert, startServer } from "../harness.mjs";
-import { expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
+import { assert } from "../harness.mjs";
+import { served, until, untilAcknowledged } from "../live-page.mjs";
 import {
   choose,
   createStream,
@@ -15,17 +15,6 @@ import {
   textAt,
   type,
 } from "../streams-page.mjs";
-
-async function served(browser, search, body) {
-  const server = await startServer();
-  try {
-    const { page, complaints } = await browser.open(`${server.address}${search}`);
-    await body(page, server);
-    await expectNoComplaints(page, complaints);
-  } finally {
-    await server.stop();
-  }
-}
 
 const position = (part) => inRecords(`mill-position-form >>> ${part}`);
 const inspector = (part) => inRecords(`mill-record-inspector >>> ${part}`);

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { assert, startServer } from "../harness.mjs";
-import { expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
+import { expectNoComplaints, served, until, untilAcknowledged } from "../live-page.mjs";
 import { find, press, textAt, type } from "../streams-page.mjs";
 
 const PLACE = "millrace-app >>> mill-storage";
@@ -15,17 +15,6 @@ const value = (page, panel, label) =>
   textAt(page, inStorage(`${panel} >>> mill-reading[label="${label}"] >>> .value`));
 
 const role = (page) => textAt(page, inStorage("mill-members-panel >>> #role"));
-
-async function served(browser, search, body) {
-  const server = await startServer();
-  try {
-    const { page, complaints } = await browser.open(`${server.address}${search}`);
-    await body(page, server, complaints);
-    await expectNoComplaints(page, complaints);
-  } finally {
-    await server.stop();
-  }
-}
 
 async function showsWhereTheBytesAre(browser) {
   await served(browser, "?rate=500", async (page) => {

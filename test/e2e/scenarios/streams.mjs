@@ -1,6 +1,6 @@
 /** Streams are made, resharded by keyboard and pointer, scaled, kept longer and deleted. */
-import { assert, startServer } from "../harness.mjs";
-import { expectNoComplaints, until, untilAcknowledged } from "../live-page.mjs";
+import { assert } from "../harness.mjs";
+import { served, until, untilAcknowledged } from "../live-page.mjs";
 import {
   createStream,
   find,
@@ -12,17 +12,6 @@ import {
   textAt,
   type,
 } from "../streams-page.mjs";
-
-async function served(browser, search, body, options) {
-  const server = await startServer();
-  try {
-    const { page, complaints } = await browser.open(`${server.address}${search}`, options);
-    await body(page, server);
-    await expectNoComplaints(page, complaints);
-  } finally {
-    await server.stop();
-  }
-}
 
 const answer = (page) => textAt(page, inShards(".answer"));
 

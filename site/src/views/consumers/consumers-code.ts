@@ -1,10 +1,9 @@
 /** The calls behind the Consumers place, in a drawer. */
-import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
+import { LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { GroupDefinition } from "millrace";
 import { groupSamples } from "../../consumers/samples.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import "../../kit/code-block.ts";
-import "../../kit/drawer.ts";
+import { codeDrawer } from "../../kit/code-drawer.ts";
 
 /** `show()` opens it. */
 export class MillConsumersCode extends LitElement {
@@ -29,12 +28,7 @@ export class MillConsumersCode extends LitElement {
 
   override render(): TemplateResult {
     const { name = "counters", streamName = "access-log" } = this.definition ?? {};
-    return html`<mill-drawer heading="The same in code">
-      ${groupSamples(name, streamName).map(
-        ({ heading, code }) =>
-          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-      )}
-    </mill-drawer>`;
+    return codeDrawer(groupSamples(name, streamName));
   }
 }
 

@@ -2,7 +2,7 @@
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { CrewEvent } from "../../consumers/crew.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import { stackStyles } from "../../kit/layout-styles.ts";
+import { eventListStyles, stackStyles } from "../../kit/layout-styles.ts";
 import { formatTimeOfDay } from "../../records/times.ts";
 import "../../kit/panel.ts";
 
@@ -15,26 +15,10 @@ export class MillCrewEvents extends LitElement {
   static override readonly styles = [
     baseStyles,
     stackStyles,
+    eventListStyles,
     css`
-      ol {
-        display: grid;
-        gap: calc(var(--unit) * 2);
-        max-block-size: 240px;
-        margin: 0;
-        padding: 0;
-        overflow-y: auto;
-        list-style: none;
-      }
-
       li {
-        overflow-wrap: anywhere;
         font-size: var(--text);
-      }
-
-      time {
-        color: var(--ink-soft);
-        font-family: var(--face-mono);
-        font-size: var(--text-small);
       }
     `,
   ];

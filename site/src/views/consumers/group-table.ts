@@ -2,7 +2,7 @@
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { GroupReading } from "../../consumers/groups-meter.ts";
 import { ageText, groupMark, iteratorAgeOf, lagOf } from "../../consumers/words.ts";
-import { baseStyles, tableStyles } from "../../kit/base-styles.ts";
+import { baseStyles, nameLinkStyles, tableStyles, wordCellStyles } from "../../kit/base-styles.ts";
 import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatCount } from "../../live/format.ts";
 import { searchOfAddress } from "../../places/address.ts";
@@ -18,21 +18,12 @@ export class MillGroupTable extends LitElement {
     baseStyles,
     tableStyles,
     stackedTableStyles,
+    wordCellStyles,
+    nameLinkStyles,
     css`
       tbody th,
       tbody td {
         padding-block: calc(var(--unit) * 2);
-      }
-
-      th.words,
-      td.words {
-        font-family: var(--face);
-        text-align: start;
-      }
-
-      a {
-        color: var(--ink);
-        text-underline-offset: 3px;
       }
 
       th a {

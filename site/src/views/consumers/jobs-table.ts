@@ -2,7 +2,7 @@
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { JobSummary } from "millrace";
 import { jobMark } from "../../consumers/words.ts";
-import { baseStyles, tableStyles } from "../../kit/base-styles.ts";
+import { baseStyles, tableStyles, wordCellStyles } from "../../kit/base-styles.ts";
 import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatClockTime, formatCount, formatRate } from "../../live/format.ts";
 import "../../kit/lamp.ts";
@@ -18,13 +18,8 @@ export class MillJobsTable extends LitElement {
     baseStyles,
     tableStyles,
     stackedTableStyles,
+    wordCellStyles,
     css`
-      th.words,
-      td.words {
-        font-family: var(--face);
-        text-align: start;
-      }
-
       td.words {
         white-space: normal;
       }

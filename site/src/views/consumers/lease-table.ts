@@ -3,7 +3,13 @@ import { css, html, LitElement, type PropertyDeclarations, type TemplateResult }
 import type { LeaseDescription } from "millrace";
 import type { GroupTally } from "../../consumers/group-tally.ts";
 import { ageText, checkpointText, checkpointTitle, leaseMark } from "../../consumers/words.ts";
-import { baseStyles, shardClass, shardStyles, tableStyles } from "../../kit/base-styles.ts";
+import {
+  baseStyles,
+  shardClass,
+  shardStyles,
+  tableStyles,
+  wordCellStyles,
+} from "../../kit/base-styles.ts";
 import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatBytes, formatCount } from "../../live/format.ts";
 import "../../kit/lamp.ts";
@@ -24,20 +30,11 @@ export class MillLeaseTable extends LitElement {
     tableStyles,
     shardStyles,
     stackedTableStyles,
+    wordCellStyles,
     css`
-      th.words,
-      td.words {
-        font-family: var(--face);
-        text-align: start;
-      }
-
       .swatch {
-        display: inline-block;
         inline-size: 10px;
         block-size: 10px;
-        margin-inline-end: calc(var(--unit) * 2);
-        border-radius: 2px;
-        background: currentColor;
       }
 
       .owner {

@@ -26,7 +26,13 @@ import type { ShownError } from "../../live/advice.ts";
 import { formatCount, formatRate } from "../../live/format.ts";
 import type { ConsumersAddress } from "../../places/address.ts";
 import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
-import { codeButton, errorNotice, pauseButton, reopenNotice } from "../page-actions.ts";
+import {
+  codeButton,
+  errorNotice,
+  pauseButton,
+  placeHeader,
+  reopenNotice,
+} from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
 import "../../kit/panel.ts";
 import "../../kit/reading.ts";
@@ -138,19 +144,17 @@ export class MillConsumers extends LitElement {
   }
 
   #header(): TemplateResult {
-    return html`<header class="head">
-      <div>
-        <h1>Consumers</h1>
-        <p class="soft">
-          Groups share a stream's shards among their workers, in this tab and in others; what one leaves,
-          another goes on with from the checkpoint.
-        </p>
-      </div>
-      <div class="actions">
-        ${pauseButton({ paused: this.#poll.paused, onToggle: () => this.#poll.togglePause(), what: "the readings" })}
-        ${codeButton(() => this.renderRoot.querySelector("mill-consumers-code")?.show())}
-      </div>
-    </header>`;
+    const about =
+      "Groups share a stream's shards among their workers, in this tab and in others; what one leaves, " +
+      "another goes on with from the checkpoint.";
+    return placeHeader("Consumers", about, [
+      pauseButton({
+        paused: this.#poll.paused,
+        onToggle: () => this.#poll.togglePause(),
+        what: "the readings",
+      }),
+      codeButton(() => this.renderRoot.querySelector("mill-consumers-code")?.show()),
+    ]);
   }
 
   #groups({ groups }: Reading): TemplateResult {

@@ -109,14 +109,16 @@ export class MillWorkersPanel extends LitElement {
     const { crew, group } = this;
     if (crew === undefined || group === undefined) return nothing;
     const own = crew.workers(group);
-    const others = this.workers.filter((one) => one.memberId !== this.memberId);
+    const ownIds = new Set(own.map(({ workerId }) => workerId));
+    const others = this.workers.filter(({ workerId }) => !ownIds.has(workerId));
     return html`<mill-panel heading="Workers">
       <div class="stack">
         ${
           own.length + others.length === 0
             ? html`<p class="soft">Nobody reads for this group: its lag grows.</p>`
             : html`<ul>
-                ${own.map((worker) => this.#own(crew, group, worker))} ${others.map(other)}
+                ${own.map((worker) => this.#own(crew, group, worker))}
+                ${others.map((worker) => other(worker, worker.memberId === this.memberId))}
               </ul>`
         }
         <div class="start">
@@ -222,12 +224,17 @@ export class MillWorkersPanel extends LitElement {
   }
 }
 
-function other({ workerId, leases, joined }: WorkerDescription): TemplateResult {
+/** A worker that was not started here: a pipeline's or a job's, or one of another tab. */
+function other(
+  { workerId, leases, joined }: WorkerDescription,
+  inThisTab: boolean,
+): TemplateResult {
+  const place = inThisTab ? "this tab, but not started here" : "another tab";
   return html`<li data-worker=${workerId} data-state="elsewhere">
     <div>
       <span class="name mono">${workerId}</span>
       <mill-lamp class="small" .state=${joined ? "good" : "warn"}>
-        ${joined ? "Works in another tab" : "Is waited for"}
+        ${joined ? `Works in ${place}` : "Is waited for"}
       </mill-lamp>
       <div class="soft small">${formatNumberOf(leases, "lease")}</div>
     </div>

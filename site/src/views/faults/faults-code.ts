@@ -1,10 +1,9 @@
 /** The calls behind the Faults place, in a drawer. */
-import { html, LitElement, type TemplateResult } from "lit";
+import { LitElement, type TemplateResult } from "lit";
 import { BENCH_ENGINE, BENCH_STREAM } from "../../faults/bench.ts";
 import { faultSamples } from "../../faults/samples.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import "../../kit/code-block.ts";
-import "../../kit/drawer.ts";
+import { codeDrawer } from "../../kit/code-drawer.ts";
 
 /** `show()` opens it. */
 export class MillFaultsCode extends LitElement {
@@ -16,12 +15,7 @@ export class MillFaultsCode extends LitElement {
   }
 
   override render(): TemplateResult {
-    return html`<mill-drawer heading="The same in code">
-      ${faultSamples(BENCH_ENGINE, BENCH_STREAM).map(
-        ({ heading, code }) =>
-          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-      )}
-    </mill-drawer>`;
+    return codeDrawer(faultSamples(BENCH_ENGINE, BENCH_STREAM));
   }
 }
 

@@ -16,7 +16,7 @@ import { FAULTS, type Fault, type FaultId } from "../../faults/faults.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
 import { frameStyles } from "../../kit/layout-styles.ts";
 import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
-import { codeButton, errorNotice } from "../page-actions.ts";
+import { codeButton, errorNotice, placeHeader } from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
 import type { CardState } from "./fault-card.ts";
 import { faultsStyles } from "./faults-styles.ts";
@@ -77,16 +77,9 @@ export class MillFaults extends LitElement {
   }
 
   #header(): TemplateResult {
-    return html`<header class="head">
-        <div>
-          <h1>Faults</h1>
-          <p class="soft">Hurt an engine while records flow, and count what is left of them.</p>
-        </div>
-        <div class="actions">
-          ${this.#mainButton()}
-          ${codeButton(() => this.renderRoot.querySelector("mill-faults-code")?.show())}
-        </div>
-      </header>
+    const about = "Hurt an engine while records flow, and count what is left of them.";
+    const code = codeButton(() => this.renderRoot.querySelector("mill-faults-code")?.show());
+    return html`${placeHeader("Faults", about, [this.#mainButton(), code])}
       <p class="soft intro">
         These faults are real, and so is the engine that they befall: ${BENCH_ENGINE}, open twice in this
         page as two tabs would have it, with a producer on one and a live reader on the other. It is

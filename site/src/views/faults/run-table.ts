@@ -2,7 +2,7 @@
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { RunResult } from "../../faults/run-result.ts";
 import { flawsOf, toldByKind } from "../../faults/words.ts";
-import { baseStyles, tableStyles } from "../../kit/base-styles.ts";
+import { baseStyles, tableStyles, wordCellStyles } from "../../kit/base-styles.ts";
 import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatClockTime, formatCount, formatMs } from "../../live/format.ts";
 import "../../kit/lamp.ts";
@@ -18,11 +18,10 @@ export class MillRunTable extends LitElement {
     baseStyles,
     tableStyles,
     stackedTableStyles,
+    wordCellStyles,
     css`
       th.words,
       td.words {
-        font-family: var(--face);
-        text-align: start;
         white-space: normal;
       }
 

@@ -9,6 +9,7 @@ import {
   type TemplateResult,
 } from "lit";
 import type { PipelineDescription } from "millrace";
+import { ResizeController } from "../../controllers/resize-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
 import { formatCount, formatRate } from "../../live/format.ts";
 import { type GraphLink, type GraphNode, layoutOf } from "../../pipelines/layout.ts";
@@ -115,25 +116,14 @@ export class MillPipelineGraph extends LitElement {
   declare flows: Flows;
   declare across: boolean;
 
-  readonly #resized = new ResizeObserver(([entry]) => {
-    if (entry !== undefined) this.across = entry.contentRect.width >= ACROSS_MIN;
-  });
-
   constructor() {
     super();
     this.pipeline = undefined;
     this.flows = { incoming: () => 0, processed: () => 0 };
     this.across = true;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resized.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resized.disconnect();
+    new ResizeController(this, (widthPx) => {
+      this.across = widthPx >= ACROSS_MIN;
+    });
   }
 
   override render(): TemplateResult | typeof nothing {

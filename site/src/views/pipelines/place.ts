@@ -14,7 +14,7 @@ import type { OpenEngine } from "../../controllers/engine-controller.ts";
 import { MediaController } from "../../controllers/media-controller.ts";
 import { PollController } from "../../controllers/poll-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
-import { iconShape } from "../../kit/icons.ts";
+import { codeDrawer } from "../../kit/code-drawer.ts";
 import { frameStyles, stackStyles } from "../../kit/layout-styles.ts";
 import { formatNumberOf, formatRate } from "../../live/format.ts";
 import { PipelineDesk } from "../../pipelines/pipeline-desk.ts";
@@ -22,11 +22,15 @@ import { pipelineSamples } from "../../pipelines/samples.ts";
 import { incomingOf, StageRates } from "../../pipelines/stage-rates.ts";
 import { type StreamReading, StreamsMeter } from "../../streams/readings.ts";
 import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
-import { codeButton, errorNotice, reopenNotice } from "../page-actions.ts";
+import {
+  codeButton,
+  errorNotice,
+  placeHeader,
+  reopenNotice,
+  startButton,
+} from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
 import type { Flows } from "./graph.ts";
-import "../../kit/code-block.ts";
-import "../../kit/drawer.ts";
 import "../../kit/panel.ts";
 import "./graph.ts";
 import "./stage-table.ts";
@@ -101,40 +105,23 @@ export class MillPipelines extends LitElement {
         <div class="visually-hidden" role="status">${this.summary}</div>
       </div>
       ${edgeStrip(reading, this.#media.online)}
-      <mill-drawer heading="The same in code">
-        ${pipelineSamples(this.engine?.stream.name ?? "").map(
-          ({ heading, code }) =>
-            html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-        )}
-      </mill-drawer>`;
+      ${codeDrawer(pipelineSamples(this.engine?.stream.name ?? ""))}`;
   }
 
   #header(pipeline: PipelineDescription | undefined): TemplateResult {
     const running = pipeline?.running === true;
-    return html`<header class="head">
-      <div>
-        <h1>Pipelines</h1>
-        <p class="soft">
-          Stages from stream to stream: what one reads, keeps and writes is stored in one step, so that
-          every record counts once.
-        </p>
-      </div>
-      <div class="actions">
-        <button
-          type="button"
-          class=${running ? "" : "main"}
-          id=${running ? "stop" : "start"}
-          ?disabled=${this.#action.busy || pipeline === undefined}
-          @click=${() => this.#toggle(running)}
-        >
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-            ${iconShape(running ? "pause" : "play")}
-          </svg>
-          ${running ? "Stop the pipeline" : "Start the pipeline"}
-        </button>
-        ${codeButton(() => this.renderRoot.querySelector("mill-drawer")?.show())}
-      </div>
-    </header>`;
+    const about =
+      "Stages from stream to stream: what one reads, keeps and writes is stored in one step, so that " +
+      "every record counts once.";
+    return placeHeader("Pipelines", about, [
+      startButton({
+        running,
+        onToggle: () => this.#toggle(running),
+        what: "the pipeline",
+        disabled: this.#action.busy || pipeline === undefined,
+      }),
+      codeButton(() => this.renderRoot.querySelector("mill-drawer")?.show()),
+    ]);
   }
 
   #panel({ pipeline, streams }: Reading): TemplateResult {

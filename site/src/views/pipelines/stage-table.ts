@@ -1,8 +1,8 @@
 /** The stages of a pipeline as a table: the drawing's twin. */
-import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
+import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { PipelineEdge } from "millrace";
 import { ageText } from "../../consumers/words.ts";
-import { baseStyles, tableStyles } from "../../kit/base-styles.ts";
+import { baseStyles, nameLinkStyles, tableStyles, wordCellStyles } from "../../kit/base-styles.ts";
 import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatCount, formatRate } from "../../live/format.ts";
 import { searchOfAddress } from "../../places/address.ts";
@@ -18,18 +18,8 @@ export class MillStageTable extends LitElement {
     baseStyles,
     tableStyles,
     stackedTableStyles,
-    css`
-      th.words,
-      td.words {
-        font-family: var(--face);
-        text-align: start;
-      }
-
-      a {
-        color: var(--ink);
-        text-underline-offset: 3px;
-      }
-    `,
+    wordCellStyles,
+    nameLinkStyles,
   ];
 
   /** The stages. */

@@ -13,8 +13,8 @@ import type { OpenEngine } from "../../controllers/engine-controller.ts";
 import { MediaController } from "../../controllers/media-controller.ts";
 import { goTo } from "../../controllers/navigation-controller.ts";
 import { PollController } from "../../controllers/poll-controller.ts";
-import { baseStyles } from "../../kit/base-styles.ts";
-import { iconShape } from "../../kit/icons.ts";
+import { baseStyles, preStyles } from "../../kit/base-styles.ts";
+import { codeDrawer } from "../../kit/code-drawer.ts";
 import { frameStyles, pairStyles, stackStyles } from "../../kit/layout-styles.ts";
 import { formatCount, formatRate } from "../../live/format.ts";
 import { type ProducerAddress, producerOf } from "../../places/address.ts";
@@ -29,10 +29,14 @@ import {
 } from "../../producer/settings.ts";
 import { fillIn } from "../../producer/template.ts";
 import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
-import { codeButton, errorNotice, reopenNotice } from "../page-actions.ts";
+import {
+  codeButton,
+  errorNotice,
+  placeHeader,
+  reopenNotice,
+  startButton,
+} from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
-import "../../kit/code-block.ts";
-import "../../kit/drawer.ts";
 import "../../kit/panel.ts";
 import "../../kit/reading.ts";
 import "./template-form.ts";
@@ -69,16 +73,10 @@ export class MillProducer extends LitElement {
     frameStyles,
     stackStyles,
     pairStyles,
+    preStyles,
     css`
       pre {
         max-block-size: 300px;
-        margin: 0;
-        padding: calc(var(--unit) * 3);
-        overflow: auto;
-        border: 1px solid var(--line);
-        border-radius: var(--radius);
-        background: var(--ground);
-        font: var(--text-small) / 1.6 var(--face-mono);
         white-space: pre-wrap;
         overflow-wrap: anywhere;
       }
@@ -161,38 +159,17 @@ export class MillProducer extends LitElement {
         <div class="visually-hidden" role="status">${this.summary}</div>
       </div>
       ${edgeStrip(reading, this.#media.online)}
-      <mill-drawer heading="The same in code">
-        ${producerSamples(settings).map(
-          ({ heading, code }) =>
-            html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-        )}
-      </mill-drawer>`;
+      ${codeDrawer(producerSamples(settings))}`;
   }
 
   #header(playground: Playground | undefined): TemplateResult {
     const running = playground?.running === true;
-    return html`<header class="head">
-      <div>
-        <h1>Producer</h1>
-        <p class="soft">
-          Makes records from templates and puts them: one by one, or many in one record as the KPL does.
-        </p>
-      </div>
-      <div class="actions">
-        <button
-          type="button"
-          class=${running ? "" : "main"}
-          id=${running ? "stop" : "start"}
-          @click=${() => this.#toggle(playground)}
-        >
-          <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-            ${iconShape(running ? "pause" : "play")}
-          </svg>
-          ${running ? "Stop" : "Start"}
-        </button>
-        ${codeButton(() => this.renderRoot.querySelector("mill-drawer")?.show())}
-      </div>
-    </header>`;
+    const about =
+      "Makes records from templates and puts them: one by one, or many in one record as the KPL does.";
+    return placeHeader("Producer", about, [
+      startButton({ running, onToggle: () => this.#toggle(playground) }),
+      codeButton(() => this.renderRoot.querySelector("mill-drawer")?.show()),
+    ]);
   }
 
   #readings(playground: Playground): TemplateResult {

@@ -1,15 +1,8 @@
 /** What was lost or dropped, and what else the engine told since the page opened it. */
-import {
-  css,
-  html,
-  LitElement,
-  nothing,
-  type PropertyDeclarations,
-  type TemplateResult,
-} from "lit";
+import { html, LitElement, nothing, type PropertyDeclarations, type TemplateResult } from "lit";
 import type { DataLossReport } from "millrace";
 import { baseStyles } from "../../kit/base-styles.ts";
-import { stackStyles } from "../../kit/layout-styles.ts";
+import { eventListStyles, stackStyles } from "../../kit/layout-styles.ts";
 import { formatClockTime, formatNumberOf } from "../../live/format.ts";
 import type { EventLog } from "../../storage/event-log.ts";
 import { eventState, eventText, lossText } from "../../storage/words.ts";
@@ -24,31 +17,7 @@ export class MillEventsPanel extends LitElement {
     return { losses: { attribute: false }, log: { attribute: false }, told: { type: Number } };
   }
 
-  static override readonly styles = [
-    baseStyles,
-    stackStyles,
-    css`
-      ol {
-        display: grid;
-        gap: calc(var(--unit) * 2);
-        max-block-size: 260px;
-        margin: 0;
-        padding: 0;
-        overflow-y: auto;
-        list-style: none;
-      }
-
-      li {
-        overflow-wrap: anywhere;
-      }
-
-      time {
-        color: var(--ink-soft);
-        font-family: var(--face-mono);
-        font-size: var(--text-small);
-      }
-    `,
-  ];
+  static override readonly styles = [baseStyles, stackStyles, eventListStyles];
 
   /** Damage or loss that was found when the engine opened. */
   declare losses: readonly DataLossReport[];

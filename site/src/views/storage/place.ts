@@ -19,7 +19,7 @@ import type { ShownError } from "../../live/advice.ts";
 import { formatBytes } from "../../live/format.ts";
 import { roleMark } from "../../storage/words.ts";
 import { type EdgeReading, edgeStrip, readEdge } from "../edge.ts";
-import { codeButton, pauseButton, reopenNotice } from "../page-actions.ts";
+import { codeButton, pauseButton, placeHeader, reopenNotice } from "../page-actions.ts";
 import { placeStyles } from "../streams/place-styles.ts";
 import "./check-panel.ts";
 import "./events-panel.ts";
@@ -83,16 +83,11 @@ export class MillStorage extends LitElement {
   }
 
   #header(): TemplateResult {
-    return html`<header class="head">
-      <div>
-        <h1>Storage</h1>
-        <p class="soft">What is acknowledged is on this device, once, whatever happens to the tab.</p>
-      </div>
-      <div class="actions">
-        ${pauseButton({ paused: this.#poll.paused, onToggle: () => this.#poll.togglePause() })}
-        ${codeButton(() => this.renderRoot.querySelector("mill-storage-code")?.show())}
-      </div>
-    </header>`;
+    const about = "What is acknowledged is on this device, once, whatever happens to the tab.";
+    return placeHeader("Storage", about, [
+      pauseButton({ paused: this.#poll.paused, onToggle: () => this.#poll.togglePause() }),
+      codeButton(() => this.renderRoot.querySelector("mill-storage-code")?.show()),
+    ]);
   }
 
   #panels({ storage, member, streams }: Reading): TemplateResult {

@@ -1,9 +1,8 @@
 /** The calls behind the Storage place, in a drawer. */
-import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
+import { LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { codeDrawer } from "../../kit/code-drawer.ts";
 import { storageSamples } from "../../storage/samples.ts";
-import "../../kit/code-block.ts";
-import "../../kit/drawer.ts";
 
 /** `show()` opens it. */
 export class MillStorageCode extends LitElement {
@@ -27,12 +26,7 @@ export class MillStorageCode extends LitElement {
   }
 
   override render(): TemplateResult {
-    return html`<mill-drawer heading="The same in code">
-      ${storageSamples(this.engineName).map(
-        ({ heading, code }) =>
-          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-      )}
-    </mill-drawer>`;
+    return codeDrawer(storageSamples(this.engineName));
   }
 }
 

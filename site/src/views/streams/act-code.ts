@@ -1,9 +1,8 @@
 /** The calls behind an act on a stream, in a drawer: the SDK, the AWS SDK, the command line. */
-import { html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
+import { LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
 import { baseStyles } from "../../kit/base-styles.ts";
+import { codeDrawer } from "../../kit/code-drawer.ts";
 import { type Act, samplesOf } from "../../streams/samples.ts";
-import "../../kit/code-block.ts";
-import "../../kit/drawer.ts";
 
 /** `show(act)` opens it. */
 export class MillActCode extends LitElement {
@@ -27,12 +26,7 @@ export class MillActCode extends LitElement {
   }
 
   override render(): TemplateResult {
-    return html`<mill-drawer heading="The same in code">
-      ${samplesOf(this.act).map(
-        ({ heading, code }) =>
-          html`<mill-code-block .heading=${heading} .code=${code}></mill-code-block>`,
-      )}
-    </mill-drawer>`;
+    return codeDrawer(samplesOf(this.act));
   }
 }
 

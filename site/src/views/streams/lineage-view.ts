@@ -8,7 +8,14 @@ import {
   svg,
   type TemplateResult,
 } from "lit";
-import { baseStyles, shardClass, shardStyles, tableStyles } from "../../kit/base-styles.ts";
+import { ResizeController } from "../../controllers/resize-controller.ts";
+import {
+  baseStyles,
+  shardClass,
+  shardStyles,
+  tableStyles,
+  wordCellStyles,
+} from "../../kit/base-styles.ts";
 import { formStyles } from "../../kit/form-styles.ts";
 import { formatNumberOf } from "../../live/format.ts";
 import { shortHashKey } from "../../live/ring-geometry.ts";
@@ -58,6 +65,7 @@ export class MillLineage extends LitElement {
     baseStyles,
     shardStyles,
     tableStyles,
+    wordCellStyles,
     formStyles,
     css`
       .picture {
@@ -115,12 +123,6 @@ export class MillLineage extends LitElement {
         margin-block-start: calc(var(--unit) * 4);
       }
 
-      th.words,
-      td.words {
-        font-family: var(--face);
-        text-align: start;
-      }
-
       a {
         color: var(--water);
       }
@@ -136,10 +138,6 @@ export class MillLineage extends LitElement {
   declare spacing: Spacing;
   declare widthPx: number;
 
-  readonly #resize = new ResizeObserver(([entry]) => {
-    this.widthPx = Math.max(WIDTH_MIN_PX, Math.floor(entry?.contentRect.width ?? 0));
-  });
-
   constructor() {
     super();
     this.stream = "";
@@ -147,16 +145,9 @@ export class MillLineage extends LitElement {
     this.nowMs = 0;
     this.spacing = "time";
     this.widthPx = WIDTH_MIN_PX;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#resize.observe(this);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
+    new ResizeController(this, (widthPx) => {
+      this.widthPx = Math.max(WIDTH_MIN_PX, Math.floor(widthPx));
+    });
   }
 
   override render(): TemplateResult {

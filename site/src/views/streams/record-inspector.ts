@@ -7,7 +7,7 @@ import {
   type PropertyDeclarations,
   type TemplateResult,
 } from "lit";
-import { baseStyles } from "../../kit/base-styles.ts";
+import { baseStyles, preStyles } from "../../kit/base-styles.ts";
 import { iconShape } from "../../kit/icons.ts";
 import { formatBytes } from "../../live/format.ts";
 import { DATA_FORMS, type DataForm, recordsOf, searchOfAddress } from "../../places/address.ts";
@@ -29,6 +29,7 @@ export class MillRecordInspector extends LitElement {
 
   static override readonly styles = [
     baseStyles,
+    preStyles,
     css`
       header {
         display: flex;
@@ -74,13 +75,7 @@ export class MillRecordInspector extends LitElement {
 
       pre {
         max-block-size: 46dvh;
-        margin: 0;
-        padding: calc(var(--unit) * 3);
-        overflow: auto;
-        border: 1px solid var(--line);
-        border-radius: var(--radius);
-        background: var(--ground);
-        font: var(--text-small) / 1.55 var(--face-mono);
+        line-height: 1.55;
         white-space: pre-wrap;
         overflow-wrap: anywhere;
       }

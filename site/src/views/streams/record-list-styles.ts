@@ -54,12 +54,9 @@ export const recordListStyles = css`
   }
 
   .swatch {
-    display: inline-block;
     inline-size: 9px;
     block-size: 9px;
     margin-inline-end: 6px;
-    border-radius: 2px;
-    background: currentColor;
   }
 
   .row[aria-selected="true"] {

@@ -7,6 +7,7 @@ import {
   type PropertyValues,
   type TemplateResult,
 } from "lit";
+import { ResizeController } from "../../controllers/resize-controller.ts";
 import { baseStyles, shardClass, shardStyles } from "../../kit/base-styles.ts";
 import { iconShape } from "../../kit/icons.ts";
 import { formatBytes, formatCount } from "../../live/format.ts";
@@ -61,7 +62,6 @@ export class MillRecordList extends LitElement {
   declare unseen: number;
 
   #atEnd = true;
-  readonly #resize = new ResizeObserver(() => this.#fit());
 
   constructor() {
     super();
@@ -73,16 +73,11 @@ export class MillRecordList extends LitElement {
     this.end = 0;
     this.active = 0;
     this.unseen = 0;
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#resize.disconnect();
-  }
-
-  protected override firstUpdated(): void {
-    const box = this.#box;
-    if (box !== null) this.#resize.observe(box);
+    new ResizeController(
+      this,
+      () => this.#fit(),
+      () => this.#box,
+    );
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {

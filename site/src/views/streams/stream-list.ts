@@ -12,7 +12,7 @@ import { BeatController } from "../../controllers/beat-controller.ts";
 import { baseStyles } from "../../kit/base-styles.ts";
 import { formatNumberOf, formatRate } from "../../live/format.ts";
 import type { StreamReading } from "../../streams/readings.ts";
-import { codeButton, pauseButton } from "../page-actions.ts";
+import { codeButton, pauseButton, placeHeader } from "../page-actions.ts";
 import { showCode } from "./act-events.ts";
 import { placeStyles } from "./place-styles.ts";
 import "../../kit/panel.ts";
@@ -63,26 +63,24 @@ export class MillStreamList extends LitElement {
 
   override render(): TemplateResult {
     return html`<div class="page">
-      <header class="head">
-        <div>
-          <h1>Streams</h1>
-          <p class="soft">All streams of this engine, on this device.</p>
-        </div>
-        <div class="actions">
-          <button type="button" class="main" id="create" @click=${this.#create}>
-            Create a stream
-          </button>
-          ${pauseButton({
-            paused: this.paused,
-            onToggle: () => this.dispatchEvent(new CustomEvent("mill-pause")),
-          })}
-          ${codeButton(() => this.dispatchEvent(showCode({ kind: "list" })))}
-        </div>
-      </header>
+      ${this.#header()}
       <mill-panel heading="In this engine">${this.#body()}</mill-panel>
       <mill-create-stream .millrace=${this.millrace}></mill-create-stream>
       <div class="visually-hidden" role="status">${this.summary}</div>
     </div>`;
+  }
+
+  #header(): TemplateResult {
+    return placeHeader("Streams", "All streams of this engine, on this device.", [
+      html`<button type="button" class="main" id="create" @click=${this.#create}>
+        Create a stream
+      </button>`,
+      pauseButton({
+        paused: this.paused,
+        onToggle: () => this.dispatchEvent(new CustomEvent("mill-pause")),
+      }),
+      codeButton(() => this.dispatchEvent(showCode({ kind: "list" }))),
+    ]);
   }
 
   #body(): TemplateResult | typeof nothing {

@@ -1,6 +1,6 @@
 /** The streams of the engine as a table: what each is, and what flows into it. */
 import { css, html, LitElement, type PropertyDeclarations, type TemplateResult } from "lit";
-import { baseStyles, tableStyles } from "../../kit/base-styles.ts";
+import { baseStyles, tableStyles, wordCellStyles } from "../../kit/base-styles.ts";
 import type { LampState } from "../../kit/lamp.ts";
 import { stackedTableStyles } from "../../kit/stacked-table.ts";
 import { formatBytes, formatCount, formatRate } from "../../live/format.ts";
@@ -25,6 +25,7 @@ export class MillStreamTable extends LitElement {
     baseStyles,
     tableStyles,
     stackedTableStyles,
+    wordCellStyles,
     css`
       .name {
         display: inline-flex;
@@ -42,15 +43,6 @@ export class MillStreamTable extends LitElement {
       tbody th,
       tbody td {
         padding-block: calc(var(--unit) * 2);
-      }
-
-      td.words {
-        font-family: var(--face);
-        text-align: start;
-      }
-
-      th.words {
-        text-align: start;
       }
     `,
   ];
