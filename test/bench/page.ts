@@ -9,6 +9,7 @@ import { md5Rows } from "./cases/md5.ts";
 import { producerRows } from "./cases/producer.ts";
 import { memoryPutRows, singlePutRows } from "./cases/puts.ts";
 import { readRows } from "./cases/read.ts";
+import { replicationRows } from "./cases/replication.ts";
 import { transferRows } from "./cases/transfer.ts";
 import { triggerRows } from "./cases/triggers.ts";
 import type { Row } from "./measure.ts";
@@ -41,6 +42,7 @@ const benchmarks: Readonly<Record<string, (sizes: BenchSizes) => Promise<Row[]>>
   producer: ({ rounds }) => producerRows(rounds),
   groups: ({ rounds }) => groupRows(rounds),
   triggers: ({ rounds }) => triggerRows(rounds),
+  replication: ({ rounds }) => replicationRows(rounds),
   memory: ({ memoryBatches }) => memoryPutRows(memoryBatches),
   burst: ({ rounds }) => burstRows(rounds),
   sustained: ({ sustainedSeconds }) => sustainedRows(sustainedSeconds),

@@ -11,7 +11,8 @@ import {
   pause,
 } from "@millrace/engine";
 import type { StreamDescription } from "../../engine/host/src/service/engine-service.ts";
-import { GroupWorker } from "../../sdk/src/groups/group-worker.ts";
+import { startEngineWorker } from "../../sdk/src/groups/engine-backend.ts";
+import type { GroupWorker } from "../../sdk/src/groups/group-worker.ts";
 import { checkWorkerOptions } from "../../sdk/src/groups/worker-settings.ts";
 import type { Connection, Fleet } from "./fleet.ts";
 import { GroupHistory, OUTPUT_STREAM } from "./group-history.ts";
@@ -199,13 +200,11 @@ export class Consumers {
       checkpoints: script.kind === "copy" ? "manual" : "batch",
       reads: random.below(4) === 0 ? "fan-out" : "polling",
     });
-    const worker = new GroupWorker({
-      ...{ client, stream, groupName: GROUP, settings },
-      factory: ({ shardId }) => {
-        const note = (what: string): void => machine.note(what);
-        const parts = { history, random, clock: client.clock, script, note };
-        return new GroupProcessor(parts, { workerId, shardId });
-      },
+    const group = { client, stream, groupName: GROUP };
+    const worker = startEngineWorker(group, settings, ({ shardId }) => {
+      const note = (what: string): void => machine.note(what);
+      const parts = { history, random, clock: client.clock, script, note };
+      return new GroupProcessor(parts, { workerId, shardId });
     });
     const running = { workerId, worker, process: connection.page, streamUid: stream.uid };
     this.#workers.push(running);

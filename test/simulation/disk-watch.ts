@@ -1,10 +1,21 @@
 /** Checks every write that reaches the simulated disk: one content per WAL position, epochs that never fall, fences that stay. */
-import { SEGMENT_MAGIC, WAL_HEADER_BYTES } from "@millrace/core/layout";
+import {
+  SECTION_FENCE,
+  SECTION_PRODUCERS,
+  SECTION_SNAPSHOT,
+  SEGMENT_MAGIC,
+  WAL_HEADER_BYTES,
+} from "@millrace/core/layout";
 import { padTo8, readUint64, viewOf } from "../../engine/host/src/log/bytes.ts";
 import type { MemoryDisk } from "../../engine/host/src/storage/memory-disk.ts";
 import type { Verdict } from "./violations.ts";
 
-const FENCE = 6;
+/** Sections that a candidate writes: its fence, and the state where it recovered one. */
+const CANDIDATES_SECTIONS: ReadonlySet<number> = new Set([
+  SECTION_FENCE,
+  SECTION_SNAPSHOT,
+  SECTION_PRODUCERS,
+]);
 const SECTION_HEADER_BYTES = 32;
 const SEGMENT_LAST_FRAME_AT = 80;
 
@@ -52,11 +63,9 @@ export class DiskWatch {
     const hash = view.getBigUint64(56, true);
     const before = this.#written.get(frameNumber);
     const trimmed = before !== undefined;
-    // Only candidates write fences; one that found frames missing says what it recovered beside it.
-    const fence = sectionTypes(frame).includes(FENCE);
+    const fence = this.#isFence(frameNumber, frame);
     if (!fence && (trimmed || frameNumber <= this.#newest)) this.#reportStray(frameNumber);
-    // After a loss a leader goes on above all numbers that were ever given out.
-    if (!fence && frameNumber > this.#newest + 1) {
+    if (frameNumber > this.#newest + 1) {
       const newest = this.#newest;
       this.#report(`frame ${frameNumber} was added behind frame ${newest}`);
     }
@@ -86,7 +95,7 @@ export class DiskWatch {
       if (frameNumber === newest) {
         this.#report(`the newest frame ${frameNumber} was deleted`);
       }
-      if (frame !== undefined && sectionTypes(frame).includes(FENCE)) {
+      if (frame !== undefined && sectionTypes(frame).includes(SECTION_FENCE)) {
         this.#report(`the fence in frame ${frameNumber} was deleted`);
       }
     }
@@ -120,7 +129,28 @@ export class DiskWatch {
     this.#newestEpoch = this.#written.get(newest)?.epoch ?? this.#newestEpoch;
   }
 
-  /** Where the WAL was trimmed a candidate's fence may still land, and it then looks again; nothing else may. */
+  /**
+   * Whether a candidate wrote the frame: only candidates write fences. One that found frames missing, and
+   * stands on the control copy, writes the state that it recovered into the same frame, for there must be no
+   * moment at which its fence is there and that state is not. Nothing else stands beside a fence: what a
+   * leader commits goes behind its fence, and never where the WAL was trimmed.
+   */
+  #isFence(frameNumber: number, frame: Uint8Array): boolean {
+    const types = sectionTypes(frame);
+    if (!types.includes(SECTION_FENCE)) return false;
+    const others = types.filter((type) => !CANDIDATES_SECTIONS.has(type));
+    if (others.length > 0) {
+      const text = `the fence in frame ${frameNumber} has sections ${others.join()} beside it`;
+      this.#verdict.report("wal", text);
+    }
+    return true;
+  }
+
+  /**
+   * Where the WAL was trimmed a candidate's fence may still land, with a state beside it or without: it then
+   * sees newer frames and looks again, and whoever reads the WAL finds a newer snapshot behind it. Nothing
+   * else may land there.
+   */
   #reportStray(frameNumber: number): void {
     const newest = `the newest is ${this.#newest}`;
     this.#report(`frame ${frameNumber} was written where it was trimmed; ${newest}`);
