@@ -22,9 +22,9 @@ import { PutRecordsResult } from "./put-records-result.ts";
 import { checkReadOptions, type ReadOptions } from "./read-options.ts";
 import type { RecordBatcher } from "./record-batcher.ts";
 import { RecordReader } from "./record-reader.ts";
-import type { MetricDatapoint, MetricOptions } from "./stream-control.ts";
 import type { ReplicateOptions, ReplicationRemote } from "./replication/replication-options.ts";
 import type { Replication } from "./replication/replication-types.ts";
+import type { MetricDatapoint, MetricOptions } from "./stream-control.ts";
 import type { StreamConsumer, StreamLike } from "./stream-like.ts";
 import {
   checkPutOptions,
