@@ -93,6 +93,7 @@ function suites(chromePath) {
     ["faults", "test/faults/run.mjs"],
     ["tabs", "test/tabs/run.mjs"],
     ["pipelines", "test/pipelines/run.mjs"],
+    ["replication", "test/replication/run.mjs"],
     ["bundlers", "test/bundlers/run.mjs"],
   ].filter(([, file]) => existsSync(join(root, file)));
   return [

@@ -137,7 +137,8 @@ export interface WorkerOptions {
   readonly deadLetter?: { readonly streamName: string };
   /**
    * "drop" leaves out what `stream.replicateTo()` shipped more than once, or shipped back to the stream that it
-   * was put into first, and tells it as "repeats-dropped"; "keep" delivers that, too. "drop" when absent.
+   * was put into first, and tells it as "repeats-dropped"; "keep" delivers that, too. "drop" when absent. What is
+   * not de-aggregated has no marks, and is delivered as it is.
    */
   readonly repeats?: "drop" | "keep";
   /** A delivery that takes longer is reported and its lease given up, in ms; no limit when absent. */

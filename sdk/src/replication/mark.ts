@@ -39,16 +39,6 @@ export interface ReplicationMark {
   readonly subSequenceNumber: number;
 }
 
-/** What may bear a mark: a user record of a group. */
-export interface MarkedRecord {
-  readonly mark?: ReplicationMark | undefined;
-}
-
-/** Where a record of a consumer group was put first, when it was shipped from there; undefined otherwise. */
-export function replicationMarkOf(record: MarkedRecord): ReplicationMark | undefined {
-  return record.mark;
-}
-
 /** The origin of what is put into a shard. `group` tells ways apart that did not begin at the oldest record. */
 export function originOf(
   incarnation: string,

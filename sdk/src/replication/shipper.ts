@@ -2,13 +2,18 @@
  * Ships records to the far side: one entry per shard and call, again and again until each is stored. What is
  * throttled is sent again alone; through outages it waits; what only somebody can mend has it pause.
  */
-import { type EngineClient, type MillraceError, NotSupportedError } from "@millrace/engine";
+import {
+  type EngineClient,
+  type MillraceError,
+  NotSupportedError,
+  toMillraceError,
+} from "@millrace/engine";
 import { backOffMs } from "../groups/back-off.ts";
 import { NO_ANSWER, type PutTarget, type TargetOutcome } from "../producer/put-target.ts";
 import { TokenBucket } from "../producer/token-bucket.ts";
 import type { NetworkWatch } from "./network.ts";
 import { Shipment, type ShippableRecord } from "./shipment.ts";
-import { asError, oversize, refusalOf, verdictOn } from "./shipping-errors.ts";
+import { oversize, refusalOf, verdictOn } from "./shipping-errors.ts";
 import type { ShippedEntry, ShippingLane } from "./shipping-lane.ts";
 import { ShippingLanes } from "./shipping-lanes.ts";
 
@@ -248,7 +253,7 @@ export class Shipper {
       this.#answered(taken, outcomes);
     } catch (thrown) {
       for (const { lane, entry } of taken) this.#settle(lane, entry, false);
-      this.#failed(asError(thrown));
+      this.#failed(toMillraceError(thrown));
     }
     this.#calls -= 1;
     if (this.#calls === 0) for (const tell of this.#idle.splice(0)) tell();
@@ -327,7 +332,7 @@ export class Shipper {
       // The far side does not know its own shard yet.
       if (this.#lanes.outdated) this.#notBeforeMs = this.#parts.clock.monotonicMs() + OUTAGE_MS;
     } catch (thrown) {
-      this.#failed(asError(thrown));
+      this.#failed(toMillraceError(thrown));
     }
     this.#listing = false;
     this.#turn();

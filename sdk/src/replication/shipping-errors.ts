@@ -4,7 +4,6 @@ import {
   type ErrorDetails,
   MillraceError,
   RecordTooLargeError,
-  toMillraceError,
 } from "@millrace/engine";
 
 /** AWS's codes of what is only too much for a moment. */
@@ -52,6 +51,3 @@ export function oversize(partitionKey: string, byteLength: number, limit: number
     details,
   );
 }
-
-/** What was thrown, as an error of this package. */
-export const asError = toMillraceError;
