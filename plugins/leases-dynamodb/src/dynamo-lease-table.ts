@@ -112,13 +112,14 @@ export class DynamoLeaseTable implements LeaseTable {
 
   async #connect(): Promise<DynamoCalls> {
     this.#calls ??= openCalls<DynamoOperations>(DYNAMODB, this.#settings);
+    const opening = this.#calls;
     try {
-      const calls = await this.#calls;
+      const calls = await opening;
       if (this.#closed) calls.close();
       return calls;
     } catch (error) {
-      // What did not load may load later.
-      this.#calls = undefined;
+      // What did not load may load later. Another call may have begun that already.
+      if (this.#calls === opening) this.#calls = undefined;
       throw error;
     }
   }
@@ -137,7 +138,7 @@ export class DynamoLeaseTable implements LeaseTable {
         signal?.throwIfAborted();
         const error = thrown as MillraceError;
         if (error.code === CONDITION_FAILED) {
-          return lost !== undefined && change.isMadeIn(await this.#get(change.leaseKey, signal));
+          return lost !== undefined && (await this.#isMade(change, lost, signal));
         }
         if (error.indeterminate) lost = error;
         const pauseMs = calls.backOffMs(failures);
@@ -146,6 +147,22 @@ export class DynamoLeaseTable implements LeaseTable {
         await calls.pause(pauseMs, signal);
       }
     }
+  }
+
+  /** Whether a change was made whose answer was lost. @throws `lost` when that cannot be seen. */
+  async #isMade(
+    change: LeaseChange,
+    lost: MillraceError,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    let found: LeaseRow | undefined;
+    try {
+      found = await this.#get(change.leaseKey, signal);
+    } catch {
+      signal?.throwIfAborted();
+      throw lost;
+    }
+    return change.isMadeIn(found);
   }
 
   async #get(leaseKey: string, signal: AbortSignal | undefined): Promise<LeaseRow | undefined> {

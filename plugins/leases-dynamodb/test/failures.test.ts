@@ -14,7 +14,7 @@ import {
   RemoteUnavailableError,
   WrongEndpointError,
 } from "millrace/remote";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { leaseRow, rowsOf } from "../../../sdk/test/remote/lease-table-contract.ts";
 import {
   answer,
@@ -29,6 +29,7 @@ import {
   startServe,
 } from "../../../sdk/test/remote/support.ts";
 import { failureOf } from "../../../sdk/test/support.ts";
+import { DYNAMODB } from "../src/dynamo-service.ts";
 import { type DynamoLeasesOptions, type DynamoLeaseTable, dynamoLeases } from "../src/index.ts";
 import { clientAt, leasesAt, startDynalite, TABLE } from "./support.ts";
 
@@ -203,6 +204,32 @@ describe("an answer that is lost", () => {
     },
   );
 
+  it.each(CHANGES)(
+    "of %s that cannot be looked for afterwards leaves it open, and says so",
+    async (_what, operation, before, change, after) => {
+      let lost = 0;
+      const { table, direct, calls } = await tableBehind((question, url) => {
+        if (question.operation === "GetItem") {
+          answer(question.response, 400, {
+            __type: "AccessDeniedException",
+            message: "no GetItem",
+          });
+          return true;
+        }
+        if (question.operation !== operation || lost > 0) return false;
+        lost += 1;
+        void doAndLose(question, url);
+        return true;
+      });
+      if (before !== undefined) await direct.insert(before);
+      const failure = await failureOf(change(table));
+      expect(failure).toBeInstanceOf(RemoteUnavailableError);
+      expect(failure).toMatchObject({ indeterminate: true });
+      expect(calls).toEqual([operation, operation, "GetItem"]);
+      expect(await rowsOf(direct)).toEqual(after === undefined ? [] : [after]);
+    },
+  );
+
   it("of a table that was asked for is found out by looking at it", async () => {
     const url = await startDynalite();
     let lost = 0;
@@ -337,6 +364,35 @@ describe("clients and connections", () => {
       expect(await table.insert(leaseRow({ leaseKey: `shard-${round}` }))).toBe(true);
       table.close();
     }
+  });
+
+  it("are opened once after an opening that failed, whoever waited for that one", async () => {
+    const endpoint = await startDynalite();
+    await leasesAt(endpoint).open();
+    const load = vi.spyOn(DYNAMODB, "load");
+    endLater(() => load.mockRestore());
+    let fail = (_reason: Error): void => undefined;
+    load.mockImplementationOnce(
+      () =>
+        new Promise((_resolve, reject) => {
+          fail = reject;
+        }),
+    );
+    const table = leasesAt(endpoint);
+    const lists = async (): Promise<unknown> => await table.list().catch(({ name }) => name);
+    const calls = [lists()];
+    fail(new Error("offline"));
+    // One call after the other, at every step that the failure takes to whoever waits.
+    await new Promise<void>((resolve) => {
+      const callAgain = (): void => {
+        if (calls.length < 20) queueMicrotask(callAgain);
+        else resolve();
+        calls.push(lists());
+      };
+      callAgain();
+    });
+    expect([...new Set((await Promise.all(calls)).map(String))]).toEqual(["NotSupportedError", ""]);
+    expect(load).toHaveBeenCalledTimes(2);
   });
 
   it("that are closed end calls, now and later", async () => {

@@ -55,6 +55,7 @@ export class EpochCommitter {
         checkpoint: typeof checkpoint === "function" ? checkpoint() : checkpoint,
       };
       await this.#store.settle([step], effects);
+      lease.keepState(effects.state ?? {});
     });
   }
 

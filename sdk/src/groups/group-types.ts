@@ -56,7 +56,7 @@ export type StateValue =
 export interface CheckpointWith {
   /** The last record that is done with; the last one of the batch when absent. */
   readonly at?: Pick<UserRecord, "sequenceNumber" | "subSequenceNumber">;
-  /** Records for other streams of the same engine: at most 8 MiB. They are put even over a shard's quota. */
+  /** Records for other streams of the same engine: at most 8 MiB, or one record of any size that its stream takes. They are put even over a shard's quota. */
   readonly outputs?: readonly OutputRecord[];
   /** The processor's state under each key; null removes it. */
   readonly state?: Readonly<Record<string, StateValue>>;
@@ -172,10 +172,27 @@ export type WorkerEvent =
       readonly records: number;
     }
   | {
+      /** Records were gone before they were read, or may have been: retention dropped them, or damage did. */
+      readonly kind: "gap";
+      readonly shardId: string;
+      /** The last record before the gap that was read or processed; undefined for none. */
+      readonly after: string | undefined;
+      /** The first record behind it; undefined when nothing of the shard is left. */
+      readonly before: string | undefined;
+    }
+  | {
       /** Records were left out that had been shipped here before, or had been put here first. */
       readonly kind: "repeats-dropped";
       readonly shardId: string;
       readonly records: number;
+    }
+  | {
+      /** A worker without leases could not come to any, as where their table cannot be read. */
+      readonly kind: "leases-failed";
+      readonly attempt: number;
+      readonly error: unknown;
+      /** When it is tried again, in ms from now. */
+      readonly retryMs: number;
     }
   | { readonly kind: "stalled"; readonly shardId: string; readonly elapsedMs: number };
 
@@ -187,6 +204,8 @@ export const WORKER_EVENT_KINDS = [
   "processing-failed",
   "dead-letter",
   "aggregate-dropped",
+  "gap",
   "repeats-dropped",
+  "leases-failed",
   "stalled",
 ] as const satisfies readonly WorkerEvent["kind"][];

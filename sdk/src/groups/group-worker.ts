@@ -130,6 +130,7 @@ export class GroupWorker {
 
   async #stop(graceful: boolean): Promise<void> {
     const { consumers } = this.#leases;
+    this.#backend.session.closing?.();
     if (graceful) for (const consumer of consumers) consumer.requestShutdown();
     await Promise.race([Promise.all(consumers.map((one) => one.settled)), this.#abandoned]);
     await this.#backend.session.leave().catch(() => undefined);
@@ -213,6 +214,7 @@ export class GroupWorker {
   }
 
   #readFailed(...[shardIndexes, failure]: Parameters<ReadFailureListener>): void {
+    if (shardIndexes.length === 0) this.#listeners.tell({ kind: "leases-failed", ...failure });
     for (const shardIndex of shardIndexes) {
       const shardId = this.#leases.get(shardIndex)?.shardId;
       if (shardId === undefined) continue;

@@ -48,12 +48,15 @@ export class HeldLease {
   readonly begun: OwnedLease;
   /** The last record that was handed to the processor. */
   delivered: RecordPosition | undefined;
+  /** The first record of the delivery under way, or of the last one: until it went well its records may be asked for. */
+  deliveredFrom: RecordPosition | undefined;
   /** How records are numbered; otherwise where no engine numbers them. */
   indexOf: IndexOf = indexInEngine;
   /** Undefined while there is none. */
   companion: LeaseCompanion | undefined;
   #epoch: number;
   #checkpoint: LeaseCheckpoint;
+  #state: OwnedLease["state"] | undefined;
   #failure: LeaseLostError | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -66,6 +69,7 @@ export class HeldLease {
     this.leaseCounter = lease.leaseCounter;
     this.#epoch = lease.epoch;
     this.#checkpoint = lease.checkpoint;
+    this.#state = lease.state;
   }
 
   /** Number of the next epoch. */
@@ -81,6 +85,11 @@ export class HeldLease {
   /** The same as a record; undefined while it is none. */
   get processed(): RecordPosition | undefined {
     return "index" in this.#checkpoint ? this.#checkpoint : undefined;
+  }
+
+  /** The state as it was committed last, for whoever begins with it; empty once {@link forgetState} was called. */
+  get state(): OwnedLease["state"] {
+    return this.#state ?? {};
   }
 
   /** Whether the shard's end is checkpointed. */
@@ -125,6 +134,21 @@ export class HeldLease {
     this.#epoch += 1;
     this.#checkpoint = checkpoint;
     this.companion?.committed();
+  }
+
+  /** Entries of the state are committed; null removes one. They are copied: whoever gave them may change them. */
+  keepState(changes: OwnedLease["state"]): void {
+    if (this.#state === undefined) return;
+    const entries = Object.entries({
+      ...this.#state,
+      ...(JSON.parse(JSON.stringify(changes)) as OwnedLease["state"]),
+    });
+    this.#state = Object.fromEntries(entries.filter(([, value]) => value !== null));
+  }
+
+  /** The processor has begun, and keeps its state itself from now on. */
+  forgetState(): void {
+    this.#state = undefined;
   }
 
   /** Does what commits an epoch when all before it are settled. */

@@ -50,6 +50,8 @@ class PolledShard implements ShardSource {
   readonly shardIndex: number;
   nextIndex: number;
   closed = false;
+  /** Reads that gave nothing passed over what is gone, by retention or damage. */
+  passed = { trimmed: false, hole: false };
   readonly held: HeldParts;
   readonly #wants: (shard: PolledShard) => void;
   #resolve: ((part: FetchedPart) => void) | undefined;
@@ -191,9 +193,19 @@ export class PollingReader {
       const shard = open.find(({ shardIndex }) => shardIndex === part.shardIndex);
       if (shard === undefined || shard.closed) continue;
       shard.nextIndex = part.nextIndex;
-      if (part.recordCount === 0 && !part.shardClosed) continue;
+      const trimmed = part.trimmed || shard.passed.trimmed;
+      const hole = part.hole || shard.passed.hole;
+      const empty = part.recordCount === 0 && !part.shardClosed;
+      shard.passed = { trimmed: empty && trimmed, hole: empty && hole };
+      if (empty) continue;
       given.add(shard);
-      shard.give(shard.held.hold(batch, part, { onReleased: () => this.#released(shard) }));
+      shard.give(
+        shard.held.hold(
+          batch,
+          { ...part, trimmed, hole },
+          { onReleased: () => this.#released(shard) },
+        ),
+      );
     }
   }
 

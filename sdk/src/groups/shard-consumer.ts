@@ -17,8 +17,9 @@ import {
 } from "../replication/repeat-filter.ts";
 import type { AutomaticCheckpoints } from "./automatic-checkpoints.ts";
 import { backOffMs } from "./back-off.ts";
-import { Deliveries, type Delivery, recordsAfter } from "./deliveries.ts";
+import { Deliveries, type Delivery, positionOf, recordsAfter } from "./deliveries.ts";
 import type { EpochCommitter } from "./epoch-committer.ts";
+import { GapWatch } from "./gap-watch.ts";
 import type { ShardProcessor, WorkerEvent } from "./group-types.ts";
 import { comparePositions, type HeldLease, type RecordPosition } from "./held-lease.ts";
 import { LeaseCheckpointer } from "./lease-checkpointer.ts";
@@ -129,15 +130,17 @@ export class ShardConsumer {
 
   async #initialize(): Promise<void> {
     const { factory, lease, committer } = this.#parts;
-    const { shardId, begun } = lease;
+    const { shardId } = lease;
     const checkpointer = new LeaseCheckpointer(committer, lease, () => lease.checkpoint);
     const { signal: leaving } = this.#leaving;
     await this.#untilDone(async () => {
       const processor = factory({ shardId });
-      const state = processorState(begun.state);
+      // What an attempt before this one has committed is part of it.
+      const state = processorState(lease.state);
       await processor.initialize?.({ shardId, state, checkpointer, leaving });
       this.#processor = processor;
     });
+    lease.forgetState();
   }
 
   /** Delivers all records of the shard; returns at its end. */
@@ -153,8 +156,11 @@ export class ShardConsumer {
     const rules = { shard, recordsMax, deaggregate, indexOf, onDropped, repeats, onRepeats };
     lease.companion = repeats;
     const deliveries = new Deliveries(rules, lease.processed);
+    const gaps = new GapWatch(indexOf, lease.processed);
     for (let ahead = prefetch(source); ; ) {
-      const fetched = await this.#fetch(ahead);
+      const fetched = await this.#fetch(ahead, gaps);
+      const gap = gaps.look(fetched);
+      if (gap !== undefined) tell({ kind: "gap", shardId, ...gap });
       const { shardClosed } = fetched.part;
       // The next part is read while this one is processed.
       if (!shardClosed) ahead = prefetch(source);
@@ -168,12 +174,15 @@ export class ShardConsumer {
   }
 
   /** A part that is read. Of a shard that is gone, the lease goes, too. */
-  async #fetch(ahead: Promise<FetchedPart>): Promise<FetchedPart> {
+  async #fetch(ahead: Promise<FetchedPart>, gaps: GapWatch): Promise<FetchedPart> {
     try {
       return await this.#wait(ahead);
     } catch (error) {
       const gone = error instanceof ShardGoneError || error instanceof ResourceNotFoundError;
       if (!gone || this.#parts.client.closed) throw error;
+      if (error instanceof ShardGoneError) {
+        this.#parts.tell({ kind: "gap", shardId: this.lease.shardId, ...gaps.gone() });
+      }
       return await this.#wait(new Promise<never>(() => undefined));
     }
   }
@@ -181,6 +190,8 @@ export class ShardConsumer {
   async #deliver(delivery: Delivery): Promise<void> {
     this.#leaving.signal.throwIfAborted();
     const { settings, lease, automatic } = this.#parts;
+    const [first] = delivery.records;
+    lease.deliveredFrom = first === undefined ? delivery.end : positionOf(first, lease.indexOf);
     lease.delivered = delivery.end;
     if (delivery.records.length > 0) await this.#processRecords(delivery);
     this.#processed = delivery.end;

@@ -12,6 +12,8 @@ import type { WorkerSurroundings } from "./worker-surroundings.ts";
 export interface LeaseGiver {
   /** Returns after {@link leave}. @throws ResourceNotFoundError when the group is deleted, EngineClosedError. */
   run(): Promise<void>;
+  /** The worker is about to leave: what it gives back must not come to it again. */
+  closing?(): void;
   /** Gives a lease back; one that is lost is none any more. */
   release(lease: GivenLease): Promise<void>;
   /** Ends the session; the leases go to others at once. */

@@ -20,6 +20,8 @@ export interface PolledParts extends Omit<SourceParts, "calls"> {
   readonly pollMs: number;
   /** Reads up to the end that the shard has now, instead of for ever. */
   readonly toEnd: boolean;
+  /** Where LATEST is by the wall clock, in ms since the Unix epoch, should its iterator expire; now when absent. */
+  readonly latestMs?: number | undefined;
 }
 
 /** The polls of one shard. */
@@ -43,7 +45,7 @@ export class PolledShard implements ShardSource {
     this.#parts = parts;
     const { clock } = parts.calls;
     this.#begunMs = clock.monotonicMs();
-    this.#begunAt = clock.nowMs();
+    this.#begunAt = parts.latestMs ?? clock.nowMs();
   }
 
   /** Fixes what depends on the present: LATEST, and the end. */

@@ -5,6 +5,7 @@ import {
   type LeavingTarget,
   NO_ANSWER,
   type PutTarget,
+  type TargetIdentity,
   type TargetListing,
   type TargetOutcome,
   type TargetRecord,
@@ -23,6 +24,7 @@ const SHARD_RATE = { recordsPerSecond: 1000, bytesPerSecond: 1_048_576 };
 /** One stream, as it was when it was described: another one of its name is not the same. */
 export class RemoteTarget implements PutTarget {
   readonly name: string;
+  readonly identity: TargetIdentity;
   /** AWS promises no order within a call. */
   readonly orderedBytesMax = 0;
   /** A call whose answer was lost is made again, as the KPL makes it; its records may then be there twice. */
@@ -34,11 +36,13 @@ export class RemoteTarget implements PutTarget {
   /** `admitted`: whether who puts here takes on nothing once the closing began, but puts what waited then. */
   constructor(
     calls: RemoteCalls,
-    stream: Pick<RemoteStreamDescription, "name" | "createdMs">,
+    stream: Pick<RemoteStreamDescription, "name" | "arn" | "createdMs">,
     { admitted = false }: { readonly admitted?: boolean } = {},
   ) {
     this.#admitted = admitted;
     this.name = `stream ${stream.name} of ${calls.place}`;
+    const { arn, createdMs } = stream;
+    this.identity = { place: calls.place, arn, createdMs };
     this.#calls = calls;
     this.#stream = stream;
   }

@@ -59,6 +59,25 @@ describe("a checkpoint of a shard's end", () => {
     ]);
   });
 
+  it("that fails begins again with what it has committed", async () => {
+    const engine = await openEngine();
+    const stream = await engine.streams.create("clicks");
+    const group = await stream.group("g", { from: "TRIM_HORIZON" });
+    const begun: unknown[] = [];
+    const initialize: ShardProcessor["initialize"] = async ({ state, checkpointer }) => {
+      begun.push(state);
+      if (begun.length > 1) return;
+      const sum = { total: 1 };
+      await checkpointer.checkpoint({ state: { sum, gone: 7 } });
+      sum.total = 2;
+      await checkpointer.checkpoint({ state: { gone: null } });
+      throw new Error("once");
+    };
+    keep(group.start(() => ({ initialize, processRecords: () => undefined })));
+    await until(() => begun.length === 2);
+    expect(begun).toEqual([{}, { sum: { total: 1 } }]);
+  });
+
   it("finishes a closed shard without its records, and its children begin with what it left", async () => {
     const engine = await openEngine();
     const stream = await engine.streams.create("clicks");

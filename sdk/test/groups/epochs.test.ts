@@ -465,7 +465,9 @@ describe("a batch that fails", () => {
     const worker = keep(group.start(notes.factory, { processMsMax: 50 }));
     const events = eventsOf(worker);
     await until(() => notes.records.length === 100);
-    const kinds = events.filter((one) => one.shardId === SHARD_0).map(({ kind }) => kind);
+    const kinds = events
+      .filter((one) => "shardId" in one && one.shardId === SHARD_0)
+      .map(({ kind }) => kind);
     expect(kinds.slice(0, 4)).toEqual(["lease-taken", "stalled", "lease-lost", "lease-taken"]);
     expect(signals[0]?.aborted).toBe(true);
     expect(sorted(notes.texts)).toEqual(texts(0, 100));

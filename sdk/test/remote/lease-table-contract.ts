@@ -71,6 +71,7 @@ const VARIANTS: readonly (readonly [string, Partial<LeaseRow>])[] = [
     "with two parents",
     { parentShardIds: ["shardId-000000000002", "shardId-000000000001"], endingHashKey: "0" },
   ],
+  ["without a range of hash keys", { startingHashKey: "", endingHashKey: "" }],
   ["with 100,000 characters of state", { state: JSON.stringify("ü".repeat(99_998)) }],
 ];
 

@@ -1,9 +1,11 @@
 /** Checks of what callers say of lease tables: whoever calls, the engine stores nothing that it could not give out. */
 import { checkCount, checkObject, invalid } from "../groups/group-checks.ts";
-import type { LeaseTableRow } from "./lease-table-types.ts";
+import type { LeaseTableReference, LeaseTableRow } from "./lease-table-types.ts";
 
 /** Printable ASCII, as ARNs are. */
 const TABLE_TEXT = /^[\x20-\x7e]{1,512}$/;
+/** Milliseconds since the Unix epoch, of as many digits as a number holds exactly. */
+const GENERATION = /^[0-9]{1,15}$/;
 const TEXT_LENGTH_MAX = 256;
 const PARENTS_MAX = 2;
 const STATE_LENGTH_MAX = 100_000;
@@ -17,10 +19,14 @@ export type StoredRow = Omit<LeaseTableRow, "timestampMs" | "state"> & {
   readonly state: string | null;
 };
 
-/** Refuses a name or generation of a table. @throws InvalidArgumentError. */
-export function checkTableText(argument: "tableName" | "generation", text: string): void {
-  if (typeof text === "string" && TABLE_TEXT.test(text)) return;
-  throw invalid(argument, text, "1 to 512 printable characters of ASCII");
+/** Refuses what names no table. @throws InvalidArgumentError. */
+export function checkTable({ tableName, generation }: LeaseTableReference): void {
+  if (typeof tableName !== "string" || !TABLE_TEXT.test(tableName)) {
+    throw invalid("tableName", tableName, "1 to 512 printable characters of ASCII");
+  }
+  if (typeof generation !== "string" || !GENERATION.test(generation)) {
+    throw invalid("generation", generation, "1 to 15 digits");
+  }
 }
 
 /** Refuses what is no counter. @throws InvalidArgumentError. */
@@ -46,9 +52,12 @@ export function storedRow(row: LeaseTableRow): StoredRow {
   const { leaseKey, owner, counter, checkpoint, subSequenceNumber, wantedBy } = row;
   const { ownerSwitches, parentShardIds, startingHashKey, endingHashKey } = row;
   const { timestampMs = null, state = null } = row;
-  const texts = { leaseKey, checkpoint, startingHashKey, endingHashKey };
-  for (const [member, text] of Object.entries(texts)) {
+  for (const [member, text] of Object.entries({ leaseKey, checkpoint })) {
     checkText(`row.${member}`, text, TEXT_LENGTH_MAX);
+  }
+  // A row that came from an old KCL has none.
+  for (const [member, text] of Object.entries({ startingHashKey, endingHashKey })) {
+    if (text !== "") checkText(`row.${member}`, text, TEXT_LENGTH_MAX);
   }
   for (const [member, text] of Object.entries({ owner, wantedBy })) {
     if (text !== null) checkText(`row.${member}`, text, TEXT_LENGTH_MAX);

@@ -1,5 +1,5 @@
 /** The control operations of lease tables: argument and answer. */
-import type { LeaseTableKey, LeaseTableRow } from "./lease-table-types.ts";
+import type { LeaseTableReference, LeaseTableRow } from "./lease-table-types.ts";
 
 /**
  * Operations of lease tables. Each change is one step, durable when it resolves, except for one that changes
@@ -11,25 +11,26 @@ import type { LeaseTableKey, LeaseTableRow } from "./lease-table-types.ts";
  */
 export interface LeaseTableOperations {
   /**
-   * Makes a table. One that is there is kept when it is of this generation, and emptied when it is of another:
-   * its leases are of a stream that is no more. @throws InvalidArgumentError, LimitExceededError.
+   * Makes a table. One that is there is kept when it is of this generation, and emptied when it is of an older one:
+   * its leases are of a stream that is no more.
+   * @throws InvalidArgumentError, LimitExceededError; ResourceInUseError when it is of a newer one.
    */
-  leaseTableOpen(argument: { tableName: string; generation: string }): null;
-  /** All rows by key. @throws ResourceNotFoundError for the table, here and below. */
-  leaseTableList(argument: { tableName: string }): LeaseTableRow[];
+  leaseTableOpen(table: LeaseTableReference): null;
+  /** All rows by key. @throws ResourceNotFoundError, here and below, when there is no table of this generation. */
+  leaseTableList(table: LeaseTableReference): LeaseTableRow[];
   /** Adds a row; false when there is one of its key. @throws InvalidArgumentError, LimitExceededError. */
-  leaseTableInsert(argument: { tableName: string; row: LeaseTableRow }): boolean;
+  leaseTableInsert(argument: LeaseTableReference & { row: LeaseTableRow }): boolean;
   /**
    * Puts a row with a higher counter in the place of the one with the counter that was seen; false when that
    * one is not there. Made again it is false, too. @throws InvalidArgumentError.
    */
-  leaseTableReplace(argument: {
-    tableName: string;
-    row: LeaseTableRow;
-    seenCounter: number;
-  }): boolean;
+  leaseTableReplace(
+    argument: LeaseTableReference & { row: LeaseTableRow; seenCounter: number },
+  ): boolean;
   /** Removes the row with the counter that was seen; false when that one is not there. */
-  leaseTableRemove(argument: LeaseTableKey & { seenCounter: number }): boolean;
-  /** Removes a table with its rows; one that is not there is none. */
-  leaseTableDrop(argument: { tableName: string }): null;
+  leaseTableRemove(
+    argument: LeaseTableReference & { leaseKey: string; seenCounter: number },
+  ): boolean;
+  /** Removes a table of this generation or an older one with its rows; one that is not there is none. */
+  leaseTableDrop(table: LeaseTableReference): null;
 }

@@ -23,9 +23,13 @@ export interface LeaseTableRow {
   readonly state: string | undefined;
 }
 
-/** Names a table, and a row of it. */
-export interface LeaseTableKey {
+/** Names a table as one of its users knows it. */
+export interface LeaseTableReference {
   /** 1 to 512 characters. */
   readonly tableName: string;
-  readonly leaseKey: string;
+  /**
+   * When the stream of the leases was made: decimal, ms since the Unix epoch. Who knows the table by an older one
+   * than it is of has a stream that is no more, and can do nothing with it.
+   */
+  readonly generation: string;
 }

@@ -1,21 +1,22 @@
 /**
  * Lease tables of one life of an engine. Their rows are documents; a row that differs from the last one only
- * by its counter is a sign of life, of which there are many, and is kept in memory alone.
+ * by its counter is a sign of life, of which there are many, and is kept in memory alone. Changes of one row go one
+ * after the other; those of different rows go side by side, and share frames of the log.
  */
-import { LimitExceededError, ResourceNotFoundError } from "../errors/index.ts";
+import { LimitExceededError, ResourceInUseError, ResourceNotFoundError } from "../errors/index.ts";
+import { LeaseGates } from "../groups/lease-gates.ts";
 import type { ControlRecord, DocumentValue } from "../log/control-records.ts";
 import type { Log } from "../log/log.ts";
-import type { Catalogue } from "../streams/catalogue.ts";
 import type { Documents } from "../streams/documents.ts";
 import {
   checkRises,
-  checkTableText,
+  checkTable,
   type StoredRow,
   storedCounter,
   storedRow,
 } from "./lease-table-checks.ts";
 import type { LeaseTableOperations } from "./lease-table-operations.ts";
-import type { LeaseTableKey, LeaseTableRow } from "./lease-table-types.ts";
+import type { LeaseTableReference, LeaseTableRow } from "./lease-table-types.ts";
 
 const TABLE_PREFIX = "lease-table/";
 const ROW_PREFIX = "lease-row/";
@@ -23,131 +24,151 @@ const TABLES_MAX = 100;
 /** Rows of all tables. */
 const ROWS_MAX = 10_000;
 /**
- * A stored row has a counter so far above the present one: changes of the counter alone are kept in memory up to
- * there. A life that takes over begins with the stored counter, which no caller can have seen.
+ * A stored row has a counter so far above the present one: changes of the counter alone are kept in memory below
+ * it. A life that takes over begins with the stored counter, to which the row did not come in the life before.
  */
 const COUNTERS_AHEAD = 32;
+
+type ArgumentOf<Operation extends keyof LeaseTableOperations> = Parameters<
+  LeaseTableOperations[Operation]
+>[0];
 
 /** What lease tables of one life work with. */
 export interface LeaseTablesParts {
   readonly log: Log;
-  readonly catalogue: Catalogue;
   readonly documents: Documents;
 }
 
 /** See above. */
 export class LeaseTables {
   readonly #parts: LeaseTablesParts;
+  /** Whatever changes a row goes through these, by the key of its document. */
+  readonly #gates = new LeaseGates<string>();
   /** Present counters by the key of the row's document, of rows that were changed in this life. */
   readonly #counters = new Map<string, number>();
+  /** Keys of rows that are being added. */
+  readonly #added = new Set<string>();
 
   constructor(parts: LeaseTablesParts) {
     this.#parts = parts;
+    parts.log.onApplied((record) => this.#applied(record));
   }
 
   /** See {@link LeaseTableOperations.leaseTableOpen}. */
-  async open(tableName: string, generation: string): Promise<void> {
-    checkTableText("tableName", tableName);
-    checkTableText("generation", generation);
-    const { catalogue, documents } = this.#parts;
-    await catalogue.change(() => {
-      const found = this.#generationOf(tableName);
-      if (found === generation) return [];
+  async open(table: LeaseTableReference): Promise<void> {
+    checkTable(table);
+    const { tableName, generation } = table;
+    const { documents, log } = this.#parts;
+    await this.#gates.duringAll(async () => {
+      const found = this.#generationOf(table);
+      if (found === Number(generation)) return;
+      if (found !== undefined && found > Number(generation)) throw newerStream(table, found);
       if (found === undefined) this.#requireRoom(TABLE_PREFIX, TABLES_MAX, "lease tables");
-      return [
-        ...documents.deletingAll(rowPrefix(tableName)),
-        documents.putting(tableKey(tableName), generation),
-      ];
+      const made = documents.putting(tableKey(tableName), generation);
+      await log.change([...documents.deletingAll(rowPrefix(tableName)), made]);
     });
   }
 
   /** See {@link LeaseTableOperations.leaseTableList}. */
-  list(tableName: string): LeaseTableRow[] {
-    this.#requireTable(tableName);
-    const keys = this.#parts.documents.keys(rowPrefix(tableName));
+  list(table: LeaseTableReference): LeaseTableRow[] {
+    checkTable(table);
+    this.#requireTable(table);
+    const keys = this.#parts.documents.keys(rowPrefix(table.tableName));
     return keys.flatMap((key) => this.#row(key) ?? []);
   }
 
   /** See {@link LeaseTableOperations.leaseTableInsert}. */
-  async insert(tableName: string, row: LeaseTableRow): Promise<boolean> {
-    const wanted = storedRow(row);
-    return await this.#change(tableName, wanted.leaseKey, (key) => {
-      if (this.#row(key) !== undefined) return undefined;
-      this.#requireRoom(ROW_PREFIX, ROWS_MAX, "leases");
-      return { records: [this.#putting(key, wanted)], counter: wanted.counter };
+  async insert(argument: ArgumentOf<"leaseTableInsert">): Promise<boolean> {
+    const wanted = storedRow(argument.row);
+    return await this.#change(argument, wanted.leaseKey, async (key) => {
+      if (this.#row(key) !== undefined) return false;
+      this.#requireRoom(ROW_PREFIX, ROWS_MAX, "leases", this.#added.size);
+      this.#added.add(key);
+      try {
+        await this.#put(key, wanted);
+      } finally {
+        this.#added.delete(key);
+      }
+      return true;
     });
   }
 
   /** See {@link LeaseTableOperations.leaseTableReplace}. */
-  async replace(tableName: string, row: LeaseTableRow, seenCounter: number): Promise<boolean> {
-    const wanted = storedRow(row);
+  async replace(argument: ArgumentOf<"leaseTableReplace">): Promise<boolean> {
+    const { seenCounter } = argument;
+    const wanted = storedRow(argument.row);
     const { counter } = wanted;
     checkRises(counter, seenCounter);
-    return await this.#change(tableName, wanted.leaseKey, (key) => {
-      if (this.#row(key)?.counter !== seenCounter) return undefined;
+    return await this.#change(argument, wanted.leaseKey, async (key) => {
       const stored = this.#stored(key);
-      const lives = stored !== undefined && counter <= stored.counter && isSame(stored, wanted);
-      return { records: lives ? [] : [this.#putting(key, wanted)], counter };
+      if (stored === undefined || this.#counterOf(key, stored) !== seenCounter) return false;
+      if (counter < stored.counter && isSame(stored, wanted)) this.#counters.set(key, counter);
+      else await this.#put(key, wanted);
+      return true;
     });
   }
 
   /** See {@link LeaseTableOperations.leaseTableRemove}. */
-  async remove({
-    tableName,
-    leaseKey,
-    seenCounter,
-  }: LeaseTableKey & { readonly seenCounter: number }): Promise<boolean> {
-    return await this.#change(tableName, leaseKey, (key) => {
-      if (this.#row(key)?.counter !== seenCounter) return undefined;
-      return { records: [this.#parts.documents.deleting(key)], counter: undefined };
+  async remove(argument: ArgumentOf<"leaseTableRemove">): Promise<boolean> {
+    const { documents, log } = this.#parts;
+    return await this.#change(argument, argument.leaseKey, async (key) => {
+      if (this.#row(key)?.counter !== argument.seenCounter) return false;
+      await log.change([documents.deleting(key)]);
+      return true;
     });
   }
 
   /** See {@link LeaseTableOperations.leaseTableDrop}. */
-  async drop(tableName: string): Promise<void> {
-    checkTableText("tableName", tableName);
-    const { catalogue, documents } = this.#parts;
-    await catalogue.change(() => {
-      if (this.#generationOf(tableName) === undefined) return [];
-      return [
-        ...documents.deletingAll(rowPrefix(tableName)),
-        documents.deleting(tableKey(tableName)),
-      ];
+  async drop(table: LeaseTableReference): Promise<void> {
+    checkTable(table);
+    const { tableName, generation } = table;
+    const { documents, log } = this.#parts;
+    await this.#gates.duringAll(async () => {
+      const found = this.#generationOf(table);
+      if (found === undefined || found > Number(generation)) return;
+      const dropped = documents.deleting(tableKey(tableName));
+      await log.change([...documents.deletingAll(rowPrefix(tableName)), dropped]);
     });
   }
 
-  /** Decides on a row after all changes before; whether it was changed. */
+  /** Decides on a row once nothing else changes it, and changes it; whether it was changed. */
   async #change(
-    tableName: string,
+    table: LeaseTableReference,
     leaseKey: string,
-    decide: (
-      key: string,
-    ) => { records: readonly ControlRecord[]; counter: number | undefined } | undefined,
+    change: (key: string) => Promise<boolean>,
   ): Promise<boolean> {
-    checkTableText("tableName", tableName);
-    const { catalogue, log } = this.#parts;
-    const key = rowPrefix(tableName) + leaseKey;
-    return await catalogue.exclusively(async () => {
-      this.#requireTable(tableName);
-      const decision = decide(key);
-      if (decision === undefined) return false;
-      const { records, counter } = decision;
-      if (records.length > 0) await log.change(records);
-      if (counter === undefined) this.#counters.delete(key);
-      else this.#counters.set(key, counter);
-      return true;
+    checkTable(table);
+    const key = rowPrefix(table.tableName) + leaseKey;
+    return await this.#gates.during([key], async () => {
+      this.#requireTable(table);
+      return await change(key);
     });
+  }
+
+  /** The counter goes with the row: whoever lists rows in the moment of the commit sees both or neither. */
+  #applied(record: ControlRecord): void {
+    if (record.kind !== "document-put" && record.kind !== "document-deleted") return;
+    const { key } = record;
+    if (!key.startsWith(ROW_PREFIX)) return;
+    this.#added.delete(key);
+    const stored = this.#stored(key);
+    if (stored === undefined) this.#counters.delete(key);
+    else this.#counters.set(key, stored.counter - COUNTERS_AHEAD);
   }
 
   #row(key: string): LeaseTableRow | undefined {
     const stored = this.#stored(key);
     if (stored === undefined) return undefined;
-    const counter = this.#counters.get(key) ?? stored.counter;
+    const counter = this.#counterOf(key, stored);
     const { timestampMs, state } = stored;
     return {
       ...stored,
       ...{ counter, timestampMs: timestampMs ?? undefined, state: state ?? undefined },
     };
+  }
+
+  #counterOf(key: string, stored: StoredRow): number {
+    return this.#counters.get(key) ?? stored.counter;
   }
 
   /** A log may have been imported, and its documents are what anybody wrote: a row that cannot be is none. */
@@ -161,28 +182,31 @@ export class LeaseTables {
     }
   }
 
-  #putting(key: string, row: StoredRow): ControlRecord {
+  async #put(key: string, row: StoredRow): Promise<void> {
+    const { documents, log } = this.#parts;
     const stored: DocumentValue = { ...row, counter: row.counter + COUNTERS_AHEAD };
-    return this.#parts.documents.putting(key, stored);
+    await log.change([documents.putting(key, stored)]);
   }
 
-  #generationOf(tableName: string): string | undefined {
-    const generation = this.#parts.documents.get<unknown>(tableKey(tableName));
-    return generation === undefined ? undefined : String(generation);
+  /** What a table is of; NaN, which is no newer than any, when an imported log says nonsense. */
+  #generationOf({ tableName }: LeaseTableReference): number | undefined {
+    const stored = this.#parts.documents.get<unknown>(tableKey(tableName));
+    return stored === undefined ? undefined : Number(stored);
   }
 
   /** @throws ResourceNotFoundError. */
-  #requireTable(tableName: string): void {
-    if (this.#generationOf(tableName) !== undefined) return;
-    throw new ResourceNotFoundError(`Lease table ${String(tableName)} not found.`, {
-      argument: "tableName",
-      value: String(tableName),
-    });
+  #requireTable(table: LeaseTableReference): void {
+    const { tableName, generation } = table;
+    if (this.#generationOf(table) === Number(generation)) return;
+    throw new ResourceNotFoundError(
+      `Lease table ${tableName} of generation ${generation} not found.`,
+      { argument: "tableName", value: tableName },
+    );
   }
 
   /** @throws LimitExceededError. */
-  #requireRoom(prefix: string, limit: number, what: string): void {
-    const value = this.#parts.documents.keys(prefix).length;
+  #requireRoom(prefix: string, limit: number, what: string, added = 0): void {
+    const value = this.#parts.documents.keys(prefix).length + added;
     if (value < limit) return;
     throw new LimitExceededError(`The engine holds ${value} ${what}. Limit: ${limit}.`, {
       argument: what,
@@ -190,6 +214,15 @@ export class LeaseTables {
       limit,
     });
   }
+}
+
+function newerStream(
+  { tableName, generation }: LeaseTableReference,
+  found: number,
+): ResourceInUseError {
+  const message = `Lease table ${tableName} is of a newer generation, ${found}.`;
+  const argument = "generation";
+  return new ResourceInUseError(message, { argument, value: generation, limit: found });
 }
 
 /** Names may have any characters, and one must not look like the beginning of another. */

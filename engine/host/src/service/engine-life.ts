@@ -88,7 +88,7 @@ export class EngineLife {
       onChange: (jobName, state) =>
         events.emit({ kind: "job-changed", atMs: clock.nowMs(), jobName, state }),
     });
-    this.leaseTables = new LeaseTables({ log, catalogue, documents });
+    this.leaseTables = new LeaseTables({ log, documents });
     this.#forgetLosses = log.lossReports.onLoss((loss) => events.lost(loss));
     subscriptions.follow(this.context);
     counters.follow((shardUid) => log.control.shard(shardUid) !== undefined);

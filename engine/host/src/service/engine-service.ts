@@ -445,7 +445,7 @@ export interface EngineService {
    *
    * @throws LeaseLostError when a lease is not the worker's under its counter, or another epoch is due.
    * @throws ResourceNotFoundError for the group or the stream of an output; RequestTooLargeError when the
-   * outputs take more than 8 MiB; InvalidArgumentError, AccessDeniedError, StoreFullError.
+   * outputs are more than one record and take more than 8 MiB; InvalidArgumentError, AccessDeniedError, StoreFullError.
    */
   commitEpoch(commit: EpochCommit, outputs: readonly ArrayBuffer[]): Promise<EpochAnswer>;
   /** Resolves with a packed read slice, owned by the caller. */

@@ -16,7 +16,7 @@ import { rowsOf } from "./packed-batch.ts";
 import { type BatchHeader, readBatchHeader } from "./put-service.ts";
 import { PutTally } from "./put-tally.ts";
 
-/** Bytes of the outputs of one epoch: 8 MiB. */
+/** Bytes of the outputs of one epoch: 8 MiB. One record alone may have as many as its stream takes. */
 const OUTPUT_BYTES_MAX = 8_388_608;
 
 /** What epochs work with. */
@@ -176,9 +176,10 @@ function readOutputs(buffers: readonly ArrayBuffer[]): Output[] {
     return { header, bytes, tally: new PutTally() };
   });
   const byteLength = outputs.reduce((sum, { header }) => sum + header.byteLength, 0);
-  if (byteLength <= OUTPUT_BYTES_MAX) return outputs;
+  const recordCount = outputs.reduce((sum, { header }) => sum + header.recordCount, 0);
+  if (byteLength <= OUTPUT_BYTES_MAX || recordCount === 1) return outputs;
   throw new RequestTooLargeError(
-    `the outputs of an epoch hold at most ${OUTPUT_BYTES_MAX} bytes, but these hold ${byteLength}`,
+    `the outputs of an epoch hold at most ${OUTPUT_BYTES_MAX} bytes, but these ${recordCount} hold ${byteLength}`,
     { argument: "outputs", value: byteLength, limit: OUTPUT_BYTES_MAX },
   );
 }

@@ -11,22 +11,21 @@ type LeaseTableHandlers = {
 /** Handlers of the control operations of lease tables. */
 export function leaseTableHandlers(lives: Lives): LeaseTableHandlers {
   return {
-    leaseTableOpen: ({ tableName, generation }) =>
+    leaseTableOpen: (table) =>
       lives.attempt(async ({ leaseTables }) => {
-        await leaseTables.open(tableName, generation);
+        await leaseTables.open(table);
         return null;
       }),
-    leaseTableList: ({ tableName }) =>
-      lives.attempt(async ({ leaseTables }) => leaseTables.list(tableName)),
-    leaseTableInsert: ({ tableName, row }) =>
-      lives.attempt(({ leaseTables }) => leaseTables.insert(tableName, row)),
-    leaseTableReplace: ({ tableName, row, seenCounter }) =>
-      lives.attempt(({ leaseTables }) => leaseTables.replace(tableName, row, seenCounter)),
+    leaseTableList: (table) => lives.attempt(async ({ leaseTables }) => leaseTables.list(table)),
+    leaseTableInsert: (argument) =>
+      lives.attempt(({ leaseTables }) => leaseTables.insert(argument)),
+    leaseTableReplace: (argument) =>
+      lives.attempt(({ leaseTables }) => leaseTables.replace(argument)),
     leaseTableRemove: (argument) =>
       lives.attempt(({ leaseTables }) => leaseTables.remove(argument)),
-    leaseTableDrop: ({ tableName }) =>
+    leaseTableDrop: (table) =>
       lives.attempt(async ({ leaseTables }) => {
-        await leaseTables.drop(tableName);
+        await leaseTables.drop(table);
         return null;
       }),
   };

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import {
   InvalidArgumentError,
   LimitExceededError,
+  ResourceInUseError,
   ResourceNotFoundError,
 } from "../../src/errors/index.ts";
 import type { LeaseTableRow } from "../../src/lease-tables/lease-table-types.ts";
@@ -11,7 +12,10 @@ import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
 import { failureOf } from "../support/failures.ts";
 
-const TABLE = { tableName: "g arn:aws:kinesis:us-east-1:000000000000:stream/clicks" };
+const TABLE = {
+  tableName: "g arn:aws:kinesis:us-east-1:000000000000:stream/clicks",
+  generation: "1",
+};
 const ROW: LeaseTableRow = {
   ...{ leaseKey: "shardId-000000000000", owner: null, counter: 0, checkpoint: "TRIM_HORIZON" },
   ...{ subSequenceNumber: 0, timestampMs: undefined, ownerSwitches: 0, parentShardIds: [] },
@@ -31,18 +35,25 @@ async function open(platform = virtualPlatform()): Promise<TestEngine> {
 }
 
 /** An engine with the table, and calls of it. */
-async function openTable(platform = virtualPlatform(), generation = "1") {
+async function openTable(platform = virtualPlatform()) {
   const engine = await open(platform);
-  const { service } = engine;
-  await service.call("leaseTableOpen", { ...TABLE, generation });
+  const calls = callsOf(engine, TABLE.generation);
+  await calls.open();
+  return { engine, ...calls };
+}
+
+/** Calls of the table as who knows it by that generation makes them. */
+function callsOf({ service }: TestEngine, generation: string) {
+  const table = { ...TABLE, generation };
   return {
-    engine,
-    list: () => service.call("leaseTableList", TABLE),
-    insert: (row: LeaseTableRow) => service.call("leaseTableInsert", { ...TABLE, row }),
+    open: () => service.call("leaseTableOpen", table),
+    list: () => service.call("leaseTableList", table),
+    insert: (row: LeaseTableRow) => service.call("leaseTableInsert", { ...table, row }),
     replace: (row: LeaseTableRow, seenCounter: number) =>
-      service.call("leaseTableReplace", { ...TABLE, row, seenCounter }),
+      service.call("leaseTableReplace", { ...table, row, seenCounter }),
     remove: (leaseKey: string, seenCounter: number) =>
-      service.call("leaseTableRemove", { ...TABLE, leaseKey, seenCounter }),
+      service.call("leaseTableRemove", { ...table, leaseKey, seenCounter }),
+    drop: () => service.call("leaseTableDrop", table),
   };
 }
 
@@ -106,8 +117,8 @@ describe("rows", () => {
     const { engine, insert, list } = await openTable();
     const { service } = engine;
     await insert(ROW);
-    const longer = { tableName: `${TABLE.tableName}/x` };
-    await service.call("leaseTableOpen", { ...longer, generation: "1" });
+    const longer = { ...TABLE, tableName: `${TABLE.tableName}/x` };
+    await service.call("leaseTableOpen", longer);
     expect(await service.call("leaseTableList", longer)).toEqual([]);
     await service.call("leaseTableDrop", longer);
     expect(await list()).toHaveLength(1);
@@ -117,15 +128,104 @@ describe("rows", () => {
     expect(await failureOf(insert(ROW))).toBeInstanceOf(ResourceNotFoundError);
   });
 
-  it("of a stream that was made anew are forgotten, and those of the same one kept", async () => {
-    const { engine, insert, list } = await openTable();
-    await insert(ROW);
-    await engine.service.call("leaseTableOpen", { ...TABLE, generation: "1" });
-    expect(await list()).toHaveLength(1);
-    await engine.service.call("leaseTableOpen", { ...TABLE, generation: "2" });
-    expect(await list()).toEqual([]);
+  it("rise above all that was seen however many signs of life there were", async () => {
+    for (let signs = 30; signs <= 34; signs++) {
+      const platform = virtualPlatform();
+      const first = await openTable(platform);
+      await first.insert(ROW);
+      for (let counter = 1; counter <= signs; counter++) {
+        expect(await first.replace({ ...ROW, counter }, counter - 1)).toBe(true);
+      }
+      await first.engine.service.close();
+      const [row] = await (await openTable(platform)).list();
+      expect(row?.counter).toBeGreaterThan(signs);
+    }
+  });
+
+  it("that are changed at the same time share commits, however many they are", async () => {
+    const { engine, insert, replace, list } = await openTable();
+    const rows = Array.from({ length: 300 }, (_, i) => ({ ...ROW, leaseKey: `shard-${i}` }));
+    const before = await commitsOf(engine);
+    const added = await Promise.all(rows.map((row) => insert(row)));
+    const checkpoints = rows.map((row) => replace({ ...row, counter: 1, checkpoint: "17" }, 0));
+    expect(new Set([...added, ...(await Promise.all(checkpoints))])).toEqual(new Set([true]));
+    expect((await commitsOf(engine)) - before).toBeLessThan(10);
+    expect(await list()).toHaveLength(300);
+  });
+
+  it("without a range of hash keys are kept, as those of an old KCL", async () => {
+    const { list, insert } = await openTable();
+    const row = { ...ROW, startingHashKey: "", endingHashKey: "" };
+    expect(await insert(row)).toBe(true);
+    expect(await list()).toEqual([row]);
   });
 });
+
+describe("a stream that was made anew", () => {
+  it("has its leases forgotten, and the same one keeps them", async () => {
+    const { engine, insert, list, open: again } = await openTable();
+    await insert(ROW);
+    await again();
+    expect(await list()).toHaveLength(1);
+    // As numbers, of which the newer one has more digits.
+    const newer = callsOf(engine, "10");
+    expect(await failureOf(newer.list())).toBeInstanceOf(ResourceNotFoundError);
+    await newer.open();
+    expect(await newer.list()).toEqual([]);
+  });
+
+  it("keeps its leases from who knows the one before", async () => {
+    const { engine, ...older } = await openTable();
+    await older.insert(ROW);
+    const newer = callsOf(engine, "10");
+    await newer.open();
+    await newer.insert(ROW);
+    const failure = await failureOf(older.open());
+    expect(failure).toBeInstanceOf(ResourceInUseError);
+    expect(failure).toMatchObject({ argument: "generation", value: "1", limit: 10 });
+    for (const call of [
+      () => older.list(),
+      () => older.insert({ ...ROW, leaseKey: "another" }),
+      () => older.replace({ ...ROW, counter: 1, checkpoint: "SHARD_END" }, 0),
+      () => older.remove(ROW.leaseKey, 0),
+    ]) {
+      expect(await failureOf(call())).toBeInstanceOf(ResourceNotFoundError);
+    }
+    await older.drop();
+    expect(await newer.list()).toEqual([ROW]);
+  });
+});
+
+/** Tables over documents of the test's, which are changed when it says so. */
+function tablesOver(stored: ReadonlyMap<string, unknown>) {
+  const documents = new Map(stored);
+  const parts = {
+    applied: (_record: object): void => undefined,
+    /** Called when a change is committed, and nobody was told yet. */
+    onCommitted: (): void => undefined,
+  };
+  const tables = new LeaseTables({
+    documents: {
+      get: (key: string) => documents.get(key),
+      keys: (prefix: string) => [...documents.keys()].filter((key) => key.startsWith(prefix)),
+      putting: (key: string, value: unknown) => ({ kind: "document-put", key, value }),
+    },
+    log: {
+      onApplied: (listener: typeof parts.applied) => {
+        parts.applied = listener;
+      },
+      change: async (records: readonly { key: string; value: unknown }[]) => {
+        await Promise.resolve();
+        for (const record of records) {
+          documents.set(record.key, record.value);
+          parts.applied(record);
+        }
+        parts.onCommitted();
+      },
+    },
+  } as never);
+  return { tables, documents, parts };
+}
 
 describe("a document that is no row", () => {
   it.each([
@@ -134,22 +234,47 @@ describe("a document that is no row", () => {
     ["a state that is none", { ...ROW, timestampMs: null, state: 7 }],
     ["no counter", { ...ROW, timestampMs: null, state: null, counter: "9" }],
   ])("as in a log that was imported, is none: %s", async (_, document) => {
-    const row = `lease-row/t/${ROW.leaseKey}`;
-    const documents = {
-      get: (key: string) => (key === row ? document : key === "lease-table/t" ? "1" : undefined),
-      keys: () => [row],
-      putting: (key: string, value: unknown) => ({ key, value }),
-    };
-    const changes: unknown[] = [];
-    const tables = new LeaseTables({
-      documents,
-      catalogue: { exclusively: (work: () => unknown) => work() },
-      log: { change: async (records: unknown[]) => void changes.push(...records) },
-    } as never);
-    expect(tables.list("t")).toEqual([]);
-    expect(await tables.replace("t", { ...ROW, counter: 10 }, 9)).toBe(false);
-    expect(await tables.insert("t", ROW)).toBe(true);
-    expect(changes).toMatchObject([{ key: row, value: { checkpoint: "TRIM_HORIZON" } }]);
+    const key = `lease-row/t/${ROW.leaseKey}`;
+    const table = { tableName: "t", generation: "1" };
+    const { tables, documents } = tablesOver(
+      new Map<string, unknown>([
+        ["lease-table/t", "1"],
+        [key, document],
+      ]),
+    );
+    expect(tables.list(table)).toEqual([]);
+    expect(await tables.replace({ ...table, row: { ...ROW, counter: 10 }, seenCounter: 9 })).toBe(
+      false,
+    );
+    expect(await tables.insert({ ...table, row: ROW })).toBe(true);
+    expect(documents.get(key)).toMatchObject({ checkpoint: "TRIM_HORIZON" });
+  });
+});
+
+describe("in the moment of a commit", () => {
+  const table = { tableName: "t", generation: "1" };
+
+  it("a row is listed with the counter that it was given", async () => {
+    const { tables, parts } = tablesOver(new Map([["lease-table/t", "1"]]));
+    const seen: unknown[] = [];
+    parts.onCommitted = () => seen.push(tables.list(table)[0]?.counter);
+    await tables.insert({ ...table, row: ROW });
+    await tables.replace({ ...table, row: { ...ROW, counter: 5, owner: "a" }, seenCounter: 0 });
+    expect(seen).toEqual([0, 5]);
+  });
+
+  it("rows that are being added count to the limit", async () => {
+    const rows = Array.from({ length: 9_998 }, (_, i): [string, unknown] => [
+      `lease-row/u/${i}`,
+      1,
+    ]);
+    const { tables } = tablesOver(new Map<string, unknown>([["lease-table/t", "1"], ...rows]));
+    const add = (leaseKey: string) => tables.insert({ ...table, row: { ...ROW, leaseKey } });
+    const added = [add("a"), add("b")];
+    const failure = await failureOf(add("c"));
+    expect(failure).toBeInstanceOf(LimitExceededError);
+    expect(failure).toMatchObject({ value: 10_000, limit: 10_000 });
+    expect(await Promise.all(added)).toEqual([true, true]);
   });
 });
 
@@ -164,6 +289,8 @@ describe("bad input", () => {
     ["row.state", { row: { ...ROW, state: "x".repeat(100_001) } }],
     ["row.parentShardIds", { row: { ...ROW, parentShardIds: ["a", "b", "c"] } }],
     ["tableName", { tableName: "" }],
+    ["generation", { generation: "" }],
+    ["generation", { generation: "yesterday" }],
   ])("is told: %s", async (argument, wrong) => {
     const { engine } = await openTable();
     const asked = { ...TABLE, row: ROW, ...wrong } as typeof TABLE & { row: LeaseTableRow };

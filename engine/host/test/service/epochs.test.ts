@@ -298,6 +298,14 @@ describe("an epoch that cannot be committed whole is not committed at all", () =
     expect(failure).toMatchObject({ argument: "outputs", limit: 8_388_608 });
   });
 
+  it("unless these are one record that its stream takes", async () => {
+    const { engine, worker } = await scene();
+    const wide = { name: "wide", shards: 1, retentionHours: 24, recordKibMax: 10_240 };
+    const output = await engine.service.call("createStream", wide);
+    await worker.commit(worker.commitOf(0, at(1)), [outputOf(output, someRecords(1, 10_485_000))]);
+    expect(await numbers(engine, output)).toEqual([0]);
+  });
+
   it("when the application must not put into a stream", async () => {
     const { engine, output, worker } = await scene();
     const Policy = JSON.stringify({

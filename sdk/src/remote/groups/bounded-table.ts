@@ -3,17 +3,24 @@ import { DeadlineError, withDeadline } from "@millrace/engine";
 import type { WorkerSurroundings } from "../../groups/worker-surroundings.ts";
 import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
 
+/** How long calls may take, in ms. */
+export interface TableLimits {
+  /** A change of a row, behind which the renewal of its lease waits. */
+  readonly changeMs: number;
+  /** Every other call. */
+  readonly callMs: number;
+}
+
 /** See above. What a call that did not end in time changed is not known. */
 export class BoundedTable implements LeaseTable {
   readonly #table: LeaseTable;
   readonly #clock: WorkerSurroundings["clock"];
-  readonly #callMs: number;
+  readonly #limits: TableLimits;
 
-  /** `callMs`: for one call, in ms. */
-  constructor(table: LeaseTable, clock: WorkerSurroundings["clock"], callMs: number) {
+  constructor(table: LeaseTable, clock: WorkerSurroundings["clock"], limits: TableLimits) {
     this.#table = table;
     this.#clock = clock;
-    this.#callMs = callMs;
+    this.#limits = limits;
   }
 
   get name(): string {
@@ -52,7 +59,7 @@ export class BoundedTable implements LeaseTable {
     make: (signal: AbortSignal) => Promise<Value>,
   ): Promise<Value> {
     const giveUp = new AbortController();
-    const callMs = this.#callMs;
+    const callMs = call === "replace" ? this.#limits.changeMs : this.#limits.callMs;
     const late = (): DeadlineError =>
       new DeadlineError(`lease table ${this.name} did not answer ${call} within ${callMs} ms`, {
         ...{ argument: "leases", value: call, limit: callMs, indeterminate: call !== "list" },

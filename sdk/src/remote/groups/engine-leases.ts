@@ -7,48 +7,53 @@ import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
  * above them, so that what was seen before cannot be changed by it, and owners look at their leases again.
  */
 export class EngineLeases implements LeaseTable {
-  readonly name: string;
   readonly #client: EngineClient;
-  readonly #generation: string;
+  readonly #table: { readonly tableName: string; readonly generation: string };
 
-  /** `generation`: leases of another one are of a stream that is no more, and are forgotten. */
-  constructor(client: EngineClient, name: string, generation: string) {
+  /**
+   * `generation`: when the stream was made, decimal, in ms since the Unix epoch. Leases of an older stream
+   * are forgotten when it is opened. To a table of a newer one `open` says ResourceInUseError, `drop` does nothing, and
+   * for the others there is no such table.
+   */
+  constructor(client: EngineClient, tableName: string, generation: string) {
     this.#client = client;
-    this.name = name;
-    this.#generation = generation;
+    this.#table = { tableName, generation };
+  }
+
+  get name(): string {
+    return this.#table.tableName;
   }
 
   async open(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const argument = { tableName: this.name, generation: this.#generation };
-    await withSignal(signal, this.#client.call("leaseTableOpen", argument));
+    await withSignal(signal, this.#client.call("leaseTableOpen", this.#table));
   }
 
   async list(signal?: AbortSignal): Promise<LeaseRow[]> {
     signal?.throwIfAborted();
-    return await withSignal(signal, this.#client.call("leaseTableList", { tableName: this.name }));
+    return await withSignal(signal, this.#client.call("leaseTableList", this.#table));
   }
 
   async insert(row: LeaseRow, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
-    const argument = { tableName: this.name, row };
+    const argument = { ...this.#table, row };
     return await withSignal(signal, this.#client.call("leaseTableInsert", argument));
   }
 
   async replace(row: LeaseRow, seenCounter: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
-    const argument = { tableName: this.name, row, seenCounter };
+    const argument = { ...this.#table, row, seenCounter };
     return await withSignal(signal, this.#client.call("leaseTableReplace", argument));
   }
 
   async remove(leaseKey: string, seenCounter: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
-    const argument = { tableName: this.name, leaseKey, seenCounter };
+    const argument = { ...this.#table, leaseKey, seenCounter };
     return await withSignal(signal, this.#client.call("leaseTableRemove", argument));
   }
 
   async drop(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    await withSignal(signal, this.#client.call("leaseTableDrop", { tableName: this.name }));
+    await withSignal(signal, this.#client.call("leaseTableDrop", this.#table));
   }
 }

@@ -31,6 +31,8 @@ export interface LeaseSourceParts {
   readonly numbers: ReadNumbers;
   readonly held: HeldBytes;
   readonly onFailure: ReadFailureListener;
+  /** Hears that the shard is closed: all its records are read. */
+  readonly onClosed: () => void;
   /** Hears that the shard or its stream is not there any more. */
   readonly onGone: () => void;
 }
@@ -77,6 +79,7 @@ export class LeaseSource implements ShardSource {
     if (part === undefined || signal.aborted || (batch.length === 0 && !part.shardClosed)) {
       return undefined;
     }
+    if (part.shardClosed) this.#parts.onClosed();
     let byteLength = 0;
     for (let i = 0; i < batch.length; i++) {
       numbers.add(batch.sequenceNumber(i));

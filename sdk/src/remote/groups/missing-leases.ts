@@ -5,7 +5,7 @@
 import type { GroupPosition, ShardDescription } from "@millrace/engine";
 import type { LeaseRow } from "../../lease-table.ts";
 import { parentsOf } from "../../shard-turns.ts";
-import { byShard, isEnded, isFresh, type RowStart } from "./lease-rows.ts";
+import { byShard, isEnded, isFresh, latestMs, type RowStart } from "./lease-rows.ts";
 
 /** A lease that is to be made. */
 export interface MissingLease {
@@ -58,7 +58,8 @@ function startOf(
       return oldest;
     case "LATEST":
       if (follows) return oldest;
-      return closedMs === undefined ? { checkpoint: "LATEST", timestampMs: nowMs } : undefined;
+      if (closedMs !== undefined) return undefined;
+      return { checkpoint: "LATEST", timestampMs: latestMs(nowMs) };
     case "AT_TIMESTAMP": {
       const { timestampMs } = position;
       // Sequence numbers tell whole seconds.

@@ -9,6 +9,11 @@ import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
 
 /** First pause before a table is asked again that says two things at once, in ms. */
 const RETRY_MS = 20;
+/** What owners and other workers change of a row. */
+const CHANGING = [
+  ...(["owner", "counter", "checkpoint", "subSequenceNumber", "ownerSwitches"] as const),
+  ...(["wantedBy", "state"] as const),
+];
 
 /** What a row is owned with. */
 export interface OwnedRowParts {
@@ -21,6 +26,12 @@ export interface OwnedRowParts {
   readonly onLost: (row: OwnedRow) => void;
 }
 
+/** A change that was begun at a time (monotonic, in ms). */
+interface Attempt {
+  readonly row: LeaseRow;
+  readonly begunMs: number;
+}
+
 /** See above. */
 export class OwnedRow {
   /** Names this ownership: no other one of the same lease has it. */
@@ -28,7 +39,7 @@ export class OwnedRow {
   readonly #parts: OwnedRowParts;
   #row: LeaseRow;
   /** What was to become of the row since then: whether it did is not known after calls that failed. */
-  #attempted: LeaseRow[] = [];
+  #attempted: Attempt[] = [];
   #renewedMs = 0;
   #failure: LeaseLostError | undefined;
   #cancelExpiry: () => void = () => undefined;
@@ -60,13 +71,19 @@ export class OwnedRow {
   /** The row as a list has it; one that is older than what is known says nothing. */
   follow(found: LeaseRow | undefined): void {
     if (found !== undefined && found.counter <= this.#row.counter) return;
-    if (found === undefined || !this.#isMine(found)) this.lose();
-    else this.#know(found);
+    // Also one that this worker finished or gave up, by a call whose answer was lost.
+    const made = this.#attempted.find(({ row }) => isSame(row, found));
+    if (found === undefined || (made === undefined && !this.#isMine(found))) {
+      this.lose();
+      return;
+    }
+    this.#know(found);
+    if (made !== undefined) this.#keep(made.begunMs);
   }
 
   /**
-   * Changes the row, after the changes before; its key and counter are seen to. @throws LeaseLostError; what the table
-   * throws: then it is not known whether the row was changed, and the same change may be made again.
+   * Changes the row, after the changes before; its key and counter are seen to. @throws LeaseLostError, also once the row
+   * is finished, given up or forgotten; what the table throws: then it is not known whether the row was changed, and the same change may be made again.
    */
   change(alter: (row: LeaseRow) => LeaseRow): Promise<void> {
     return this.#inTurn(() => this.#change(alter));
@@ -90,18 +107,22 @@ export class OwnedRow {
   /** The row is not this worker's any more, or must not be taken for it. */
   lose(): void {
     if (this.#failure !== undefined) return;
-    const { leaseKey } = this.#row;
-    this.#failure = new LeaseLostError(`the lease of ${leaseKey} is not this worker's any more`, {
-      argument: "shardId",
-      value: leaseKey,
-    });
-    this.#cancelExpiry();
+    this.forget();
     this.#parts.onLost(this);
   }
 
-  /** It is given back: nobody need hear of it. */
+  /** It is given back: nobody need hear of it, and nothing of it is changed from now on. */
   forget(): void {
+    this.#failure ??= this.#lostError();
     this.#cancelExpiry();
+  }
+
+  #lostError(): LeaseLostError {
+    const { leaseKey } = this.#row;
+    return new LeaseLostError(`the lease of ${leaseKey} is not this worker's any more`, {
+      argument: "shardId",
+      value: leaseKey,
+    });
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
@@ -111,19 +132,26 @@ export class OwnedRow {
   }
 
   async #change(alter: (row: LeaseRow) => LeaseRow): Promise<void> {
-    const { table, clock } = this.#parts;
+    const { table, clock, workerId } = this.#parts;
     for (let failures = 1; ; failures++) {
       if (this.#failure !== undefined) throw this.#failure;
       const seen = this.#row;
       const next = { ...alter(seen), leaseKey: seen.leaseKey, counter: seen.counter + 1 };
-      this.#attempted.push(next);
+      if (seen.owner !== workerId) {
+        // It is finished or given up: to do that once more is done.
+        if (isSame({ ...next, counter: seen.counter }, seen)) return;
+        throw this.#lostError();
+      }
       const begunMs = clock.monotonicMs();
+      this.#attempted.push({ row: next, begunMs });
       if (await table.replace(next, seen.counter)) {
         this.#know(next);
         this.#keep(begunMs);
         return;
       }
       await this.#lookAgain();
+      // An earlier call whose answer was lost did the same.
+      if (isSame(next, this.#row)) return;
       // A table that lists what is not there any more would be asked without an end.
       if (!this.lost && this.#row.counter === seen.counter)
         await pause(clock, backOffMs(RETRY_MS, failures));
@@ -139,7 +167,7 @@ export class OwnedRow {
   /** Another worker of the same name leaves other traces. */
   #isMine(found: LeaseRow): boolean {
     if (found.owner !== this.#parts.workerId) return false;
-    return [this.#row, ...this.#attempted].some(
+    return [this.#row, ...this.#attempted.map(({ row }) => row)].some(
       (known) =>
         known.checkpoint === found.checkpoint &&
         known.subSequenceNumber === found.subSequenceNumber &&
@@ -160,4 +188,9 @@ export class OwnedRow {
     const leftMs = Math.max(0, begunMs + keepMs - clock.monotonicMs());
     this.#cancelExpiry = clock.after(leftMs, () => this.lose());
   }
+}
+
+/** Whether two rows of one key say the same. */
+function isSame(one: LeaseRow, other: LeaseRow | undefined): boolean {
+  return other !== undefined && CHANGING.every((member) => one[member] === other[member]);
 }

@@ -5,7 +5,8 @@ import type { LeaseTable } from "../../lease-table.ts";
 import type { Millrace } from "../../millrace.ts";
 
 /**
- * Options of a group of a stream elsewhere. `from` counts for shards that have no lease yet. All workers of a group must
+ * Options of a group of a stream elsewhere. `from` counts for shards that have no lease yet; a lease at LATEST that another
+ * worker begins than the one whose group object made it gives the five minutes before again, too. All workers of a group must
  * have the same `failoverMs`: an owner gives a lease up that it could not renew for so long, and another one takes it.
  */
 export interface RemoteGroupOptions extends GroupOptions {

@@ -23,7 +23,7 @@ import type { RemoteStreamDescription } from "../remote-description.ts";
 import { BoundedTable } from "./bounded-table.ts";
 import { describeGroup } from "./describe-group.ts";
 import { EngineLeases } from "./engine-leases.ts";
-import { newRow, type RowStart } from "./lease-rows.ts";
+import { latestMs, newRow, type RowStart } from "./lease-rows.ts";
 import type { RemoteGroupDescription, RemoteGroupOptions } from "./remote-group-types.ts";
 import { ShardDiscovery } from "./shard-discovery.ts";
 import { TableBackend, type TableGroup } from "./table-backend.ts";
@@ -31,7 +31,7 @@ import { TableBackend, type TableGroup } from "./table-backend.ts";
 const FAILOVER_MS = 10_000;
 const HAND_OVER_MS = 30_000;
 const CHECKPOINT_MS = 1000;
-/** A call of a table may take so long even where leases are short, in ms. */
+/** A call of a table that keeps no lease may take so long even where leases are short, in ms. */
 const CALL_MS_MIN = 1000;
 const TABLE_METHODS = ["open", "list", "insert", "replace", "remove", "drop"];
 
@@ -98,7 +98,8 @@ export class RemoteConsumerGroup {
 
   /**
    * Sets the group, or its lease of one shard, back to a position; the processors' state goes, too. Leases are changed one
-   * after the other: a failure in between leaves some as they were, and the same call may be made again.
+   * after the other: a failure in between leaves some as they were, and the same call may be made again. LATEST begins
+   * five minutes before by this machine's clock, which may be ahead of the service's: too early only repeats records.
    *
    * @throws ResourceInUseError when one of the leases has an owner, alive or dead, unless `force` is true;
    * ResourceNotFoundError, InvalidArgumentError, and what the table throws.
@@ -106,7 +107,8 @@ export class RemoteConsumerGroup {
   async reset(from: GroupStart, options: ResetOptions = {}): Promise<void> {
     const { shardId, force } = checkResetOptions(options);
     const position = toGroupPosition(from);
-    const { table, calls } = this.#group;
+    const { table, calls, discovery } = this.#group;
+    discovery.forgetLatest();
     const rows = await table.list();
     const chosen = rows.filter(({ leaseKey }) => leaseKey === (shardId ?? leaseKey));
     if (shardId !== undefined && chosen.length === 0) {
@@ -119,9 +121,10 @@ export class RemoteConsumerGroup {
       await this.#setBack(shardId, startAt(position, calls.clock.nowMs()));
       return;
     }
-    const wanted = await this.#group.discovery.first(position);
+    const wanted = await discovery.first(position);
     for (const { shard, start } of wanted) {
-      if (!(await table.insert(newRow(shard, start)))) await this.#setBack(shard.shardId, start);
+      const row = newRow(shard, start, calls.clock.nowMs());
+      if (!(await table.insert(row))) await this.#setBack(shard.shardId, start);
     }
     const kept = new Set(wanted.map(({ shard }) => shard.shardId));
     for (const { leaseKey } of rows) if (!kept.has(leaseKey)) await this.#remove(leaseKey);
@@ -166,7 +169,8 @@ export class RemoteConsumerGroup {
 
 /**
  * The group of that name over a table, whose leases are made where there are none.
- * @throws InvalidArgumentError; ResourceNotFoundError for the stream; what calls and the table throw.
+ * @throws InvalidArgumentError; ResourceNotFoundError for the stream; ResourceInUseError for a table with leases of another
+ * stream; what calls and the table throw.
  */
 export async function openRemoteGroup(
   { calls, desk, stream, pollMs }: GroupSurroundings,
@@ -179,14 +183,18 @@ export async function openRemoteGroup(
   const position = toGroupPosition(from);
   const failoverMs = checkSpan("failoverMs", options.failoverMs ?? FAILOVER_MS);
   const handOverMs = checkSpan("handOverMs", options.handOverMs ?? HAND_OVER_MS);
-  const callMs = Math.max(CALL_MS_MIN, failoverMs / 2);
-  const table = new BoundedTable(tableOf(options.leases, stream, name), calls.clock, callMs);
+  const table = new BoundedTable(tableOf(options.leases, stream, name, calls.place), calls.clock, {
+    changeMs: failoverMs / 3,
+    callMs: Math.max(CALL_MS_MIN, failoverMs / 3),
+  });
   const discovery = new ShardDiscovery({
     ...{ calls, stream, table, groupName: name, position, pollMs, patienceMs: failoverMs },
   });
+  // A table of the engine forgets the leases of another stream: a handle of one that is gone must not come so far.
+  await discovery.shards();
   await table.open();
   await discovery.begin();
-  const group = { calls, desk, stream, groupName: name, table, discovery, pollMs };
+  const group = { calls, desk, stream, groupName: name, position, table, discovery, pollMs };
   return new RemoteConsumerGroup({ ...group, failoverMs, handOverMs }, position);
 }
 
@@ -195,6 +203,7 @@ function tableOf(
   leases: unknown,
   { arn, createdMs }: RemoteStreamDescription,
   name: string,
+  place: string,
 ): LeaseTable {
   const limit = "a lease table, or an open engine";
   if (typeof leases !== "object" || leases === null)
@@ -202,7 +211,7 @@ function tableOf(
   if (isLeaseTable(leases)) return leases;
   const client = clientIn(leases);
   if (client === undefined) return refuse("options.leases", limit, leases, limit);
-  return new EngineLeases(client, `${name} ${arn}`, String(createdMs));
+  return new EngineLeases(client, `${name} ${arn} ${encodeURI(place)}`, String(createdMs));
 }
 
 function isLeaseTable(leases: object): leases is LeaseTable {
@@ -222,6 +231,6 @@ function clientIn(owner: object): ReturnType<typeof clientOf> | undefined {
 function startAt(position: GroupPosition, nowMs: number): RowStart {
   const { type: checkpoint } = position;
   if (checkpoint === "TRIM_HORIZON") return { checkpoint, timestampMs: undefined };
-  const timestampMs = checkpoint === "LATEST" ? nowMs : position.timestampMs;
+  const timestampMs = checkpoint === "LATEST" ? latestMs(nowMs) : position.timestampMs;
   return { checkpoint, timestampMs };
 }

@@ -2,7 +2,12 @@
  * Keeps a lease table in step with a stream's shards: makes the leases that it lacks, removes those that nobody needs.
  * Any worker may do so at any time; of two that do the same, one does nothing.
  */
-import { type GroupPosition, ResourceNotFoundError, type ShardDescription } from "@millrace/engine";
+import {
+  type GroupPosition,
+  ResourceInUseError,
+  ResourceNotFoundError,
+  type ShardDescription,
+} from "@millrace/engine";
 import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
 import { PolledShard } from "../polled-shard.ts";
 import type { RemoteCalls } from "../remote-calls.ts";
@@ -11,7 +16,7 @@ import {
   type RemoteStreamDescription,
   summarize,
 } from "../remote-description.ts";
-import { isEnded, newRow } from "./lease-rows.ts";
+import { isEnded, isForeign, newRow } from "./lease-rows.ts";
 import { goneLeases, type MissingLease, missingLeases } from "./missing-leases.ts";
 
 /** Positions that are asked for at once. */
@@ -31,11 +36,17 @@ export interface DiscoveryParts {
   readonly patienceMs: number;
 }
 
+/** A reading from LATEST on, of the lease that begins at that time. */
+interface LatestReading {
+  readonly source: PolledShard;
+  readonly timestampMs: number | undefined;
+}
+
 /** See above. */
 export class ShardDiscovery {
   readonly #parts: DiscoveryParts;
   /** Readings that began at the newest record when the lease was made, until somebody here takes them over. */
-  readonly #latest = new Map<string, PolledShard>();
+  readonly #latest = new Map<string, LatestReading>();
   /** When the shard of a lease was first missing (monotonic, in ms). */
   readonly #missingMs = new Map<string, number>();
 
@@ -43,7 +54,10 @@ export class ShardDiscovery {
     this.#parts = parts;
   }
 
-  /** Makes the group's first leases; where there are some, it looks after those. @throws as {@link run}. */
+  /**
+   * Makes the group's first leases; where there are some, it looks after those. @throws ResourceInUseError when the table
+   * has leases of another stream; and as {@link run}.
+   */
   async begin(): Promise<void> {
     await this.#run(await this.#parts.table.list(), new AbortController().signal);
   }
@@ -67,15 +81,12 @@ export class ShardDiscovery {
   }
 
   async #run(rows: readonly LeaseRow[], signal: AbortSignal): Promise<number> {
-    const { table, position, calls, patienceMs } = this.#parts;
+    const { position, calls, patienceMs } = this.#parts;
     const shards = await this.shards(signal);
+    this.#requireOwn(shards, rows);
     const missing = missingLeases({ shards, position, nowMs: calls.clock.nowMs() }, rows);
-    for (const [i, lease] of missing.entries()) {
-      if (i % BEGUN_AT_ONCE === 0) await this.#begin(missing.slice(i, i + BEGUN_AT_ONCE), signal);
-      signal.throwIfAborted();
-      if (!(await table.insert(newRow(lease.shard, lease.start)))) {
-        this.#latest.delete(lease.shard.shardId);
-      }
+    for (let i = 0; i < missing.length; i += BEGUN_AT_ONCE) {
+      await this.#make(missing.slice(i, i + BEGUN_AT_ONCE), signal);
     }
     const settled = await this.#removeGone(shards, rows);
     const childless = rows.some(
@@ -105,11 +116,48 @@ export class ShardDiscovery {
     return missingLeases({ shards: await this.shards(), position, nowMs }, []);
   }
 
-  /** The reading that began when the lease was made; undefined where it did not begin here. Given once. */
-  takeLatest({ leaseKey }: LeaseRow): PolledShard | undefined {
-    const source = this.#latest.get(leaseKey);
+  /** The reading that began when this very lease was made; undefined where it did not begin here. Given once. */
+  takeLatest({ leaseKey, timestampMs }: LeaseRow): PolledShard | undefined {
+    const reading = this.#latest.get(leaseKey);
     this.#latest.delete(leaseKey);
-    return source;
+    return reading?.timestampMs === timestampMs ? reading?.source : undefined;
+  }
+
+  /** Leases are set back: what was begun with them is of no use any more. */
+  forgetLatest(): void {
+    this.#latest.clear();
+  }
+
+  /** @throws ResourceInUseError when the table is another stream's. */
+  #requireOwn(shards: readonly ShardDescription[], rows: readonly LeaseRow[]): void {
+    const { table, stream } = this.#parts;
+    const byKey = new Map(rows.map((row) => [row.leaseKey, row]));
+    for (const shard of shards) {
+      const row = byKey.get(shard.shardId);
+      if (row === undefined || !isForeign(row, shard)) continue;
+      throw new ResourceInUseError(
+        `lease table ${table.name} has leases of another stream than ${stream.name} as it is now: ${row.leaseKey} was ` +
+          `read up to ${row.checkpoint}, and that shard ${isEnded(row) ? "is open" : "begins after it"}. Drop the table's leases, ` +
+          "or use another table.",
+        { argument: "options.leases", value: table.name },
+      );
+    }
+  }
+
+  /** Makes some leases. */
+  async #make(leases: readonly MissingLease[], signal: AbortSignal): Promise<void> {
+    const { table, calls } = this.#parts;
+    try {
+      await this.#begin(leases, signal);
+      for (const { shard, start } of leases) {
+        signal.throwIfAborted();
+        const made = await table.insert(newRow(shard, start, calls.clock.nowMs()));
+        if (!made) this.#latest.delete(shard.shardId);
+      }
+    } catch (error) {
+      for (const { shard } of leases) this.#latest.delete(shard.shardId);
+      throw error;
+    }
   }
 
   /** Fixes where LATEST is before anybody can know of the lease. */
@@ -117,12 +165,12 @@ export class ShardDiscovery {
     const { calls, stream, pollMs } = this.#parts;
     const fresh = leases.filter(({ start }) => start.checkpoint === "LATEST");
     await Promise.all(
-      fresh.map(async ({ shard }) => {
+      fresh.map(async ({ shard, start: { timestampMs } }) => {
         const start = { type: "LATEST" } as const;
         const parts = { calls, streamName: stream.name, shard, start, pollMs, toEnd: false };
-        const source = new PolledShard(parts);
+        const source = new PolledShard({ ...parts, latestMs: timestampMs });
         await source.begin(signal, false);
-        this.#latest.set(shard.shardId, source);
+        this.#latest.set(shard.shardId, { source, timestampMs });
       }),
     );
   }

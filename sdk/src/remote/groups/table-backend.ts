@@ -1,5 +1,5 @@
 /** A worker's backend where the stream is in a Kinesis elsewhere, and the leases are in a table. */
-import { LeaseLostError } from "@millrace/engine";
+import { type GroupPosition, LeaseLostError } from "@millrace/engine";
 import { backOffMs } from "../../groups/back-off.ts";
 import { parkRecords } from "../../groups/dead-letter.ts";
 import type { EpochCommitter } from "../../groups/epoch-committer.ts";
@@ -35,6 +35,8 @@ export interface TableGroup {
   readonly desk: RemoteDesk;
   readonly stream: RemoteStreamDescription;
   readonly groupName: string;
+  /** Where the group begins. */
+  readonly position: GroupPosition;
   readonly table: LeaseTable;
   readonly discovery: ShardDiscovery;
   readonly pollMs: number;
@@ -61,7 +63,13 @@ export class TableBackend implements WorkerBackend {
       ...{ table, surroundings, discovery, workerId, leasesMax },
       ...{ failoverMs, handOverMs, onLeases, onFailure },
     });
-    this.epochs = new TableEpochs({ table, session: this.session, discovery, surroundings });
+    this.epochs = new TableEpochs({
+      table,
+      session: this.session,
+      discovery,
+      surroundings,
+      onFailure,
+    });
   }
 
   async open(lease: HeldLease): Promise<OpenShard> {
@@ -78,6 +86,7 @@ export class TableBackend implements WorkerBackend {
     this.epochs.number(lease, numbers);
     const source = new LeaseSource({
       ...{ calls, shardIndex, numbers, held, onFailure, polled: this.#polled(row) },
+      onClosed: () => this.epochs.noteClosed(lease),
       onGone: () => this.session.discoverSoon(),
     });
     const shard = { shardIndex, ...(await this.#hashKeysOf(row)) };
@@ -144,11 +153,11 @@ export class TableBackend implements WorkerBackend {
   }
 
   #polled(row: LeaseRow): PolledShard {
-    const { calls, stream, pollMs, discovery } = this.#group;
+    const { calls, stream, pollMs, discovery, position } = this.#group;
     const begun = row.checkpoint === "LATEST" ? discovery.takeLatest(row) : undefined;
     if (begun !== undefined) return begun;
     const parts = { calls, streamName: stream.name, shard: { shardId: row.leaseKey } };
-    return new PolledShard({ ...parts, start: startOf(row), pollMs, toEnd: false });
+    return new PolledShard({ ...parts, start: startOf(row, position), pollMs, toEnd: false });
   }
 
   /** Rows that an old KCL wrote do not have them. */
@@ -160,14 +169,17 @@ export class TableBackend implements WorkerBackend {
 }
 
 /** Where the reading of a lease begins: at what is checkpointed, of which a part may not be processed. */
-function startOf({ checkpoint, timestampMs }: LeaseRow): SourceStart {
+function startOf({ checkpoint, timestampMs }: LeaseRow, position: GroupPosition): SourceStart {
   switch (checkpoint) {
     case "TRIM_HORIZON":
       return { type: checkpoint };
     case "LATEST":
-    case "AT_TIMESTAMP":
       // A lease that somebody else began at LATEST: what came since then is wanted.
       return timestampMs === undefined ? { type: "LATEST" } : { type: "AT_TIMESTAMP", timestampMs };
+    case "AT_TIMESTAMP":
+      if (timestampMs !== undefined) return { type: checkpoint, timestampMs };
+      // The KCL keeps the time in the worker's configuration, not in the lease.
+      return position.type === checkpoint ? position : { type: "TRIM_HORIZON" };
     default:
       return { type: "AT_SEQUENCE_NUMBER", sequenceNumber: checkpoint };
   }

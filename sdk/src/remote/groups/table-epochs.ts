@@ -4,6 +4,7 @@
  */
 import {
   type EpochState,
+  InvalidArgumentError,
   type LeaseCheckpoint,
   LeaseLostError,
   MillraceError,
@@ -14,7 +15,8 @@ import {
 } from "@millrace/engine";
 import { backOffMs } from "../../groups/back-off.ts";
 import type { EpochEffects, EpochStep, EpochStore } from "../../groups/epoch-committer.ts";
-import type { HeldLease } from "../../groups/held-lease.ts";
+import { comparePositions, type HeldLease } from "../../groups/held-lease.ts";
+import type { ReadFailureListener } from "../../groups/shard-source.ts";
 import type { WorkerSurroundings } from "../../groups/worker-surroundings.ts";
 import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
 import { SHARD_END, shardIdOf } from "./lease-rows.ts";
@@ -26,7 +28,7 @@ import type { TableSession } from "./table-session.ts";
 
 /** First pause before a change is made again, in ms. */
 const RETRY_MS = 100;
-/** So often a row is looked for, and changed where others do not at the same time. */
+/** So often a row is looked for, and changed where others do not at the same time; and so often what fails oddly is tried. */
 const ATTEMPTS_MAX = 5;
 
 /** What epochs of one worker are committed with. */
@@ -35,12 +37,15 @@ export interface TableEpochsParts {
   readonly session: TableSession;
   readonly discovery: ShardDiscovery;
   readonly surroundings: WorkerSurroundings;
+  readonly onFailure: ReadFailureListener;
 }
 
 /** See above. */
 export class TableEpochs implements EpochStore {
   readonly #parts: TableEpochsParts;
   readonly #numbers = new WeakMap<HeldLease, ReadNumbers>();
+  /** Leases whose shards are known to be closed. */
+  readonly #closed = new WeakSet<HeldLease>();
 
   constructor(parts: TableEpochsParts) {
     this.#parts = parts;
@@ -50,6 +55,11 @@ export class TableEpochs implements EpochStore {
   number(lease: HeldLease, numbers: ReadNumbers): void {
     lease.indexOf = numbers.indexOf;
     this.#numbers.set(lease, numbers);
+  }
+
+  /** The service said that the lease's shard is closed. */
+  noteClosed(lease: HeldLease): void {
+    this.#closed.add(lease);
   }
 
   async settle(steps: readonly EpochStep[], effects: EpochEffects): Promise<void> {
@@ -74,14 +84,36 @@ export class TableEpochs implements EpochStore {
       const owned = this.#parts.session.find(lease);
       if (owned === undefined) lease.lose();
       lease.requireHeld();
+      await this.#checkProgress(step);
       if (owned !== undefined) await this.#commit(owned, step, effects);
     } catch (error) {
       if (error instanceof LeaseLostError) lease.lose(error);
       throw error;
     }
     lease.advance(checkpoint);
-    if ("index" in checkpoint) this.#numbers.get(lease)?.forgetBefore(checkpoint.index);
+    if ("index" in checkpoint) this.#forgetBefore(lease, checkpoint.index);
     if (lease.ended) this.#parts.session.finish(lease);
+  }
+
+  /** What a delivery that fails is cut by must be known as long as it may fail. */
+  #forgetBefore(lease: HeldLease, index: number): void {
+    const { deliveredFrom } = lease;
+    this.#numbers.get(lease)?.forgetBefore(Math.min(index, deliveredFrom?.index ?? index));
+  }
+
+  /** Refuses what a lease cannot have come to. @throws InvalidArgumentError, and what ListShards throws. */
+  async #checkProgress({ lease, checkpoint }: EpochStep): Promise<void> {
+    const { processed, shardId } = lease;
+    if ("index" in checkpoint) {
+      if (processed === undefined || comparePositions(checkpoint, processed) >= 0) return;
+      throw refused("before the last checkpoint", shardId, "the last checkpoint or after it");
+    }
+    if (checkpoint.at !== SHARD_END || this.#closed.has(lease)) return;
+    const shards = await this.#parts.discovery.shards(lease.signal);
+    const shard = shards.find((one) => one.shardId === shardId);
+    // One that is not listed any more was closed long ago.
+    if (shard === undefined || shard.closedMs !== undefined) return this.noteClosed(lease);
+    throw refused("the end of an open shard", shardId, "a record that was delivered");
   }
 
   async #commit(
@@ -134,7 +166,7 @@ export class TableEpochs implements EpochStore {
     });
   }
 
-  /** Makes a change until it is known what came of it, or the lease is lost for that. */
+  /** Makes a change until it is known what came of it, or the lease is lost for that; tells each failure. */
   async #untilKnown(lease: HeldLease, change: () => Promise<void>): Promise<void> {
     const { clock } = this.#parts.surroundings;
     for (let failures = 1; ; failures++) {
@@ -142,11 +174,20 @@ export class TableEpochs implements EpochStore {
         await change();
         return;
       } catch (error) {
-        if (this.#parts.surroundings.closed || !isUnsure(error)) throw error;
-        await pause(clock, backOffMs(RETRY_MS, failures), lease.signal);
+        const hopeless = !(error instanceof MillraceError) && failures >= ATTEMPTS_MAX;
+        if (this.#parts.surroundings.closed || hopeless || !isUnsure(error)) throw error;
+        const retryMs = backOffMs(RETRY_MS, failures);
+        this.#parts.onFailure([lease.shardIndex], { attempt: failures, error, retryMs });
+        await pause(clock, retryMs, lease.signal);
       }
     }
   }
+}
+
+function refused(what: string, shardId: string, limit: string): InvalidArgumentError {
+  return new InvalidArgumentError(`the checkpoint of ${shardId} cannot become ${what}`, {
+    ...{ argument: "what.at", value: what, limit },
+  });
 }
 
 /** Whether the same change may go well, or did. */

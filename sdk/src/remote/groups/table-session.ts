@@ -4,7 +4,9 @@
  */
 import {
   EngineClosedError,
+  LeaseLostError,
   type OwnedLease,
+  pause,
   ResourceNotFoundError,
   randomFraction,
   shardIndexOf,
@@ -51,6 +53,10 @@ export class TableSession implements LeaseGiver {
   /** Since when this worker waits for leases of others, by their keys (monotonic, in ms). */
   readonly #asked = new Map<string, number>();
   readonly #rounds: DiscoveryRounds;
+  readonly #renewing = new Set<OwnedRow>();
+  readonly #leaving = new AbortController();
+  /** Nothing is taken any more. */
+  #closing = false;
   #left = false;
   #fatal: { readonly error: unknown } | undefined;
   #awake = false;
@@ -73,6 +79,7 @@ export class TableSession implements LeaseGiver {
   async run(): Promise<void> {
     const { surroundings, failoverMs } = this.#parts;
     const turnMs = failoverMs / TURNS_PER_FAILOVER;
+    void this.#keepRenewing();
     for (let failures = 0; !this.#left; ) {
       let waitMs = turnMs;
       try {
@@ -121,15 +128,22 @@ export class TableSession implements LeaseGiver {
     this.#rouse();
   }
 
+  closing(): void {
+    this.#closing = true;
+    this.#rouse();
+  }
+
   async leave(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
+    this.#closing = true;
+    this.#leaving.abort();
     this.#rounds.stop();
     this.#rouse();
     const owned = [...this.#owned.values()];
     await Promise.allSettled(owned.map((one) => one.giveUp()));
     for (const one of owned) this.#drop(one);
-    await this.#withdraw();
+    await this.#withdraw(await this.#parts.table.list());
   }
 
   get #nowMs(): number {
@@ -137,12 +151,9 @@ export class TableSession implements LeaseGiver {
   }
 
   async #turn(): Promise<void> {
-    // Whether the table can be read or not, leases are renewed.
-    const [listed, renewed] = await Promise.allSettled([this.#list(), this.#renew()]);
-    if (listed.status === "rejected") throw listed.reason;
-    if (renewed.status === "rejected") throw renewed.reason;
-    const rows = listed.value;
-    if (!this.#left) await this.#take(rows);
+    const rows = await this.#list();
+    if (!this.#closing) await this.#take(rows);
+    else if (!this.#left) await this.#withdraw(rows);
     this.#tellLeases();
     this.#rounds.look();
   }
@@ -156,15 +167,31 @@ export class TableSession implements LeaseGiver {
     return rows;
   }
 
-  /** Shows that the owner lives, where no checkpoint did. @throws what the table throws. */
-  async #renew(): Promise<void> {
-    const { failoverMs } = this.#parts;
-    const due = [...this.#owned.values()].filter(
-      ({ renewedMs }) => this.#nowMs - renewedMs >= failoverMs / (2 * TURNS_PER_FAILOVER),
-    );
-    const renewals = await Promise.allSettled(due.map((owned) => owned.change((row) => row)));
-    for (const [i, renewal] of renewals.entries()) {
-      if (renewal.status === "rejected" && due[i]?.lost === false) throw renewal.reason;
+  /** Beside all else: no list, no taking and no other row keeps a lease from being renewed in time. */
+  async #keepRenewing(): Promise<void> {
+    const { surroundings, failoverMs } = this.#parts;
+    const { signal } = this.#leaving;
+    while (!signal.aborted) {
+      for (const owned of this.#owned.values()) void this.#renew(owned);
+      const waitMs = failoverMs / (2 * TURNS_PER_FAILOVER);
+      await pause(surroundings.clock, waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Shows that the owner lives, where no change did for a while. */
+  async #renew(owned: OwnedRow): Promise<void> {
+    const { failoverMs, surroundings } = this.#parts;
+    const isDue = this.#nowMs - owned.renewedMs >= failoverMs / (TURNS_PER_FAILOVER + 1);
+    if (!isDue || this.#renewing.has(owned)) return;
+    this.#renewing.add(owned);
+    try {
+      await owned.change((row) => row);
+    } catch (error) {
+      const told = !owned.lost && !this.#left && !surroundings.closed;
+      if (told && !(error instanceof LeaseLostError))
+        this.#tellFailure(error, 1, failoverMs / (2 * TURNS_PER_FAILOVER));
+    } finally {
+      this.#renewing.delete(owned);
     }
   }
 
@@ -173,14 +200,14 @@ export class TableSession implements LeaseGiver {
     const { take, ask } = this.#plan(rows);
     const endMs = this.#nowMs + failoverMs / TURNS_PER_FAILOVER;
     for (const row of rows) {
-      // Those that it has already must be renewed in time.
+      // What is taken already is to begin.
       if (this.#nowMs > endMs) return;
       // Given to this worker, or left by one that bore its name.
       const given = (row.owner ?? row.wantedBy) === workerId;
       const mine = given && !isEnded(row) && !this.#owned.has(row.leaseKey);
       if (mine || take.includes(row) || this.#waitedTooLong(row)) await this.#takeOne(row);
     }
-    if (ask === undefined || this.#left) return;
+    if (ask === undefined || this.#closing) return;
     const asking = { ...ask, wantedBy: workerId, counter: ask.counter + 1 };
     if (await table.replace(asking, ask.counter)) this.#asked.set(ask.leaseKey, this.#nowMs);
   }
@@ -208,7 +235,7 @@ export class TableSession implements LeaseGiver {
 
   async #takeOne(seen: LeaseRow): Promise<void> {
     const { table, workerId, failoverMs, surroundings } = this.#parts;
-    if (this.#left) return;
+    if (this.#closing) return;
     const takenMs = this.#nowMs;
     const row = {
       ...{ ...seen, owner: workerId, wantedBy: null, counter: seen.counter + 1 },
@@ -225,7 +252,7 @@ export class TableSession implements LeaseGiver {
     const owned = new OwnedRow({ table, clock, workerId, keepMs, onLost }, row, takenMs);
     this.#owned.set(row.leaseKey, owned);
     // It left while it waited for the table.
-    if (this.#left) await this.#leaveOne(owned);
+    if (this.#closing) await this.#leaveOne(owned);
   }
 
   async #leaveOne(owned: OwnedRow): Promise<void> {
@@ -233,11 +260,12 @@ export class TableSession implements LeaseGiver {
     this.#drop(owned);
   }
 
-  /** Nobody is to wait for a worker that left: not for what it asked for, and not for what it was given last. */
-  async #withdraw(): Promise<void> {
+  /** Nobody is to wait for a worker that leaves: not for what it asked for, and not for what it was given last. */
+  async #withdraw(rows: readonly LeaseRow[]): Promise<void> {
     const { table, workerId } = this.#parts;
-    for (const row of await table.list()) {
+    for (const row of rows) {
       if (row.owner !== workerId && row.wantedBy !== workerId) continue;
+      if (this.#owned.has(row.leaseKey)) continue;
       const owner = row.owner === workerId ? null : row.owner;
       await table.replace({ ...row, owner, wantedBy: null, counter: row.counter + 1 }, row.counter);
     }
@@ -252,7 +280,8 @@ export class TableSession implements LeaseGiver {
   #tellLeases(): void {
     if (this.#left) return;
     const { workerId, onLeases } = this.#parts;
-    const leases = [...this.#owned.values()].filter(({ lost, row }) => !lost && !isEnded(row));
+    // Also what is finished already: whoever reads it hears of that by its own call.
+    const leases = [...this.#owned.values()].filter(({ lost }) => !lost);
     onLeases(leases.map((owned) => ownedLeaseOf(owned, workerId)));
   }
 

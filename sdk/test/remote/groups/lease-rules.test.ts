@@ -40,7 +40,7 @@ const START = { checkpoint: "TRIM_HORIZON", timestampMs: undefined };
 
 function rowsOf(...indexes: readonly number[]): LeaseRow[] {
   return EXAMPLE.filter(({ shardIndex }) => indexes.includes(shardIndex)).map((one) =>
-    newRow(one, START),
+    newRow(one, START, 0),
   );
 }
 
@@ -59,6 +59,12 @@ describe("the leases of a new table", () => {
 
   it("are those of the open shards at the newest", () => {
     expect(missing({ type: "LATEST" }, [])).toEqual([4, 8, 9, 10].map((i) => `${i} LATEST`));
+  });
+
+  it("begin at LATEST as a clock has it that may be minutes ahead of the service's", () => {
+    const wanted = { shards: EXAMPLE, position: { type: "LATEST" }, nowMs: 900_000 } as const;
+    const starts = missingLeases(wanted, []).map(({ start }) => start.timestampMs);
+    expect(starts).toEqual(Array(4).fill(600_000));
   });
 
   it("are those of the shards that took records then, and of what came of them", () => {
@@ -106,7 +112,7 @@ describe("leases whose shards are gone", () => {
 });
 
 describe("a plan", () => {
-  const rows = Array.from({ length: 6 }, (_, i) => newRow(shard(i, [0]), START));
+  const rows = Array.from({ length: 6 }, (_, i) => newRow(shard(i, [0]), START, 0));
   const owned = (...owners: readonly (string | null)[]): LeaseRow[] =>
     rows.slice(0, owners.length).map((row, i) => ({ ...row, owner: owners[i] ?? null }));
   const plan = (
@@ -146,7 +152,8 @@ describe("a plan", () => {
   });
 
   it("leaves what waits for its parents, and what is finished", () => {
-    const [parent, child] = [newRow(shard(0, [0, 5]), START), newRow(shard(1, [5], [0]), START)];
+    const parent = newRow(shard(0, [0, 5]), START, 0);
+    const child = newRow(shard(1, [5], [0]), START, 0);
     expect(plan([parent, child]).take).toEqual([parent]);
     const ended = { ...parent, checkpoint: "SHARD_END" };
     expect(plan([ended, child]).take).toEqual([child]);
@@ -163,9 +170,13 @@ describe("a plan", () => {
 });
 
 describe("counters", () => {
+  it("begin above those of a row that was removed", () => {
+    expect(newRow(shard(0, [0]), START, 1_700_000_000_000).counter).toBe(1_700_000_000_000);
+  });
+
   it("stand still from when they were first seen so", () => {
     const watch = new CounterWatch();
-    const row = newRow(shard(0, [0]), START);
+    const row = newRow(shard(0, [0]), START, 0);
     expect(watch.stillMs(row, 5)).toBe(0);
     watch.see([row], 10);
     watch.see([row], 20);

@@ -108,4 +108,46 @@ describe("an owned row", () => {
     expect(found()).toMatchObject({ owner: "other", wantedBy: null, ownerSwitches: 2 });
     expect(leases.changes).toHaveLength(1);
   });
+
+  it("that was finished or given up by a call whose answer was lost is no loss", async () => {
+    const finished = (row: LeaseRow) => ({ ...row, checkpoint: "SHARD_END", owner: null });
+    for (const sees of ["the same call", "a list", "a renewal"] as const) {
+      const { owned, table, lost, leases } = own();
+      table.trouble = () => "answers lost";
+      await failureOf(owned.change(finished));
+      table.trouble = () => "none";
+      if (sees === "a list") owned.follow(leases.rows.get(KEY));
+      if (sees === "a renewal") await owned.change((row) => row);
+      await owned.change(finished);
+      expect(lost).toEqual([]);
+      expect(leases.changes).toEqual(["null SHARD_END"]);
+    }
+    const { owned, table, lost, leases } = own();
+    table.trouble = () => "answers lost";
+    await failureOf(owned.giveUp());
+    table.trouble = () => "none";
+    await owned.giveUp();
+    expect(lost).toEqual([]);
+    expect(leases.changes).toHaveLength(1);
+  });
+
+  it("is not changed once it is given up, finished or forgotten, and leaves no timer", async () => {
+    const { owned, write, clock, leases } = own();
+    write({ wantedBy: "other" });
+    const given = owned.giveUp();
+    const late = owned.change((row) => row);
+    const later = failureOf(owned.change(checkpoint("1")));
+    await Promise.all([given, late]);
+    expect(await later).toBeInstanceOf(LeaseLostError);
+    expect(leases.changes).toHaveLength(1);
+    owned.forget();
+    expect(clock.pendingTimers).toBe(0);
+    const next = own();
+    const under = next.owned.change(checkpoint("1"));
+    next.owned.forget();
+    await under.catch(() => undefined);
+    expect(await failureOf(next.owned.change((row) => row))).toBeInstanceOf(LeaseLostError);
+    expect(next.lost).toEqual([]);
+    expect(next.clock.pendingTimers).toBe(0);
+  });
 });

@@ -10,7 +10,7 @@ import { encodeAggregate } from "millrace/aggregation";
 import type { RemoteGroupOptions, RemoteStream } from "millrace/remote";
 import { describe, expect, it } from "vitest";
 import { hashKeyFrom } from "../../../src/aggregation/hash-key.ts";
-import { originOf, type ReplicationMark, tagOf } from "../../../src/replication/mark.ts";
+import { type ReplicationMark, sourceOf, tagOf } from "../../../src/replication/mark.ts";
 import { eventsOf, keep, Notes, numbered, sorted, texts, until } from "../../groups/support.ts";
 import { failureOf } from "../../support.ts";
 import { LeasesBehind, MemoryLeases, type Trouble } from "../memory-leases.ts";
@@ -22,11 +22,8 @@ import { groupOf, inOrder, openEngine, put, rowsOf, startNoted } from "./support
 function markAt(index: number): ReplicationMark {
   const incarnation = "0123456789abcdef0123456789abcdef";
   const range = { start: hashKeyFrom(0n), end: hashKeyFrom((1n << 128n) - 1n) };
-  const origin = originOf(incarnation, 1, 0);
-  return {
-    source: { origin, incarnation, streamUid: 1, range },
-    ...{ index, subSequenceNumber: 0 },
-  };
+  const source = sourceOf({ incarnation, streamUid: 1 }, 0, "0123456789abcdef", range);
+  return { source, index, subSequenceNumber: 0 };
 }
 
 async function streamOf(shards = 1): Promise<RemoteStream> {
