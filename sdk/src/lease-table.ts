@@ -15,7 +15,10 @@ export interface LeaseRow {
   readonly checkpoint: string;
   /** Member of an aggregated record that was processed last; 0 for a plain one. */
   readonly subSequenceNumber: number;
-  /** Milliseconds since the Unix epoch, for the checkpoints LATEST and AT_TIMESTAMP: where the lease began. */
+  /**
+   * Milliseconds since the Unix epoch, for the checkpoints LATEST and AT_TIMESTAMP: where whoever takes the lease begins.
+   * For LATEST five minutes before the lease was made, since the clock of whoever made it may be ahead of the service's.
+   */
   readonly timestampMs: number | undefined;
   /** Changes of owner since the last checkpoint (KCL: ownerSwitchesSinceCheckpoint). */
   readonly ownerSwitches: number;

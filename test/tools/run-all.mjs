@@ -94,6 +94,7 @@ function suites(chromePath) {
     ["tabs", "test/tabs/run.mjs"],
     ["pipelines", "test/pipelines/run.mjs"],
     ["replication", "test/replication/run.mjs"],
+    ["replicas", "test/replication/replica-run.mjs"],
     ["bundlers", "test/bundlers/run.mjs"],
   ].filter(([, file]) => existsSync(join(root, file)));
   return [

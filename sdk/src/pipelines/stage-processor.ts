@@ -25,7 +25,7 @@ import type { Element } from "./operators.ts";
 import type { Stage } from "./stage-graph.ts";
 import { decodeValue, encodeValue } from "./value-format.ts";
 
-/** An epoch is full when its outputs have so many bytes; the engine takes 8 MiB. */
+/** An epoch is full when its outputs have so many bytes; the engine takes 8 MiB, or one record. */
 const EPOCH_BYTES_FULL = 2_097_152;
 /** And when so many keys have changed; the engine takes 10,000 entries. */
 const EPOCH_KEYS_FULL = 2000;

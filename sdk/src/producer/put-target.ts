@@ -65,10 +65,21 @@ export interface LeavingTarget {
   close(): void;
 }
 
+/** Which stream it is, for whoever keeps what was put there. */
+export interface TargetIdentity {
+  /** What errors call the service that has it. */
+  readonly place: string;
+  readonly arn: string;
+  /** When it was made, in ms since the Unix epoch: another stream of its name is another one. */
+  readonly createdMs: number;
+}
+
 /** A stream that can be put into. */
 export interface PutTarget {
   /** What errors call it. */
   readonly name: string;
+  /** Absent where its name says all there is. */
+  readonly identity?: TargetIdentity;
   /**
    * Records of one call that fall into one shard are stored in their order, and none after one that was
    * refused, as long as the call holds at most this many bytes or one record. 0 where there is no such

@@ -9,6 +9,7 @@ import {
   type StreamDescription,
 } from "@millrace/engine";
 import type { InputOf, OperationName, OutputOf } from "@millrace/engine/model";
+import { shortName } from "./far-side.ts";
 
 /** What an expiry is watched with. */
 export interface ExpiryParts {
@@ -28,15 +29,20 @@ const RETENTION_HOURS_MAX = 8760;
 /** By how much the retention rises at a time. */
 const RAISE_HOURS = 24;
 const TAG_PREFIX = "millrace.hold.";
+/** AWS's longest key of a tag, in characters. */
+const TAG_KEY_LENGTH_MAX = 128;
 
 /** See above. */
 export class ExpiryWatch {
   readonly #parts: ExpiryParts;
+  /** What the tag calls the replication. */
+  readonly #holder: string;
   /** Shards that were warned of. */
   readonly #warned = new Set<string>();
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts;
+    this.#holder = shortName(parts.name, TAG_KEY_LENGTH_MAX - TAG_PREFIX.length);
   }
 
   /** Looks at the group as it is. @throws what the engine throws. */
@@ -65,16 +71,17 @@ export class ExpiryWatch {
   }
 
   async #raise(stream: StreamDescription): Promise<void> {
-    const { warnBeforeMs, streamName, name } = this.#parts;
+    const { warnBeforeMs, streamName } = this.#parts;
+    const holder = this.#holder;
     const raise = RAISE_HOURS + Math.ceil(warnBeforeMs / HOUR_MS);
     const hours = Math.min(RETENTION_HOURS_MAX, stream.retentionHours + raise);
     if (hours === stream.retentionHours) return;
     const held = await this.#tags();
     // Others may hold the stream already: what it was before them counts.
     const [known] = held.values();
-    if (!held.has(name)) {
+    if (!held.has(holder)) {
       const value = known ?? String(stream.retentionHours);
-      const Tags = { [`${TAG_PREFIX}${name}`]: value };
+      const Tags = { [`${TAG_PREFIX}${holder}`]: value };
       await this.#invoke("AddTagsToStream", { StreamName: streamName, Tags });
     }
     const input = { StreamName: streamName, RetentionPeriodHours: hours };
@@ -83,16 +90,17 @@ export class ExpiryWatch {
 
   /** Gives the stream its retention back, unless somebody else holds it still. */
   async #release(): Promise<void> {
-    const { client, streamName, name } = this.#parts;
+    const { client, streamName } = this.#parts;
+    const holder = this.#holder;
     const held = await this.#tags();
-    const hours = Number(held.get(name) ?? Number.NaN);
+    const hours = Number(held.get(holder) ?? Number.NaN);
     if (Number.isNaN(hours)) return;
     if (held.size === 1) {
       const { retentionHours } = await client.call("describeStream", { name: streamName });
       const input = { StreamName: streamName, RetentionPeriodHours: hours };
       if (retentionHours > hours) await this.#invoke("DecreaseStreamRetentionPeriod", input);
     }
-    const TagKeys = [`${TAG_PREFIX}${name}`];
+    const TagKeys = [`${TAG_PREFIX}${holder}`];
     await this.#invoke("RemoveTagsFromStream", { StreamName: streamName, TagKeys });
   }
 

@@ -2,30 +2,42 @@
  * The replication mark: where a user record that was shipped comes from, written as a tag of the KPL's format, so
  * that every KCL still reads the aggregate. The first member of an aggregate says all, in base 36 and hexadecimal:
  *
- *     mr = <incarnation>.<stream uid>.<shard>[-<group>].<index>.<sub-sequence number>.<range start>.<range end>
+ *     mr = <incarnation>.<stream uid>.<shard>-<run>[~<stream>]….<index>.<sub-sequence number>.<range start>.<range end>
  *
+ * with the streams by way of which it came, and the run of shipping in which nothing was left out on the last way.
  * A following one says how far its index is behind that of the member before it, and its sub-sequence number
  * unless that is 0; nothing when it is the next record. A member without a tag has no mark.
  */
 import type { AggregateTag } from "../aggregation/format.ts";
-import { compareHashKeys, type HashKey, type HashKeyRange } from "../aggregation/hash-key.ts";
+import {
+  compareHashKeys,
+  type HashKey,
+  type HashKeyRange,
+  hashKeyOf,
+} from "../aggregation/hash-key.ts";
 
 /** Key of the tag. */
 const TAG = "mr";
 const FULL =
-  /^([0-9a-f]{32})\.([0-9a-z]{1,7})\.([0-9a-z]{1,7}(?:-[0-9a-z]{1,11})?)\.([0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9a-f]{0,32})\.([0-9a-f]{0,32})$/;
+  /^([0-9a-f]{32})\.([0-9a-z]{1,7})\.([0-9a-z]{1,7}-[0-9a-f]{16})((?:~[0-9a-f]{16}){0,16})\.([0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9a-f]{0,32})\.([0-9a-f]{0,32})$/;
 const NEXT = /^([0-9a-z]{1,11})(?:\.([0-9a-z]{1,7}))?$/;
+
+/** Streams that a mark names by way of which a record came; behind more it passes for the last one's own. */
+const VIA_MAX = 16;
 
 /** The log, the stream and the shard that records were put into first, and the hash keys that are spoken for. */
 export interface MarkSource {
-  /** Incarnation, stream and shard as one text: positions are compared within it. */
+  /** Incarnation, stream, shard and run as one text: positions are compared within it. */
   readonly origin: string;
   /** Random id of a log, 32 hexadecimal digits. */
   readonly incarnation: string;
   /** Of the stream in its log. */
   readonly streamUid: number;
+  /** Names of the streams by way of which it came, as {@link nameOfStream} gives them; none for a direct way. */
+  readonly via: readonly string[];
   /**
-   * Who stored the record there says: of the origin's records with these hash keys, all before it are stored, too.
+   * Who stored the record there says: of the run's records with these hash keys, all between its first one and this
+   * one are stored, too.
    */
   readonly range: HashKeyRange;
 }
@@ -39,15 +51,44 @@ export interface ReplicationMark {
   readonly subSequenceNumber: number;
 }
 
-/** The origin of what is put into a shard. `group` tells ways apart that did not begin at the oldest record. */
-export function originOf(
-  incarnation: string,
-  streamUid: number,
+/** What is put into a shard, as one run of shipping sends it; `run` is 16 hexadecimal digits. */
+export function sourceOf(
+  { incarnation, streamUid }: Pick<MarkSource, "incarnation" | "streamUid">,
   shardIndex: number,
-  group?: number,
-): string {
-  const suffix = group === undefined ? "" : `-${group.toString(36)}`;
-  return `${incarnation}.${streamUid.toString(36)}.${shardIndex.toString(36)}${suffix}`;
+  run: string,
+  range: HashKeyRange,
+): MarkSource {
+  const origin = `${incarnation}.${streamUid.toString(36)}.${shardIndex.toString(36)}-${run}`;
+  return { origin, incarnation, streamUid, via: [], range };
+}
+
+/** How marks name a stream of a log by way of which records came. */
+export function nameOfStream({
+  incarnation,
+  streamUid,
+}: Pick<MarkSource, "incarnation" | "streamUid">): string {
+  return digestOf(`${incarnation}.${streamUid}`);
+}
+
+/**
+ * A source as a run of a stream in between sends it on. What that run left out was not said by the one before it, so
+ * the two of them are a run of their own. Undefined when it came by way of too many streams.
+ */
+export function relayed(
+  source: MarkSource,
+  run: string,
+  stream: string,
+  range: HashKeyRange,
+): MarkSource | undefined {
+  if (source.via.length === VIA_MAX) return undefined;
+  const place = source.origin.slice(0, source.origin.lastIndexOf("-"));
+  const origin = `${place}-${digestOf(`${source.origin}.${run}`)}`;
+  return { ...source, origin, via: [...source.via, stream], range };
+}
+
+/** 64 bits of a text's MD5, in hexadecimal. */
+function digestOf(text: string): string {
+  return hexOf(hashKeyOf(text)).slice(0, 16);
 }
 
 function hexOf(key: HashKey): string {
@@ -84,13 +125,29 @@ export function compareMarks(
   return left.index - right.index || left.subSequenceNumber - right.subSequenceNumber;
 }
 
+/** Whether two ranges are the same. */
+export function sameRange(left: HashKeyRange, right: HashKeyRange): boolean {
+  return (
+    compareHashKeys(left.start, right.start) === 0 && compareHashKeys(left.end, right.end) === 0
+  );
+}
+
+/** A part of a range that holds a hash key and takes few digits to tell. */
+export function briefRange(range: HashKeyRange, hashKey: HashKey): HashKeyRange {
+  const hex = hexOf(hashKey);
+  for (let digits = 0; digits < encodeRange(range).length / 2; digits++) {
+    const prefix = hex.slice(0, digits);
+    const part = decodeRange(prefix, prefix);
+    const within =
+      compareHashKeys(range.start, part.start) <= 0 && compareHashKeys(part.end, range.end) <= 0;
+    if (within) return part;
+  }
+  return range;
+}
+
 function sameSource(left: MarkSource, right: MarkSource): boolean {
   if (left === right) return true;
-  if (left.origin !== right.origin) return false;
-  return (
-    compareHashKeys(left.range.start, right.range.start) === 0 &&
-    compareHashKeys(left.range.end, right.range.end) === 0
-  );
+  return left.origin === right.origin && sameRange(left.range, right.range);
 }
 
 /** The tag of a mark, in an aggregate whose member before it has the mark `before`. */
@@ -99,7 +156,8 @@ export function tagOf(mark: ReplicationMark, before: ReplicationMark | undefined
   const sub = subSequenceNumber.toString(36);
   if (before === undefined || index < before.index || !sameSource(source, before.source)) {
     const place = `${index.toString(36)}.${sub}`;
-    return { key: TAG, value: `${source.origin}.${place}.${encodeRange(source.range)}` };
+    const via = source.via.map((stream) => `~${stream}`).join("");
+    return { key: TAG, value: `${source.origin}${via}.${place}.${encodeRange(source.range)}` };
   }
   const behind = index - before.index;
   if (subSequenceNumber > 0) return { key: TAG, value: `${behind.toString(36)}.${sub}` };
@@ -109,12 +167,13 @@ export function tagOf(mark: ReplicationMark, before: ReplicationMark | undefined
 function fullMark(value: string): ReplicationMark | undefined {
   const parts = FULL.exec(value);
   if (parts === null) return undefined;
-  const [, incarnation = "", uid = "", shard = "", index = "", sub = "", start = "", end = ""] =
-    parts;
+  const [, incarnation = "", uid = "", shard = "", streams = "", ...position] = parts;
+  const [index = "", sub = "", start = "", end = ""] = position;
   const range = decodeRange(start, end);
   if (compareHashKeys(range.start, range.end) > 0) return undefined;
   const streamUid = Number.parseInt(uid, 36);
-  const source = { origin: `${incarnation}.${uid}.${shard}`, incarnation, streamUid, range };
+  const via = streams.split("~").slice(1);
+  const source = { origin: `${incarnation}.${uid}.${shard}`, incarnation, streamUid, via, range };
   return placed(source, Number.parseInt(index, 36), Number.parseInt(sub, 36));
 }
 

@@ -12,9 +12,15 @@ import {
 } from "../aggregation/hash-key.ts";
 import type { ShardHashKeys } from "../aggregation/index.ts";
 import type { StateValue, UserRecord } from "../groups/group-types.ts";
-import { type IndexOf, indexInEngine } from "../groups/held-lease.ts";
-import type { ReplicationMark } from "./mark.ts";
-import { RepeatTable } from "./repeat-table.ts";
+import {
+  comparePositions,
+  type IndexOf,
+  indexInEngine,
+  type RecordPosition,
+} from "../groups/held-lease.ts";
+import { compareMarks, encodeRange, nameOfStream, type ReplicationMark } from "./mark.ts";
+import type { MarkPosition } from "./repeat-pieces.ts";
+import { type NotedMark, RepeatTable } from "./repeat-table.ts";
 
 /** What keys of state begin with that hold such tables; nobody else's may. */
 export const REPEATS_STATE_PREFIX = "millrace.repeats.";
@@ -57,12 +63,8 @@ export interface RepeatState {
   readonly value: StateValue;
 }
 
-/** A record that was let through since the last checkpoint. */
-interface Pending {
-  readonly index: number;
-  readonly subSequenceNumber: number;
-  readonly mark: ReplicationMark;
-}
+/** A record that was let through since the last checkpoint, and stands for those of its source from `low` on. */
+interface Pending extends NotedMark, RecordPosition {}
 
 function keyAt(decimal: string): HashKey {
   const key = parseHashKey(decimal);
@@ -81,13 +83,15 @@ function rangeOf({ startingHashKey, endingHashKey }: ShardHashKeys): HashKeyRang
 export class RepeatFilter {
   readonly #shard: FilteredShard;
   readonly #own: OwnStream | undefined;
+  /** How marks name the stream. */
+  readonly #ownName: string | undefined;
   readonly #indexOf: IndexOf;
   /** Up to the record that was shown last. */
   readonly #seen: RepeatTable;
   /** Up to the last checkpoint. */
   #stored: RepeatTable;
   /** What is being stored. */
-  #storing: { readonly table: RepeatTable; readonly pending: number } | undefined;
+  #storing: { readonly table: RepeatTable; readonly checkpoint: LeaseCheckpoint } | undefined;
   #pending: Pending[] = [];
   /** Entries of the shards that this one came of; removed with the first checkpoint. */
   #inherited: readonly string[] = [];
@@ -99,6 +103,7 @@ export class RepeatFilter {
     const range = rangeOf(shard);
     this.#shard = shard;
     this.#own = own;
+    this.#ownName = own === undefined ? undefined : nameOfStream(own);
     this.#indexOf = indexOf;
     this.#seen = new RepeatTable(range);
     const mine = this.#prefix(shard.shardIndex);
@@ -122,9 +127,9 @@ export class RepeatFilter {
   /** What a checkpoint has to be committed with. */
   stateAt(checkpoint: LeaseCheckpoint): RepeatState[] {
     const ended = "at" in checkpoint && checkpoint.at === "SHARD_END";
-    const count = ended ? this.#pending.length : this.#countUpTo(checkpoint);
-    const table = this.#stored.changedBy(lastOfEach(this.#pending, count));
-    this.#storing = { table, pending: count };
+    const passed = this.#pending.filter((one) => isUpTo(checkpoint, one));
+    const table = this.#stored.changedBy(together(passed));
+    this.#storing = { table, checkpoint };
     const { shardIndex } = this.#shard;
     const anew = this.#inherited.length > 0;
     const own = table
@@ -137,42 +142,60 @@ export class RepeatFilter {
   /** What {@link stateAt} gave last is committed. */
   committed(): void {
     if (this.#storing === undefined) return;
-    this.#stored = this.#storing.table;
-    this.#pending.splice(0, this.#storing.pending);
+    const { table, checkpoint } = this.#storing;
+    this.#stored = table;
+    this.#pending = this.#pending.filter((one) => !isUpTo(checkpoint, one));
     this.#inherited = [];
     this.#storing = undefined;
   }
 
   #isRepeat(record: FilteredRecord): boolean {
-    const { mark } = record;
+    const { mark, subSequenceNumber } = record;
     if (mark === undefined) return false;
-    const { incarnation, streamUid } = mark.source;
-    const own = this.#own;
-    if (own?.incarnation === incarnation && own.streamUid === streamUid) return true;
-    if (this.#seen.holds(mark, () => routeOf(record))) return true;
-    this.#seen.note(mark);
-    const { subSequenceNumber } = record;
+    if (this.#comesBack(mark)) return true;
+    const route = (): HashKey => routeOf(record);
+    // Whoever wrote a mark that does not speak for its own record is not believed.
+    if (!this.#seen.speaksFor(mark, route)) return false;
+    if (this.#seen.holds(mark, route)) return true;
+    if (!this.#seen.note(mark)) return false;
     const index = this.#indexOf(record.sequenceNumber);
     if (this.#pending.length >= PENDING_MAX) this.#thin();
-    this.#pending.push({ index, subSequenceNumber, mark });
+    const low = { index: mark.index, subSequenceNumber: mark.subSequenceNumber };
+    this.#pending.push({ index, subSequenceNumber, mark, low });
     return false;
   }
 
-  /** Keeps the later one of two neighbours: a checkpoint between them then shows a repeat, and loses nothing. */
-  #thin(): void {
-    this.#pending = this.#pending.filter(
-      ({ mark }, i) => i % 2 === 1 || this.#pending[i + 1]?.mark.source !== mark.source,
-    );
+  /** Whether a record was put into this very stream first, or came by way of it. */
+  #comesBack({ source: { incarnation, streamUid, via } }: ReplicationMark): boolean {
+    const own = this.#own;
+    if (own === undefined) return false;
+    if (own.incarnation === incarnation && own.streamUid === streamUid) return true;
+    return this.#ownName !== undefined && via.includes(this.#ownName);
   }
 
-  #countUpTo(checkpoint: LeaseCheckpoint): number {
-    if (!("index" in checkpoint)) return 0;
-    const { index, subSequenceNumber } = checkpoint;
-    const later = this.#pending.findIndex(
-      (one) =>
-        one.index > index || (one.index === index && one.subSequenceNumber > subSequenceNumber),
-    );
-    return later < 0 ? this.#pending.length : later;
+  /**
+   * Keeps every other one of a source, the last one always: a checkpoint between two of them then shows a repeat,
+   * and loses nothing. Where there are too many sources for that, the first half goes.
+   */
+  #thin(): void {
+    const kept: Pending[] = [];
+    /** Of each source the place of the one that takes up the one before it. */
+    const later = new Map<string, number>();
+    for (let i = this.#pending.length - 1; i >= 0; i--) {
+      const one = this.#pending[i];
+      if (one === undefined) continue;
+      const { origin, range } = one.mark.source;
+      const source = `${origin}.${encodeRange(range)}`;
+      const place = later.get(source);
+      const next = place === undefined ? undefined : kept[place];
+      if (place === undefined || next === undefined) {
+        later.set(source, kept.push(one) - 1);
+      } else {
+        kept[place] = { ...next, low: lower(one.low, next.low) };
+        later.delete(source);
+      }
+    }
+    this.#pending = kept.slice(0, (PENDING_MAX * 3) / 4).reverse();
   }
 
   #ofChildren(table: RepeatTable): RepeatState[] {
@@ -199,12 +222,22 @@ function routeOf({ partitionKey, explicitHashKey }: FilteredRecord): HashKey {
   return explicitHashKey === undefined ? hashKeyOf(partitionKey) : keyAt(explicitHashKey);
 }
 
-/** Of each source the last of so many records: the positions of one rise. */
-function lastOfEach(pending: readonly Pending[], count: number): readonly ReplicationMark[] {
-  const last = new Map<object, ReplicationMark>();
-  for (let i = 0; i < count; i++) {
-    const mark = pending[i]?.mark;
-    if (mark !== undefined) last.set(mark.source, mark);
+/** Whether a record is at or before a checkpoint of its shard. */
+function isUpTo(checkpoint: LeaseCheckpoint, one: RecordPosition): boolean {
+  if ("index" in checkpoint) return comparePositions(one, checkpoint) <= 0;
+  return "at" in checkpoint && checkpoint.at === "SHARD_END";
+}
+
+function lower(left: MarkPosition, right: MarkPosition): MarkPosition {
+  return compareMarks(left, right) <= 0 ? left : right;
+}
+
+/** Of each source what all of its records come to, in the order in which sources began. */
+function together(pending: readonly Pending[]): Iterable<NotedMark> {
+  const noted = new Map<object, NotedMark>();
+  for (const { mark, low } of pending) {
+    const before = noted.get(mark.source);
+    noted.set(mark.source, { mark, low: before === undefined ? low : lower(before.low, low) });
   }
-  return [...last.values()];
+  return noted.values();
 }

@@ -1,16 +1,36 @@
 /** What is there of which origin, in the hash keys of one shard, and how that is written into a lease's state. */
-import type { HashKey, HashKeyRange } from "../aggregation/hash-key.ts";
+import { type HashKey, type HashKeyRange, rangeHolds } from "../aggregation/hash-key.ts";
 import type { StateValue } from "../groups/group-types.ts";
-import { commonRange, decodeRange, encodeRange, type ReplicationMark } from "./mark.ts";
-import { clipped, coversPosition, type Pieces, raised } from "./repeat-pieces.ts";
+import { commonRange, decodeRange, encodeRange, type ReplicationMark, sameRange } from "./mark.ts";
+import {
+  clipped,
+  coversPosition,
+  type MarkPosition,
+  type Pieces,
+  raised,
+} from "./repeat-pieces.ts";
 
 /** A table is written in so many parts, so that little is written when little changed. */
 const PARTS = 16;
 /** Origins of one part; beyond that, whoever was not heard of for longest is forgotten. */
 const PART_ORIGINS_MAX = 64;
+/**
+ * Characters of one part as JSON. All parts of two shards that are merged go into one row of a lease table, which
+ * holds 100,000 characters beside what the processor keeps there.
+ */
+const PART_SIZE_MAX = 2400;
+/** A piece as it is written: its range, the first position and the last one. */
+const PIECE =
+  /^([0-9a-f]{0,32})\.([0-9a-f]{0,32})\.([0-9a-z]+)\.([0-9a-z]+)\.([0-9a-z]+)\.([0-9a-z]+)$/;
 
 /** Origins of one part of a table; the one that was heard of last is at the end. */
 type Part = ReadonlyMap<string, Pieces>;
+
+/** A record that is there, and how far back those of its source before it are. */
+export interface NotedMark {
+  readonly mark: ReplicationMark;
+  readonly low: MarkPosition;
+}
 
 /** The state of one part; null where it holds nothing. */
 export interface WrittenPart {
@@ -24,24 +44,39 @@ function partOf(origin: string): number {
   return sum % PARTS;
 }
 
+function placeOf({ index, subSequenceNumber }: MarkPosition): string {
+  return `${index.toString(36)}.${subSequenceNumber.toString(36)}`;
+}
+
+/** What was heard of last, as much as there is room for; the rest is forgotten with the lease. */
 function writePart(part: Part): StateValue {
-  const lines = Array.from(part, ([origin, pieces]) => [
-    origin,
-    ...pieces.map(({ start, end, index, subSequenceNumber }) => {
-      const place = `${index.toString(36)}.${subSequenceNumber.toString(36)}`;
-      return `${encodeRange({ start, end })}.${place}`;
-    }),
-  ]);
-  return lines.length === 0 ? null : lines;
+  const lines: (readonly string[])[] = [];
+  let size = 0;
+  for (const [origin, pieces] of Array.from(part).reverse()) {
+    const texts = pieces.map(
+      ({ low, high, ...range }) => `${encodeRange(range)}.${placeOf(low)}.${placeOf(high)}`,
+    );
+    const line = [origin, ...texts];
+    const lineSize = JSON.stringify(line).length + 1;
+    if (size + lineSize > PART_SIZE_MAX) continue;
+    size += lineSize;
+    lines.push(line);
+  }
+  return lines.length === 0 ? null : lines.reverse();
 }
 
 function readPieces(texts: readonly unknown[]): Pieces {
-  return texts.map((text) => {
-    const [start = "", end = "", index = "0", sub = "0"] = String(text).split(".");
+  return texts.flatMap((text) => {
+    const parts = PIECE.exec(String(text));
+    if (parts === null) return [];
+    const [, start = "", end = "", ...numbers] = parts;
+    const [index = 0, sub = 0, highIndex = 0, highSub = 0] = numbers.map((digits) =>
+      Number.parseInt(digits, 36),
+    );
     return {
       ...decodeRange(start, end),
-      index: Number.parseInt(index, 36),
-      subSequenceNumber: Number.parseInt(sub, 36),
+      low: { index, subSequenceNumber: sub },
+      high: { index: highIndex, subSequenceNumber: highSub },
     };
   });
 }
@@ -79,11 +114,23 @@ export class RepeatTable {
     return pieces.length > 0 && coversPosition(pieces, position, hashKey);
   }
 
-  /** A record is there. */
-  note({ source, ...position }: ReplicationMark): void {
+  /** A record is there, and those of its source before it from `low` on; says whether that was to be noted. */
+  note({ source, ...high }: ReplicationMark, low: MarkPosition = high): boolean {
     const range = commonRange(source.range, this.#range);
-    if (range === undefined) return;
-    this.#set(source.origin, raised(this.#get(source.origin), range, position));
+    if (range === undefined) return false;
+    const pieces = this.#get(source.origin);
+    const next = raised(pieces, range, { low, high });
+    if (next === pieces) return false;
+    this.#set(source.origin, next);
+    return true;
+  }
+
+  /** Whether a mark speaks for the hash key that its record has. */
+  speaksFor({ source: { range } }: ReplicationMark, hashKey: () => HashKey): boolean {
+    const inside = commonRange(range, this.#range);
+    if (inside === undefined) return false;
+    // Whatever is delivered of a shard has one of its hash keys.
+    return sameRange(inside, this.#range) || rangeHolds(inside, hashKey());
   }
 
   /** Another table that says the same; what is noted in one is not noted in the other. */
@@ -94,15 +141,15 @@ export class RepeatTable {
   }
 
   /** The table once these records are there, too; the table itself does not change, and parts are shared. */
-  changedBy(marks: readonly ReplicationMark[]): RepeatTable {
+  changedBy(marks: Iterable<NotedMark>): RepeatTable {
     const next = new RepeatTable(this.#range);
     for (const [i, part] of this.#parts.entries()) next.#parts[i] = part;
     const copied = new Set<number>();
-    for (const mark of marks) {
+    for (const { mark, low } of marks) {
       const part = partOf(mark.source.origin);
       if (!copied.has(part)) next.#parts[part] = new Map(next.#parts[part]);
       copied.add(part);
-      next.note(mark);
+      next.note(mark, low);
     }
     return next;
   }
@@ -134,8 +181,7 @@ export class RepeatTable {
 
   #set(origin: string, pieces: Pieces): void {
     const part = this.#parts[partOf(origin)] as Map<string, Pieces>;
-    // Only what comes near its limit is kept in order.
-    if (part.size * 2 >= PART_ORIGINS_MAX) part.delete(origin);
+    if (part.size > 1) part.delete(origin);
     part.set(origin, pieces);
     if (part.size <= PART_ORIGINS_MAX) return;
     const [oldest] = part.keys();

@@ -191,8 +191,9 @@ export class ReplicaCopy {
       const shards = await listRemoteShards(calls, streamName, signal);
       if (shards.some(({ shardId }) => shardId === shard.shardId)) throw error;
     }
-    lag.end(shard.shardId);
     await this.#look(run, signal, shard);
+    // Its children, if it has any, count from now on.
+    lag.end(shard.shardId);
   }
 
   /** Copies a shard to its end. */
@@ -212,7 +213,9 @@ export class ReplicaCopy {
       signal.throwIfAborted();
       ({ done } = read);
       await this.#store(positions, shardId, read);
-      lag.read(shardId, read.millisBehindLatest);
+      // What is behind a shard's end is in its children.
+      if (done) lag.begin(shardId);
+      else lag.read(shardId, read.millisBehindLatest);
       onRead();
     }
   }

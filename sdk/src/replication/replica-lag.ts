@@ -14,7 +14,7 @@ interface Sample {
 /** See above. */
 export class ReplicaLag {
   readonly #clock: Pick<EngineClient["clock"], "monotonicMs">;
-  /** Of shards that are being copied; undefined before the first read. */
+  /** Of shards that are being copied; undefined while it is not known. */
   readonly #behindMs = new Map<string, number | undefined>();
   #samples: Sample[] = [];
   /** When the far side did not answer for the first time since it did. */
@@ -24,7 +24,7 @@ export class ReplicaLag {
     this.#clock = clock;
   }
 
-  /** The copy of a shard begins. */
+  /** How far the copy of a shard is behind is not known: it begins, or is done and those of its children begin. */
   begin(shardId: string): void {
     this.#behindMs.set(shardId, undefined);
   }
@@ -35,7 +35,7 @@ export class ReplicaLag {
     this.#sample();
   }
 
-  /** A shard is copied to its end. */
+  /** A shard is copied to its end, and the copies of its children are begun. */
   end(shardId: string): void {
     this.#behindMs.delete(shardId);
   }

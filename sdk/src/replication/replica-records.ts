@@ -4,7 +4,7 @@ import { formatHashKey, hashKeyOf } from "../aggregation/hash-key.ts";
 import { decodeAggregate, hasAggregateMagic } from "../aggregation/index.ts";
 import type { OutputRecord } from "../groups/group-types.ts";
 
-/** An epoch is full when its records have so many bytes; the engine takes 8 MiB. */
+/** An epoch is full when its records have so many bytes; the engine takes 8 MiB, or one record. */
 const EPOCH_BYTES_FULL = 4_194_304;
 /** About what a record takes besides its data and key, in bytes. */
 const RECORD_BYTES = 64;

@@ -26,7 +26,7 @@ import type { ReplicationProgress } from "./replication-progress.ts";
 const FIRST_HASH_KEY = "0";
 /** Between two looks whether a local shard was closed, in ms. */
 const LOOK_MS = 2000;
-/** First pause before a commit is made again that the local engine had no room for, in ms. */
+/** First pause before the local engine is asked again for what it had no room for, or no answer to, in ms. */
 const RETRY_MS = 100;
 /** Before shards are looked for again where none is left, in ms. */
 const NO_SHARD_MS = 1000;
@@ -81,7 +81,10 @@ export class ReplicaSeat implements ShardProcessor {
       leaving.removeEventListener("abort", leave);
       closing.abort();
     }
-    if (!leaving.aborted) await this.#endShard(shardId, checkpointer, isSeat ? copy.state : {});
+    if (leaving.aborted) return;
+    const end = (): Promise<void> =>
+      this.#endShard(shardId, checkpointer, isSeat ? copy.state : {});
+    await this.#untilDone(end, leaving);
   }
 
   /** Nothing is delivered: the records are copies that this very replica made. */
@@ -165,25 +168,31 @@ export class ReplicaSeat implements ShardProcessor {
     );
   }
 
-  /**
-   * Stores, again and again while the local engine has no room. @throws LeaseLostError, what waiting does not mend,
-   * and why there is no more waiting.
-   */
+  /** Stores, until it is paused or the lease is left. @throws as {@link #untilDone}. */
   async #commit(
     checkpointer: Checkpointer,
     what: CheckpointWith,
     leaving: AbortSignal,
   ): Promise<void> {
-    const { calls, progress, gate } = this.#parts;
+    const ending = AbortSignal.any([leaving, this.#parts.gate.closing]);
+    await this.#untilDone(() => checkpointer.checkpoint(what), ending);
+  }
+
+  /**
+   * Asks the local engine for something, again and again while it has no room or no answer. @throws LeaseLostError,
+   * what waiting does not mend, and why there is no more waiting.
+   */
+  async #untilDone(work: () => Promise<void>, ending: AbortSignal): Promise<void> {
+    const { calls, progress } = this.#parts;
     for (let failures = 1; ; failures++) {
       try {
-        await checkpointer.checkpoint(what);
+        await work();
         return;
       } catch (error) {
         if (!(error instanceof MillraceError) || !error.retryable) throw error;
         const retryMs = backOffMs(RETRY_MS, failures);
         progress.retrying("throttled", error, retryMs);
-        await calls.pause(retryMs, AbortSignal.any([leaving, gate.closing]));
+        await calls.pause(retryMs, ending);
       }
     }
   }

@@ -2,20 +2,25 @@
 import { checkBoolean, checkInteger, checkMembers, checkName, refuse } from "../check.ts";
 import type { GroupStart } from "../groups/group-types.ts";
 import type { PutTarget } from "../producer/put-target.ts";
+import { nameFor } from "./far-side.ts";
 import { checkNetwork, type NetworkWatch, platformNetwork } from "./network.ts";
 
 /** How `stream.replicateTo()` ships. */
 export interface ReplicateOptions {
   /**
-   * Name of the consumer group that keeps the progress; `replicate-<name of the far stream>` when absent. Whoever
-   * replicates under the same name, in this tab or another one, shares the work and goes on after a crash.
+   * Name of the consumer group that keeps the progress; when absent `replicate-<name of the far stream>-<hash of its
+   * place and ARN>`. Whoever replicates under the same name, in this tab or another one, shares the work and goes on
+   * after a crash. The progress is that of one far stream: another one under the same name, as one that was deleted
+   * and made again, is refused or paused with a ResourceInUseError. Where a stream's address changes, give a name.
    */
   readonly name?: string;
   /** Where it begins the first time; "TRIM_HORIZON" when absent. */
   readonly from?: GroupStart;
   /**
    * Records go as aggregates in the KPL's format, each with a mark by which consumer groups of this package drop
-   * what was sent twice; true when absent. False: as plain records without marks, so that such repeats are seen.
+   * what was sent twice; true when absent. A record that leaves no room for its mark, about 150 bytes, within the far
+   * side's limit of a record pauses it with RecordTooLargeError. False: as plain records without marks, so that such
+   * repeats are seen.
    */
   readonly aggregate?: boolean;
   /** Bytes of data and keys that are sent per second, 1,024 or more; as many as go when absent. */
@@ -77,9 +82,10 @@ export function checkReplicateOptions(
   checkMembers("options", options, MEMBERS);
   const { bytesPerSecondMax, warnBeforeMs = HOUR_MS, aggregate = true, hold = false } = options;
   const { from = "TRIM_HORIZON", atPageEnd = true, network = platformNetwork } = options;
-  const standing = `replicate-${remote.name}`.slice(0, NAME_LENGTH_MAX);
+  const name =
+    options.name ?? nameFor(`replicate-${remote.name}`, remote.target(), NAME_LENGTH_MAX);
   return {
-    name: checkName("options.name", options.name ?? standing),
+    name: checkName("options.name", name),
     from,
     aggregate: checkBoolean("options.aggregate", aggregate),
     bytesPerSecondMax:

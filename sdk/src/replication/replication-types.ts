@@ -61,10 +61,13 @@ export type ReplicationEvent =
       readonly expiresMs: number;
     }
   | {
-      /** Records of the source were gone before they were copied, or may have been. */
+      /**
+       * Records of the source were gone before they were copied, or may have been; of an aggregate that consumers
+       * leave out, since it has members of another shard, `after` and `before` are its own number.
+       */
       readonly kind: "gap";
       readonly shardId: string;
-      /** The last record before the gap that was copied; undefined for none. */
+      /** The last record before the gap that was read or copied; undefined for none. */
       readonly after: string | undefined;
       /** The first record behind it; undefined when nothing of the shard is left. */
       readonly before: string | undefined;

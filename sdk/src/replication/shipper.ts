@@ -36,6 +36,8 @@ export type ShipperState = "running" | "waiting-offline" | "paused";
 
 /** What a shipper tells. */
 export interface ShipperListener {
+  /** A shipment begins or has ended: see {@link Shipper.busy}. */
+  shipping(): void;
   /** It does something else from now on. */
   changed(state: ShipperState, reason: MillraceError | undefined): void;
   /** Copies of records are stored. */
@@ -74,6 +76,8 @@ export class Shipper {
   #reason: MillraceError | undefined;
   #closed = false;
   #ordinal = 0;
+  /** Those that nobody has withdrawn; whoever follows one withdraws it in the end. */
+  readonly #shipments = new Set<Shipment>();
   #calls = 0;
   /** Whole calls in a row that failed. */
   #failures = 0;
@@ -105,6 +109,11 @@ export class Shipper {
     return this.#reason;
   }
 
+  /** Whether something that was handed over is not done with: stored, and checkpointed as such. */
+  get busy(): boolean {
+    return this.#shipments.size > 0;
+  }
+
   /** The lanes, for what the page's end still sends. */
   get lanes(): ShippingLanes {
     return this.#lanes;
@@ -114,15 +123,19 @@ export class Shipper {
   ship(records: readonly ShippableRecord[]): Shipment {
     const shipment = new Shipment(records, this.#ordinal);
     this.#ordinal += records.length;
+    this.#shipments.add(shipment);
+    if (!this.#closed) this.#parts.listener.shipping();
     for (const record of shipment.records) this.#lanes.add(record);
     this.#schedule();
     return shipment;
   }
 
-  /** Sends nothing more of a shipment; what is under way comes to its end. */
+  /** Sends nothing more of a shipment; what is under way comes to its end. To be called for each one in the end. */
   withdraw(shipment: Shipment): void {
     if (shipment.withdrawn) return;
     shipment.withdraw();
+    this.#shipments.delete(shipment);
+    if (!this.#closed) this.#parts.listener.shipping();
     // What is stored in a shard that it was not meant for may be dropped there: it counts as not stored.
     for (const entry of this.#lanes.giveUpStrange(shipment)) {
       for (const record of entry.records) record.shipment.settled(record.place, false);
@@ -145,6 +158,12 @@ export class Shipper {
     this.#lanes.outdated = true;
     this.#become("running", undefined);
     this.#schedule();
+  }
+
+  /** Sends nothing from now on, because of an error that only somebody can mend. */
+  refuse(error: MillraceError): void {
+    if (this.#state === "paused" && this.#reason?.message === error.message) return;
+    this.#become("paused", error);
   }
 
   /** Sends nothing any more, and tells nothing. */
@@ -275,11 +294,13 @@ export class Shipper {
       }
       lane.failures = 0;
       const strange = this.#lanes.isStrange(lane, entry, outcome.shardId);
-      if (strange) this.#lanes.keepStrange(lane, entry, outcome.shardId);
-      else this.#settle(lane, entry, true);
+      // Whoever withdrew is waiting, and does not wait for a look at the shards, which may be far off.
+      const awaited = entry.records.some(({ shipment }) => shipment.withdrawn);
+      if (strange && !awaited) this.#lanes.keepStrange(lane, entry, outcome.shardId);
+      else this.#settle(lane, entry, !strange);
     }
     const [first] = refusals;
-    if (first === undefined) return;
+    if (first === undefined || this.#closed) return;
     const kind = verdictOn(first.error) === "throttled" ? "throttled" : "outage";
     this.#parts.listener.retrying(kind, first.error, first.retryMs);
   }
@@ -294,12 +315,14 @@ export class Shipper {
   }
 
   #count({ records }: ShippedEntry): void {
+    if (this.#closed) return;
     const bytes = records.reduce((sum, { data }) => sum + data.byteLength, 0);
     this.#parts.listener.copied(records.length, bytes);
   }
 
   /** A whole call failed. */
   #failed(error: MillraceError): void {
+    if (this.#closed) return;
     const verdict = verdictOn(error);
     if (verdict === "ended") this.#end(error);
     else if (verdict === "paused") this.#become("paused", error);

@@ -8,7 +8,7 @@ import { formatHashKey, type HashKeyRange } from "../aggregation/hash-key.ts";
 import { utf8Bytes } from "../aggregation/protobuf-writer.ts";
 import type { TargetRecord } from "../producer/put-target.ts";
 import { AGGREGATE_KEY } from "../producer/record-group.ts";
-import { commonRange, type MarkSource, type ReplicationMark, tagOf } from "./mark.ts";
+import { briefRange, commonRange, type MarkSource, type ReplicationMark, tagOf } from "./mark.ts";
 import type { ShippedRecord } from "./shipment.ts";
 
 /** From here on the head of the array is given back to the memory. */
@@ -133,12 +133,7 @@ export class ShippingLane {
     }
     const [first] = members;
     if (first === undefined) return undefined;
-    const target = {
-      ...{ partitionKey: AGGREGATE_KEY, explicitHashKey: formatHashKey(first.hashKey) },
-      data: builder.finish(),
-    };
-    const byteLength = target.data.byteLength + AGGREGATE_KEY.length;
-    return { records: members, target, byteLength, aggregated: true };
+    return aggregatedEntry(members, first, builder);
   }
 
   #aggregate({ aggregateBytesMax, recordBytesMax }: EntryLimits): ShippedEntry {
@@ -146,11 +141,19 @@ export class ShippingLane {
     if (grown !== undefined) return grown;
     const [first] = this.#iterate();
     if (first === undefined) throw new RangeError("a lane without records makes no entry");
-    const alone = this.aggregateOf([first], Number.POSITIVE_INFINITY);
-    const plain = plainEntry(first);
-    // Without the mark it fits; a repeat of it cannot be told, and that is better than to stop at it.
-    const fits = alone !== undefined && alone.byteLength <= recordBytesMax;
-    return fits || plain.aggregated || plain.byteLength > recordBytesMax ? (alone ?? plain) : plain;
+    const alone = this.#alone(first, this.#markOf(first));
+    if (alone.byteLength <= recordBytesMax) return alone;
+    // Never without a mark: in a ring it would go round for ever.
+    const mark = this.#markOf(first);
+    const range = briefRange(mark.source.range, first.hashKey);
+    return this.#alone(first, { ...mark, source: { ...mark.source, range } });
+  }
+
+  #alone(record: ShippedRecord, mark: ReplicationMark): ShippedEntry {
+    const { partitionKey, explicitHashKey, data } = record;
+    const builder = new AggregateBuilder();
+    builder.add({ partitionKey, explicitHashKey, data, tags: [tagOf(mark, undefined)] });
+    return aggregatedEntry([record], record, builder);
   }
 
   #markOf({ mark }: ShippedRecord): ReplicationMark {
@@ -185,18 +188,24 @@ export class ShippingLane {
   }
 }
 
+function aggregatedEntry(
+  records: readonly ShippedRecord[],
+  { hashKey }: ShippedRecord,
+  builder: AggregateBuilder,
+): ShippedEntry {
+  const data = builder.finish();
+  const target = { partitionKey: AGGREGATE_KEY, explicitHashKey: formatHashKey(hashKey), data };
+  const byteLength = data.byteLength + AGGREGATE_KEY.length;
+  return { records, target, byteLength, aggregated: true };
+}
+
 /** A record as it is. One that begins as an aggregated record does is wrapped, lest consumers take it for one. */
 function plainEntry(record: ShippedRecord): ShippedEntry {
-  const { partitionKey, explicitHashKey, hashKey, data } = record;
+  const { partitionKey, explicitHashKey, data } = record;
   if (hasAggregateMagic(data)) {
     const builder = new AggregateBuilder();
     builder.add({ partitionKey, explicitHashKey, data });
-    const wrapped = builder.finish();
-    const target = {
-      ...{ partitionKey: AGGREGATE_KEY, explicitHashKey: formatHashKey(hashKey), data: wrapped },
-    };
-    const byteLength = wrapped.byteLength + AGGREGATE_KEY.length;
-    return { records: [record], target, byteLength, aggregated: true };
+    return aggregatedEntry([record], record, builder);
   }
   const target = {
     ...{ partitionKey, data },

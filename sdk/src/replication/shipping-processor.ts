@@ -4,31 +4,43 @@
  */
 import {
   type EngineClient,
+  hexOfBytes,
   parseSequenceNumber,
   ResourceNotFoundError,
   type StreamDescription,
   shardIndexOf,
+  type systemRandom,
 } from "@millrace/engine";
 import {
+  type HashKey,
   type HashKeyRange,
   hashKeyFrom,
   hashKeyOf,
   parseHashKey,
+  rangeHolds,
 } from "../aggregation/hash-key.ts";
 import type {
   Checkpointer,
   InitializeInput,
   ProcessInput,
   ShardProcessor,
+  StateValue,
   UserRecord,
 } from "../groups/group-types.ts";
 import { allShards } from "../shard-turns.ts";
-import { commonRange, type MarkSource, originOf } from "./mark.ts";
+import { otherFarSide, TARGET_STATE_KEY } from "./far-side.ts";
+import { commonRange, type MarkSource, nameOfStream, relayed, sourceOf } from "./mark.ts";
 import type { Shipment, ShippableRecord } from "./shipment.ts";
 import type { Shipper } from "./shipper.ts";
 
 /** Between two checkpoints within a delivery, in ms. */
 const CHECKPOINT_MS = 100;
+/**
+ * Key of a lease's state that holds its run: 64 bits in hexadecimal. What is said of records holds within one run,
+ * which goes on after crashes; whoever resets the group, or ships under another name, begins another one.
+ */
+const RUN = "millrace.run";
+const RUN_BYTES = 8;
 const RING: HashKeyRange = { start: hashKeyFrom(0n), end: hashKeyFrom((1n << 128n) - 1n) };
 
 /** What processors of one replication share. */
@@ -37,33 +49,36 @@ export interface ProcessorParts {
   readonly stream: StreamDescription;
   /** Random id of the local log. */
   readonly incarnation: string;
-  /** Tells replications apart that did not begin at the oldest record; undefined for those that did. */
-  readonly group: number | undefined;
+  readonly random: typeof systemRandom;
   readonly shipper: Shipper;
-  /** A delivery is stored; `caughtUp` when there was nothing behind it. */
-  readonly onDelivered: (caughtUp: boolean) => void;
+  /** Name of the consumer group. */
+  readonly groupName: string;
+  /** The far side as the progress bears it. */
+  readonly farSide: string;
 }
 
 /** See above. */
 export class ShippingProcessor implements ShardProcessor {
   readonly #parts: ProcessorParts;
   readonly #shardId: string;
-  /** Where records of this shard come from that have no mark. */
-  readonly #source: MarkSource;
+  /** How marks name the stream. */
+  readonly #streamName: string;
+  #run = "";
+  /** Where records of this shard come from that have no mark; undefined until the run is known. */
+  #source: MarkSource | undefined;
   /** What this shard says of sources elsewhere. */
-  readonly #foreign = new WeakMap<MarkSource, MarkSource>();
+  readonly #foreign = new WeakMap<MarkSource, MarkSource | null>();
   #range: HashKeyRange = RING;
   #leaving: AbortSignal | undefined;
 
   constructor(parts: ProcessorParts, shardId: string) {
-    const { incarnation, stream, group } = parts;
+    const { incarnation, stream } = parts;
     this.#parts = parts;
     this.#shardId = shardId;
-    const origin = originOf(incarnation, stream.uid, shardIndexOf(shardId), group);
-    this.#source = { origin, incarnation, streamUid: stream.uid, range: RING };
+    this.#streamName = nameOfStream({ incarnation, streamUid: stream.uid });
   }
 
-  async initialize({ leaving }: InitializeInput): Promise<void> {
+  async initialize({ leaving, state, checkpointer }: InitializeInput): Promise<void> {
     this.#leaving = leaving;
     const { client, stream } = this.#parts;
     const described = await client.call("describeStream", { name: stream.name });
@@ -76,11 +91,37 @@ export class ShippingProcessor implements ShardProcessor {
       );
     }
     this.#range = { start, end };
+    await this.#bind(state[TARGET_STATE_KEY], checkpointer);
+    await this.#begin(state[RUN], checkpointer);
+  }
+
+  /** Binds the lease's progress to the far side. @throws ResourceInUseError when it is another one's. */
+  async #bind(stored: StateValue | undefined, checkpointer: Checkpointer): Promise<void> {
+    const { farSide, groupName, shipper } = this.#parts;
+    if (stored === farSide) return;
+    if (stored === undefined) {
+      await checkpointer.checkpoint({ state: { [TARGET_STATE_KEY]: farSide } });
+      return;
+    }
+    const error = otherFarSide(groupName, String(stored), farSide);
+    shipper.refuse(error);
+    throw error;
+  }
+
+  /** Goes on with the run that there is; otherwise a new one is stored before anything is shipped in it. */
+  async #begin(stored: StateValue | undefined, checkpointer: Checkpointer): Promise<void> {
+    const { incarnation, stream, random } = this.#parts;
+    const known = typeof stored === "string" && /^[0-9a-f]{16}$/.test(stored);
+    const run = known ? stored : hexOfBytes(random.fill(new Uint8Array(RUN_BYTES)));
+    if (!known) await checkpointer.checkpoint({ state: { [RUN]: run } });
+    this.#run = run;
+    const log = { incarnation, streamUid: stream.uid };
+    this.#source = sourceOf(log, shardIndexOf(this.#shardId), run, RING);
   }
 
   async processRecords(input: ProcessInput): Promise<void> {
-    const { records, checkpointer, millisBehindLatest, signal } = input;
-    const { shipper, onDelivered } = this.#parts;
+    const { records, checkpointer, signal } = input;
+    const { shipper } = this.#parts;
     const leaving = this.#leaving;
     leaving?.throwIfAborted();
     const shipment = shipper.ship(records.map((record) => this.#shippable(record)));
@@ -99,7 +140,6 @@ export class ShippingProcessor implements ShardProcessor {
       signal.throwIfAborted();
       leaving?.throwIfAborted();
     }
-    onDelivered(millisBehindLatest === 0);
   }
 
   /** Checkpoints what is stored until nothing is on its way any more. */
@@ -112,41 +152,74 @@ export class ShippingProcessor implements ShardProcessor {
     let checkpointed = 0;
     let dueMs = clock.monotonicMs() + CHECKPOINT_MS;
     while (!shipment.ended) {
-      await shipment.changed();
-      const { prefix } = shipment;
-      if (prefix === checkpointed || shipment.ended || clock.monotonicMs() < dueMs) continue;
-      const at = records[prefix - 1];
-      if (at === undefined) continue;
-      await checkpointer.checkpoint({ at });
-      checkpointed = prefix;
-      dueMs = clock.monotonicMs() + CHECKPOINT_MS;
+      const whole = wholeRecords(records, shipment.prefix);
+      const delayMs = dueMs - clock.monotonicMs();
+      const at = records[whole - 1];
+      if (at === undefined || whole === checkpointed) await shipment.changed();
+      else if (delayMs > 0) await changedOrDue(shipment, clock, delayMs);
+      else {
+        await checkpointer.checkpoint({ at });
+        checkpointed = whole;
+        dueMs = clock.monotonicMs() + CHECKPOINT_MS;
+      }
     }
-    const { prefix } = shipment;
-    const at = records[prefix - 1];
-    if (prefix === records.length) await checkpointer.checkpoint();
-    else if (at !== undefined && prefix > checkpointed) await checkpointer.checkpoint({ at });
+    const whole = wholeRecords(records, shipment.prefix);
+    const at = records[whole - 1];
+    if (whole === records.length) await checkpointer.checkpoint();
+    else if (at !== undefined && whole > checkpointed) await checkpointer.checkpoint({ at });
   }
 
   #shippable(record: UserRecord): ShippableRecord {
     const { partitionKey, explicitHashKey, data, mark } = record;
-    const hashKey = explicitHashKey === undefined ? undefined : parseHashKey(explicitHashKey);
+    const routed = explicitHashKey === undefined ? undefined : parseHashKey(explicitHashKey);
+    const hashKey = routed ?? hashKeyOf(partitionKey);
     const { sequenceIndex: index } = parseSequenceNumber(record.sequenceNumber);
-    const own = { source: this.#source, index, subSequenceNumber: record.subSequenceNumber };
+    const { subSequenceNumber } = record;
+    if (this.#source === undefined) throw new RangeError("nothing is shipped before initialize");
+    const own = { source: this.#source, index, subSequenceNumber };
+    const foreign = mark === undefined ? null : this.#foreignSource(mark.source, hashKey);
     return {
-      ...{ partitionKey, explicitHashKey, data },
-      hashKey: hashKey ?? hashKeyOf(partitionKey),
-      mark: mark === undefined ? own : { ...mark, source: this.#foreignSource(mark.source) },
+      ...{ partitionKey, explicitHashKey, data, hashKey },
+      mark: mark === undefined || foreign === null ? own : { ...mark, source: foreign },
     };
   }
 
-  /** Of records that come from elsewhere, this shard only knows those with its own hash keys. */
-  #foreignSource(source: MarkSource): MarkSource {
+  /**
+   * Of records that come from elsewhere, this shard only knows those with its own hash keys, and only from where its
+   * run began. Null for a mark that does not speak for its record, or came by way of too many streams.
+   */
+  #foreignSource(source: MarkSource, hashKey: HashKey): MarkSource | null {
+    if (!rangeHolds(source.range, hashKey)) return null;
     let narrowed = this.#foreign.get(source);
     if (narrowed === undefined) {
       const range = commonRange(source.range, this.#range) ?? source.range;
-      narrowed = { ...source, range };
+      narrowed = relayed(source, this.#run, this.#streamName, range) ?? null;
       this.#foreign.set(source, narrowed);
     }
     return narrowed;
   }
+}
+
+/**
+ * How many records at the beginning make up whole stored records. A checkpoint within an aggregate would look like
+ * one behind it to whoever asks how much there is left.
+ */
+function wholeRecords(records: readonly UserRecord[], prefix: number): number {
+  const next = records[prefix]?.sequenceNumber;
+  let whole = prefix;
+  while (next !== undefined && records[whole - 1]?.sequenceNumber === next) whole -= 1;
+  return whole;
+}
+
+/** Resolves when something of a shipment changes, or after a time. */
+async function changedOrDue(
+  shipment: Shipment,
+  clock: EngineClient["clock"],
+  delayMs: number,
+): Promise<void> {
+  let cancel: () => void = () => undefined;
+  const due = new Promise<void>((resolve) => {
+    cancel = clock.after(delayMs, resolve);
+  });
+  await Promise.race([shipment.changed(), due]).finally(() => cancel());
 }

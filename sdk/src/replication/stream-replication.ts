@@ -8,12 +8,15 @@ import {
   type MillraceError,
   pause,
   type StreamDescription,
+  systemRandom,
   toMillraceError,
 } from "@millrace/engine";
 import { type ConsumerGroup, openGroup } from "../groups/consumer-group.ts";
 import type { GroupWorker } from "../groups/group-worker.ts";
 import { Listeners } from "../listeners.ts";
 import { ExpiryWatch } from "./expiry-watch.ts";
+import { claimFarSide, identityOf } from "./far-side.ts";
+import { findLostHeads, type LostHead } from "./lost-heads.ts";
 import type { NetworkWatch } from "./network.ts";
 import { PageEnd } from "./page-end.ts";
 import {
@@ -50,6 +53,10 @@ interface StreamReplicationParts {
   /** Random id of the local log. */
   readonly incarnation: string;
   readonly network: NetworkWatch;
+  /** Shards whose first records may have been gone before it began. */
+  readonly lostHeads: readonly LostHead[];
+  /** How the name is given free for other far sides. */
+  readonly release: () => void;
 }
 
 /** See above. */
@@ -66,6 +73,12 @@ export class StreamReplication implements Replication {
   /** The far side was closed. */
   #failure: MillraceError | undefined;
   #stopping: Promise<void> | undefined;
+  /** Counts what has begun and ended to be shipped: what was asked for before says nothing of it. */
+  #shipped = 0;
+  /** Whether nothing was left at the last look. */
+  #idle = false;
+  /** Whether it is to be looked what is left, at once. */
+  #lookDue = false;
   #wakeWatch: () => void = () => undefined;
 
   /** Made by `stream.replicateTo()`; begins at once. */
@@ -79,6 +92,7 @@ export class StreamReplication implements Replication {
       ...{ clock: client.clock, target, network, aggregate, bytesPerSecondMax },
       listener: {
         changed: () => this.#changed(),
+        shipping: () => this.#shipping(),
         copied: (records, bytes) => {
           this.#progress.copied(records, bytes);
           void this.#pageEnd?.prepare();
@@ -92,8 +106,9 @@ export class StreamReplication implements Replication {
     }
     this.#expiry = new ExpiryWatch({
       ...{ client, streamName: parts.stream.name, name, warnBeforeMs, hold },
-      onExpiring: (shardId, expiresMs) =>
-        this.#listeners.tell({ kind: "expiring", shardId, expiresMs }),
+      onExpiring: (shardId, expiresMs) => {
+        if (!this.closed) this.#listeners.tell({ kind: "expiring", shardId, expiresMs });
+      },
     });
     this.#worker = this.#work();
     this.finished = this.#finish();
@@ -143,16 +158,10 @@ export class StreamReplication implements Replication {
   }
 
   #work(): GroupWorker {
-    const { client, stream, group, incarnation } = this.#parts;
-    const began = group.definition.startingPosition.type;
+    const { client, stream, group, incarnation, remote } = this.#parts;
     const parts = {
-      ...{ client, stream, incarnation, shipper: this.#shipper },
-      // Whoever began later has not sent what lies before: its marks must not speak for that.
-      group: began === "TRIM_HORIZON" ? undefined : group.definition.createdMs,
-      onDelivered: (caughtUp: boolean) => {
-        if (caughtUp) this.#wakeWatch();
-        else this.#progress.reached(false);
-      },
+      ...{ client, stream, incarnation, random: systemRandom, shipper: this.#shipper },
+      ...{ groupName: group.name, farSide: identityOf(remote.target()) },
     };
     const worker = group.start(({ shardId }) => new ShippingProcessor(parts, shardId), {
       batchRecordsMax: DELIVERY_RECORDS_MAX,
@@ -160,6 +169,10 @@ export class StreamReplication implements Replication {
     worker.on("lease-taken", () => this.#changed());
     worker.on("lease-lost", () => this.#changed());
     worker.on("shard-ended", () => this.#changed());
+    worker.on("gap", (gap) => this.#listeners.tell(gap));
+    worker.on("aggregate-dropped", ({ shardId, sequenceNumber }) =>
+      this.#listeners.tell({ kind: "gap", shardId, after: sequenceNumber, before: sequenceNumber }),
+    );
     worker.on("repeats-dropped", ({ records }) => this.#progress.repeated(records));
     worker.on("processing-failed", ({ error }) => this.#progress.failed(toMillraceError(error)));
     return worker;
@@ -173,6 +186,20 @@ export class StreamReplication implements Replication {
     this.#progress.enter(idle ? "standby" : state, reason);
   }
 
+  /** A delivery is on its way from now on, or is done with and checkpointed. */
+  #shipping(): void {
+    if (this.closed) return;
+    this.#shipped += 1;
+    if (this.#shipper.busy) this.#progress.reached(false);
+    // Whoever rests for long is to look again soon, and at what has come to its end at once.
+    if (!this.#shipper.busy || this.#idle) this.#look();
+  }
+
+  #look(): void {
+    this.#lookDue = true;
+    this.#wakeWatch();
+  }
+
   #end(error: MillraceError): void {
     this.#failure = error;
     this.#stopping ??= this.#worker.stop({ graceful: false });
@@ -184,6 +211,7 @@ export class StreamReplication implements Replication {
       await this.#worker.finished;
     } finally {
       this.#ending.abort();
+      this.#parts.release();
       this.#shipper.close();
       this.#pageEnd?.close();
       this.#progress.enter("stopped", this.#failure);
@@ -193,24 +221,37 @@ export class StreamReplication implements Replication {
 
   /** Looks after what is left: whether that is nothing, and whether retention will drop it. */
   async #watch(): Promise<void> {
-    const { clock } = this.#parts.client;
+    const { client, lostHeads } = this.#parts;
+    const { clock } = client;
+    // Whoever began it listens once this is answered.
+    if (lostHeads.length > 0) await this.#describe();
+    for (const head of lostHeads) this.#listeners.tell({ kind: "gap", after: undefined, ...head });
     while (!this.closed) {
-      let busy = true;
+      this.#lookDue = false;
+      this.#idle = false;
       try {
-        const description = await this.#describe();
-        if (description !== undefined) {
-          busy = lagOf(description).lagRecords > 0;
-          this.#progress.reached(!busy);
-          await this.#expiry.look(description);
-        }
+        this.#idle = !(await this.#lookOnce());
       } catch (error) {
-        this.#progress.failed(toMillraceError(error));
+        if (!this.closed) this.#progress.failed(toMillraceError(error));
       }
-      await this.#rest(clock, busy ? BUSY_LOOK_MS : IDLE_LOOK_MS);
+      await this.#rest(clock, this.#idle ? IDLE_LOOK_MS : BUSY_LOOK_MS);
     }
   }
 
+  /** Answers whether anything is left, as far as it can be said. */
+  async #lookOnce(): Promise<boolean> {
+    const shipped = this.#shipped;
+    const description = await this.#describe();
+    if (this.closed || description === undefined) return true;
+    const waiting = lagOf(description).lagRecords > 0;
+    if (!waiting && (this.#shipper.busy || shipped !== this.#shipped)) return true;
+    this.#progress.reached(!waiting);
+    await this.#expiry.look(description);
+    return waiting;
+  }
+
   async #rest(clock: EngineClient["clock"], ms: number): Promise<void> {
+    if (this.#lookDue || this.closed) return;
     const woken = new AbortController();
     const wake = (): void => woken.abort();
     this.#wakeWatch = wake;
@@ -254,7 +295,16 @@ export async function replicateStream(
 ): Promise<Replication> {
   const settings = checkReplicateOptions(remote, options);
   const { from, name, network } = settings;
-  const group = await openGroup(client, stream, name, { from });
-  const { incarnation } = await client.call("storageReport", {});
-  return new StreamReplication({ client, stream, group, remote, settings, incarnation, network });
+  const release = claimFarSide(client, name, identityOf(remote.target()));
+  try {
+    const group = await openGroup(client, stream, name, { from });
+    const { incarnation } = await client.call("storageReport", {});
+    const lostHeads = await findLostHeads(client, stream, await group.describe());
+    return new StreamReplication({
+      ...{ client, stream, group, remote, settings, incarnation, network, lostHeads, release },
+    });
+  } catch (error) {
+    release();
+    throw error;
+  }
 }

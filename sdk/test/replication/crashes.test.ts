@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { EngineClosedError, type Millrace, open } from "millrace";
+import { type Checkpointer, EngineClosedError, type Millrace, open, type Stream } from "millrace";
 import { decodeAggregate } from "millrace/aggregation";
 import { describe, expect, it } from "vitest";
 import { put, until } from "../groups/support.ts";
@@ -62,11 +62,12 @@ describe("a replication whose engine is closed in the middle of it", () => {
       const here = await open({ name: "near", storage: "file", directory });
       const local = await here.streams.ensure("clicks", { shards: 2 });
       // The engine's worker is no browser's, whose end is noticed at once.
-      await local.group("replicate-clicks", { from: "TRIM_HORIZON", failoverMs: 500 });
+      await local.group("to-far", { from: "TRIM_HORIZON", failoverMs: 500 });
       const chaos = losing(there, life + 1);
       const { requestHandler } = chaos;
       const remote = await remoteOf(there, { requestHandler, deadlineMs: 300 });
-      const replication = await local.replicateTo(await remote.streams.get("clicks"));
+      const far = await remote.streams.get("clicks");
+      const replication = await local.replicateTo(far, { name: "to-far" });
       await put(local, total, total + 1000);
       total += 1000;
       await until(async () => (await replication.status()).copiedRecords > 300);
@@ -83,7 +84,7 @@ describe("a replication whose engine is closed in the middle of it", () => {
     endLater(() => here.close());
     const local = await here.streams.get("clicks");
     const far = await (await remoteOf(there)).streams.get("clicks");
-    const last = stopLater(await local.replicateTo(far));
+    const last = stopLater(await local.replicateTo(far, { name: "to-far" }));
     await drained(last);
     checkOrder(await consume(inside, total), 0, total);
     const stored = await consume(inside, total, { group: "keeps", repeats: "keep" });
@@ -93,6 +94,36 @@ describe("a replication whose engine is closed in the middle of it", () => {
     expect(unanswered).toBeGreaterThan(0);
   });
 });
+
+/** Has a replication send all again from the beginning in the same runs, as if no checkpoint had been stored. */
+async function forgetProgress(here: Millrace, stream: Stream, name: string): Promise<void> {
+  const states = new Map<string, Parameters<Checkpointer["checkpoint"]>[0]>();
+  const group = await stream.group(name);
+  const leases = (await group.describe()).leases.length;
+  const reading = group.start(
+    () => ({
+      initialize: ({ shardId, state }) => void states.set(shardId, { state }),
+      processRecords: () => undefined,
+    }),
+    { checkpoints: "manual" },
+  );
+  await until(() => states.size === leases);
+  await reading.stop();
+  await (await here.groups.get(name)).delete();
+  let written = 0;
+  const writing = (await stream.group(name, { from: "TRIM_HORIZON" })).start(
+    () => ({
+      initialize: async ({ shardId, checkpointer }) => {
+        await checkpointer.checkpoint(states.get(shardId));
+        written += 1;
+      },
+      processRecords: () => undefined,
+    }),
+    { checkpoints: "manual" },
+  );
+  await until(() => written === leases);
+  await writing.stop();
+}
 
 describe("repeats that consumers have seen before", () => {
   it("are dropped by whoever goes on from a checkpoint, over splits and merges of the shards", async () => {
@@ -127,7 +158,7 @@ describe("repeats that consumers have seen before", () => {
       if (round % 2 === 0) await inside.split(low?.shardId ?? "");
       else await inside.merge(low?.shardId ?? "", high?.shardId ?? "");
       // All is sent again from the beginning.
-      await (await here.groups.get("one")).delete();
+      await forgetProgress(here, local, "one");
     }
     const replication = stopLater(await local.replicateTo(far, { name: "one" }));
     await drained(replication);
@@ -163,7 +194,7 @@ describe("repeats that consumers have seen before", () => {
       await replication.stop();
       // The second worker goes on from the first one's checkpoint, and finds the first 200 again.
       await read(round * 200 + 200, round * 200);
-      await (await here.groups.get("one")).delete();
+      await forgetProgress(here, local, "one");
     }
     expect(new Set(seen).size).toBe(400);
     expect(seen.length).toBe(400);

@@ -15,7 +15,7 @@ import {
 const HOUR_MS = 3_600_000;
 
 /** An engine on virtual time whose replication is paused, with records that wait. */
-async function waiting(options: { readonly hold?: boolean }) {
+async function waiting(options: { readonly hold?: boolean; readonly name?: string }) {
   const [here, there] = [await openEngine({ time: "virtual" }), await openEngine()];
   const local = await here.streams.ensure("clicks", { shards: 2 });
   const { far, inside } = await farStream(there, "clicks", 1);
@@ -64,7 +64,9 @@ describe("the expiry of what was not sent", () => {
   });
 
   it("is put off by a hold, for days, and the retention goes back when all is sent", async () => {
-    const { here, local, inside, replication } = await waiting({ hold: true });
+    // The longest name there may be is longer than a tag's key can take.
+    const name = "n".repeat(128);
+    const { here, local, inside, replication } = await waiting({ hold: true, name });
     for (let day = 0; day < 5; day++) {
       await pass(here, 23);
       await here.time.advance(HOUR_MS / 2);

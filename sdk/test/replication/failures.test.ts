@@ -4,6 +4,7 @@ import {
   type MillraceError,
   RecordTooLargeError,
   type Replication,
+  ResourceInUseError,
   ResourceNotFoundError,
   type Stream,
 } from "millrace";
@@ -172,7 +173,10 @@ describe("a replication is paused by", () => {
     await until(async () => (await replication.status()).state === "paused");
     await replication.stop();
     const fresh = await (await remoteOf(there)).streams.get("clicks");
-    const next = stopLater(await local.replicateTo(fresh));
+    const refused = await local.replicateTo(fresh);
+    expect(await pausedBy(refused)).toBeInstanceOf(ResourceInUseError);
+    await refused.stop();
+    const next = stopLater(await local.replicateTo(fresh, { name: "anew" }));
     await drained(next);
     expect((await next.status()).copiedRecords).toBe(10);
   });

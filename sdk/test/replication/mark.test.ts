@@ -1,15 +1,18 @@
 /** The mark of records that were shipped: what is written as tags comes back, and anything else is none. */
 import { decodeAggregate, encodeAggregate } from "millrace/aggregation";
 import { describe, expect, it } from "vitest";
-import { type HashKey, hashKeyFrom } from "../../src/aggregation/hash-key.ts";
+import { type HashKey, hashKeyFrom, rangeHolds } from "../../src/aggregation/hash-key.ts";
 import {
+  briefRange,
   commonRange,
   decodeRange,
   encodeRange,
   type MarkSource,
   marksOf,
-  originOf,
+  nameOfStream,
   type ReplicationMark,
+  relayed,
+  sourceOf,
   tagOf,
 } from "../../src/replication/mark.ts";
 import { randomOf } from "./random.ts";
@@ -40,10 +43,19 @@ describe("the replication mark", () => {
           "",
         );
         const streamUid = random.below(2 ** 32);
-        const group = random.below(2) === 0 ? undefined : random.below(2 ** 45);
+        const digits = (): string =>
+          random
+            .below(2 ** 32)
+            .toString(16)
+            .padStart(16, "f");
         const [low, high] = [random.hashKey(), random.hashKey()].sort((a, b) => (a < b ? -1 : 1));
-        const origin = originOf(incarnation, streamUid, random.below(2 ** 31), group);
-        return { origin, incarnation, streamUid, range: rangeFrom(low ?? 0n, high ?? 0n) };
+        const range = rangeFrom(low ?? 0n, high ?? 0n);
+        const log = { incarnation, streamUid };
+        let source = sourceOf(log, random.below(2 ** 31), digits(), range);
+        for (let hops = random.below(5); hops > 0; hops--) {
+          source = relayed(source, digits(), nameOfStream(log), range) ?? source;
+        }
+        return source;
       });
       let index = random.below(2 ** 50);
       const marks = Array.from({ length: 1 + random.below(40) }, () => {
@@ -60,9 +72,11 @@ describe("the replication mark", () => {
   it("takes a few bytes for the record after the one before", () => {
     const range = rangeFrom(0n, RING_END);
     const incarnation = "0123456789abcdef".repeat(2);
-    const source = { origin: originOf(incarnation, 1, 0), incarnation, streamUid: 1, range };
+    const run = "fedcba9876543210";
+    const source = sourceOf({ incarnation, streamUid: 1 }, 0, run, range);
     const first = { source, index: 41, subSequenceNumber: 0 };
-    expect(tagOf(first, undefined)).toEqual({ key: "mr", value: `${incarnation}.1.0.15.0..` });
+    const value = `${incarnation}.1.0-${run}.15.0..`;
+    expect(tagOf(first, undefined)).toEqual({ key: "mr", value });
     expect(tagOf({ source, index: 42, subSequenceNumber: 0 }, first)).toEqual({ key: "mr" });
     expect(tagOf({ source, index: 44, subSequenceNumber: 0 }, first).value).toBe("3");
     expect(tagOf({ source, index: 41, subSequenceNumber: 7 }, first).value).toBe("0.7");
@@ -71,7 +85,7 @@ describe("the replication mark", () => {
   it("is none where tags are malformed, and of members behind such", () => {
     const range = rangeFrom(0n, RING_END);
     const incarnation = "f".repeat(32);
-    const source = { origin: originOf(incarnation, 9, 3), incarnation, streamUid: 9, range };
+    const source = sourceOf({ incarnation, streamUid: 9 }, 3, "0".repeat(16), range);
     const good = tagOf({ source, index: 5, subSequenceNumber: 0 }, undefined);
     const values = ["", "x y", `${good.value}.`, `${good.value?.slice(1)}`, "1.2.3", "-1"];
     for (const value of values) {
@@ -87,8 +101,37 @@ describe("the replication mark", () => {
     expect(marksOf([{}, { tags: [good] }])).toBeUndefined();
     expect(marksOf([{ tags: [{ key: "other", value: "1" }] }])).toBeUndefined();
     // Its range ends before it begins.
-    const value = `${incarnation}.1.0.1.0.8.1`;
+    const value = `${incarnation}.1.0-${"0".repeat(16)}.1.0.8.1`;
     expect(marksOf([{ tags: [{ key: "mr", value }] }])).toEqual([undefined]);
+  });
+
+  it("names at most sixteen streams by way of which a record came", () => {
+    const log = { incarnation: "a".repeat(32), streamUid: 1 };
+    let source: MarkSource | undefined = sourceOf(log, 0, "0".repeat(16), rangeFrom(0n, 9n));
+    for (let hops = 0; hops < 16 && source !== undefined; hops++) {
+      source = relayed(source, "1".repeat(16), nameOfStream(log), source.range);
+    }
+    expect(source?.via).toHaveLength(16);
+    if (source === undefined) return;
+    const mark = { source, index: 1, subSequenceNumber: 0 };
+    expect(marksOf(written([mark]))).toEqual([mark]);
+    expect(relayed(source, "1".repeat(16), nameOfStream(log), source.range)).toBeUndefined();
+  });
+
+  it("finds a part of a range that is told briefly and holds a key", () => {
+    const random = randomOf(5);
+    for (let round = 0; round < 200; round++) {
+      const [low = 0n, key = 0n, high = 0n] = [
+        random.hashKey(),
+        random.hashKey(),
+        random.hashKey(),
+      ].sort((a, b) => (a < b ? -1 : 1));
+      const range = rangeFrom(low, high);
+      const brief = briefRange(range, hashKeyFrom(key));
+      expect(commonRange(brief, range)).toEqual(brief);
+      expect(rangeHolds(brief, hashKeyFrom(key))).toBe(true);
+      expect(encodeRange(brief).length).toBeLessThanOrEqual(encodeRange(range).length);
+    }
   });
 
   it("writes ranges of hash keys short, and reads them again", () => {

@@ -6,7 +6,7 @@ import { checkReplicateOptions } from "../../src/replication/replication-options
 import { put, until } from "../groups/support.ts";
 import { drained, farStream, openEngine, stopLater } from "./support.ts";
 
-const remote = { name: "far", target: () => undefined as never };
+const remote = { name: "far", target: () => ({ name: "far" }) as never };
 
 describe("stream.replicateTo() refuses", () => {
   const cases: readonly (readonly [string, object])[] = [

@@ -6,7 +6,7 @@ import { formatSequenceNumber } from "@millrace/engine";
 import { describe, expect, it } from "vitest";
 import { hashKeyFrom } from "../../src/aggregation/hash-key.ts";
 import type { StateValue } from "../../src/groups/group-types.ts";
-import { commonRange, type MarkSource, originOf } from "../../src/replication/mark.ts";
+import { commonRange, sourceOf } from "../../src/replication/mark.ts";
 import { type FilteredRecord, RepeatFilter } from "../../src/replication/repeat-filter.ts";
 import { type Random, randomOf } from "./random.ts";
 
@@ -61,9 +61,9 @@ class Model {
   store({ origin, index, hashKey }: Source, lane: Pick<Shard, "start" | "end">): void {
     const shard = this.open.find(({ start, end }) => start <= hashKey && hashKey <= end);
     if (shard === undefined) throw new Error("the ring has no gap");
-    const text = originOf(INCARNATION, 1, origin);
     const range = { start: hashKeyFrom(lane.start), end: hashKeyFrom(lane.end) };
-    const source: MarkSource = { origin: text, incarnation: INCARNATION, streamUid: 1, range };
+    const log = { incarnation: INCARNATION, streamUid: 1 };
+    const source = sourceOf(log, origin, "0123456789abcdef", range);
     shard.records.push({
       partitionKey: `${origin}/${index}`,
       explicitHashKey: hashKey.toString(),
@@ -246,7 +246,7 @@ describe("the filter of repeats", () => {
   const range = { start: hashKeyFrom(0n), end: hashKeyFrom(RING_END) };
 
   function record(origin: string, index: number, at = index): FilteredRecord {
-    const source = { origin, incarnation: INCARNATION, streamUid: 1, range };
+    const source = { origin, incarnation: INCARNATION, streamUid: 1, via: [], range };
     return {
       ...{ partitionKey: "key", explicitHashKey: undefined, subSequenceNumber: 0 },
       sequenceNumber: formatSequenceNumber({

@@ -1,15 +1,18 @@
 /** Copies of streams elsewhere in a local one: every record once and in order, wherever it begins. */
 import { createHash } from "node:crypto";
-import type { Stream } from "millrace";
+import { BackpressureError, type Stream } from "millrace";
 import { encodeAggregate } from "millrace/aggregation";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { answer } from "../remote/stub-endpoint.ts";
 import { advance, http1, openRemote, startKinesalite, startServe } from "../remote/support.ts";
 import {
   disorderedKeys,
   integers,
   numbered,
   numbersIn,
+  openBehind,
   openCopy,
+  openLocal,
   readAll,
   replicate,
   until,
@@ -86,6 +89,19 @@ describe("a replica", () => {
     expect(await numbersIn(near)).toEqual(integers(50, 80));
   });
 
+  it("copies the largest record that there is, beside others", async () => {
+    const remote = await openRemote((await startServe()).url);
+    const far = await remote.streams.create("clicks", { recordKibMax: 10_240 });
+    const near = await (await openLocal()).streams.create("copy", { recordKibMax: 10_240 });
+    const sizes = [5, 10_485_759, 7];
+    for (const size of sizes) {
+      await far.putRecord({ partitionKey: "k", data: new Uint8Array(size).fill(120) });
+    }
+    const replica = await replicate(far, near);
+    await until(async () => (await replica.status()).copiedRecords === 3);
+    expect((await readAll(near)).map(({ text }) => text.length)).toEqual(sizes);
+  });
+
   it("keeps aggregates as they are, in the shards of their members' keys", async () => {
     const far = await (await openRemote((await startServe()).url)).streams.create("clicks", {
       shards: 4,
@@ -142,6 +158,62 @@ describe("a replica", () => {
     const again = await replicate(far, near);
     await until(async () => (await again.status()).copiedRecords === 100);
     expect(await numbersIn(near)).toEqual(integers(0, 400));
+  });
+});
+
+describe("a replica whose local stream is split", () => {
+  it("hands on where it stands, also when the engine has no answer at that moment", async () => {
+    const far = await (await openRemote((await startServe()).url)).streams.create("clicks");
+    const near = await openCopy();
+    await far.putRecords(numbered(0, 100));
+    const replica = await replicate(far, near);
+    await until(async () => (await replica.status()).copiedRecords === 100);
+    const list = near.shards.bind(near);
+    let failures = 0;
+    let closed = false;
+    vi.spyOn(near, "shards").mockImplementation(async () => {
+      // Once it was seen that the shard is closed, it is to be finished.
+      if (closed && failures++ < 2) throw new BackpressureError("no answer now");
+      const shards = await list();
+      closed ||= shards.some(({ closedMs }) => closedMs !== undefined);
+      return shards;
+    });
+    await near.split("shardId-000000000000");
+    await until(() => failures > 2);
+    await far.putRecords(numbered(100, 200));
+    await until(async () => (await replica.status()).copiedRecords >= 200);
+    expect(await numbersIn(near)).toEqual(integers(0, 200));
+    expect(await replica.status()).toMatchObject({ state: "running", copiedRecords: 200 });
+  });
+});
+
+describe("a replica of a stream that is split", () => {
+  it("has not caught up before it has read what came of the shard", async () => {
+    const { url } = await startServe();
+    const far = await (await openRemote(url)).streams.create("clicks", { shards: 2 });
+    let hidden = false;
+    const behind = await openBehind(url, (operation, { response }) => {
+      const hides = hidden && operation === "ListShards";
+      if (hides) answer(response, 400, { __type: "LimitExceededException", message: "" });
+      return hides;
+    });
+    const replica = await replicate(await behind.streams.get("clicks"), await openCopy());
+    let caughtUp = 0;
+    replica.on("caught-up", () => {
+      caughtUp += 1;
+    });
+    await until(() => caughtUp === 1);
+    hidden = true;
+    await far.split("shardId-000000000000");
+    await far.putRecords(numbered(0, 100));
+    // The shard is read to its end, and the other one goes on.
+    await until(async () => (await replica.status()).retries > 2);
+    const { copiedRecords, lagMs } = await replica.status();
+    expect(copiedRecords).toBeLessThan(100);
+    expect({ lagMs, caughtUp }).toEqual({ lagMs: undefined, caughtUp: 1 });
+    hidden = false;
+    await until(() => caughtUp === 2);
+    expect(await replica.status()).toMatchObject({ lagMs: 0, copiedRecords: 100 });
   });
 });
 

@@ -31,7 +31,7 @@ describe("stream.replicateTo", () => {
     expect(status.copiedBytes).toBe(2890);
     expect(status.estimatedMs).toBe(0);
     await until(() => events.some(({ kind }) => kind === "caught-up"));
-    expect(replication.name).toBe("replicate-clicks");
+    expect(replication.name).toMatch(/^replicate-clicks-[0-9a-f]{8}$/);
   });
 
   it("ships plain records, of each key one at a time, when it is told not to aggregate", async () => {

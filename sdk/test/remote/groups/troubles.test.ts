@@ -5,6 +5,7 @@ import {
   NotSupportedError,
   ResourceInUseError,
   ResourceNotFoundError,
+  type ShardProcessor,
 } from "millrace";
 import { encodeAggregate } from "millrace/aggregation";
 import type { RemoteGroupOptions, RemoteStream } from "millrace/remote";
@@ -198,6 +199,22 @@ describe("workers", () => {
       "shardId-000000000001": { from: "above" },
       "shardId-000000000002": {},
     });
+  });
+
+  it("begin again with what an attempt that failed has committed", async () => {
+    const remote = await openRemote((await startServe()).url);
+    const group = await groupOf(await remote.streams.create("clicks"), new MemoryLeases());
+    const begun: unknown[] = [];
+    const initialize: ShardProcessor["initialize"] = async ({ state, checkpointer }) => {
+      begun.push(state);
+      if (begun.length > 1) return;
+      await checkpointer.checkpoint({ state: { sum: 1, gone: 2 } });
+      await checkpointer.checkpoint({ state: { gone: null } });
+      throw new Error("once");
+    };
+    keep(group.start(() => ({ initialize, processRecords: () => undefined })));
+    await until(() => begun.length === 2);
+    expect(begun).toEqual([{}, { sum: 1 }]);
   });
 
   it("put what they give up into a dead-letter stream of the same service", async () => {

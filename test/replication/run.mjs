@@ -1,0 +1,200 @@
+/**
+ * A replication in a process that is killed (SIGKILL) at random, to a far side behind an endpoint that throttles,
+ * fails, drops connections and is silent by chance; and one that is without a network for a day of virtual time:
+ * `node test/replication/run.mjs [--long] [--records N] [--kills N] [--seed N]`. A consumer of the far side reads
+ * every record once, in the order of its key. With `--bench` it only measures. The last line is
+ * `N passed, N failed`.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { bundle, ROOT } from "../harness/bundle.mjs";
+import { Suite } from "../harness/suite.mjs";
+import { closingLine } from "../tools/test-counts.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    long: { type: "boolean", default: false },
+    records: { type: "string" },
+    kills: { type: "string" },
+    seed: { type: "string", default: "1" },
+    bench: { type: "boolean", default: false },
+  },
+});
+const { long } = options;
+const records = Number(options.records ?? (long ? 100_000 : 5000));
+const kills = Number(options.kills ?? (long ? 5 : 1));
+const DAY_RECORDS = long ? 1_000_000 : 20_000;
+/** Calls of the far side that go wrong. */
+const CHANCE = 0.4;
+/** MiB by which memory may grow while all is sent. */
+const GROWTH_MIB_MAX = 128;
+
+function start(folder, mode, directory, count, extra = "") {
+  const wasm = join(ROOT, "engine/host/wasm/core.wasm");
+  const settings = [
+    "--expose-gc",
+    join(folder, "process.js"),
+    mode,
+    directory,
+    wasm,
+    String(count),
+    extra,
+  ];
+  const child = spawn(process.execPath, settings, { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => {
+    child.once("close", (code, signal) => resolve({ code, signal }));
+  });
+  return { child, ended, lines: createInterface({ input: child.stdout }) };
+}
+
+/** Runs a process to its end. Resolves with the last thing it said. */
+async function whole(folder, mode, directory, count, extra) {
+  const { child, ended, lines } = start(folder, mode, directory, count, extra);
+  child.stdin.end();
+  let last = {};
+  lines.on("line", (line) => {
+    last = JSON.parse(line);
+  });
+  const { code } = await ended;
+  if (code !== 0) throw new Error(`${mode} ended with ${code}`);
+  return last;
+}
+
+/** Ships until a part of all is sent, and is then killed. Says whether that came before the end. */
+async function shipUntil(folder, directory, url, part) {
+  const { child, ended, lines } = start(folder, "ship", directory, records, url);
+  let finished = false;
+  lines.on("line", (line) => {
+    const { sent, done, failed } = JSON.parse(line);
+    if (failed !== undefined) process.stderr.write(`${failed}\n`);
+    finished ||= done === true;
+    if (sent >= part * records) child.kill("SIGKILL");
+  });
+  const { code, signal } = await ended;
+  if (signal !== "SIGKILL" && code !== 0) throw new Error(`the replication ended with ${code}`);
+  return signal === "SIGKILL" && !finished;
+}
+
+/** Does something with a far side, and then reads that. Resolves with both. */
+async function withFar(folder, count, settings, work) {
+  const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
+  const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
+  const far = start(folder, "far", away, count, JSON.stringify(settings));
+  try {
+    const said = [];
+    await new Promise((resolve) => {
+      far.lines.on("line", (line) => {
+        said.push(JSON.parse(line));
+        resolve();
+      });
+    });
+    const done = await work(near, said[0].url);
+    far.child.stdin.end();
+    await far.ended;
+    const { read, stored, problems } = await whole(folder, "check", away, count);
+    if (problems.length > 0) throw new Error(problems.join("; "));
+    if (read !== count) throw new Error(`${read} of ${count} records are read`);
+    return { done, counts: said.at(-1).counts, repeats: stored - count };
+  } finally {
+    far.child.kill("SIGKILL");
+    for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function killAgainAndAgain(folder) {
+  const settings = { shards: 3, seed: Number(options.seed), chance: CHANCE };
+  const { done, counts, repeats } = await withFar(folder, records, settings, async (near, url) => {
+    await whole(folder, "fill", near, records);
+    const begunMs = performance.now();
+    let killed = 0;
+    for (let kill = 0; kill < kills; kill++) {
+      const part = (kill + 0.2 + 0.6 * Math.random()) / (kills + 1);
+      if (await shipUntil(folder, near, url, part)) killed += 1;
+    }
+    const { retries } = await whole(folder, "ship", near, records, url);
+    const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
+    return { killed, retries, seconds };
+  });
+  const { killed, retries, seconds } = done;
+  if (killed < kills) throw new Error(`only ${killed} of ${kills} kills came before the end`);
+  const { calls, refused, dropped, lost, silent } = counts;
+  return (
+    `${records} records, ${killed} kills, ${seconds} s; of ${calls} calls ${refused} refused, ${dropped} dropped, ` +
+    `${lost} answers lost, ${silent} never answered; ${retries} retries of the last process; ` +
+    `${repeats} repeats are stored, and none is read`
+  );
+}
+
+/** How fast it goes without limits, told and not judged. */
+async function bench(folder) {
+  const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
+  const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
+  const settings = { shards: 4, seed: 1, chance: 0, quotas: "unlimited" };
+  const far = start(folder, "far", away, records, JSON.stringify(settings));
+  try {
+    const line = await new Promise((resolve) => far.lines.once("line", resolve));
+    const { direct } = JSON.parse(line);
+    const { calls, atOnceMax, replicated, bare } = await whole(
+      folder,
+      "bench",
+      near,
+      records,
+      direct,
+    );
+    return (
+      `${records} records of 300 bytes in ${calls} calls, ${atOnceMax} at a time: replicated ${replicated}/s, the ` +
+      `same calls by AWS's client alone ${bare}/s`
+    );
+  } finally {
+    far.child.kill("SIGKILL");
+    for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function dayOffline(folder) {
+  const settings = { shards: 1, seed: 1, chance: 0 };
+  const { done, repeats } = await withFar(folder, DAY_RECORDS, settings, (near, url) =>
+    whole(folder, "day", near, DAY_RECORDS, url),
+  );
+  const { state, left, held, expiring, beforeMib, mostMib, seconds, retentionHours } = done;
+  if (state !== "waiting-offline" || left !== DAY_RECORDS)
+    throw new Error(`${state}: ${left} wait`);
+  if (held <= 24 || expiring === 0) throw new Error(`a retention of ${held} h holds nothing`);
+  if (retentionHours !== 24) throw new Error(`the retention stays at ${retentionHours} h`);
+  const growthMib = mostMib - beforeMib;
+  if (growthMib > GROWTH_MIB_MAX) throw new Error(`memory grows by ${growthMib.toFixed(0)} MiB`);
+  return (
+    `${DAY_RECORDS} records after a day offline, sent in ${seconds.toFixed(1)} s, ${(DAY_RECORDS / seconds).toFixed(0)}/s; ` +
+    `memory ${beforeMib.toFixed(0)} MiB before, ${mostMib.toFixed(0)} MiB at most; ${done.retries} retries; ` +
+    `${repeats} repeats are stored`
+  );
+}
+
+const suite = new Suite();
+const folder = await bundle(
+  "replication",
+  { process: "test/replication/replication-process.ts" },
+  {
+    platform: "node",
+    external: [/^node:/, /^@aws-sdk\//, /^@smithy\//, "@millrace/engine/broker"],
+  },
+);
+if (options.bench) await suite.test("replicated records per second", () => bench(folder));
+else {
+  const killed = suite.test(
+    "a replication that is killed sends each record, in order, once for consumers",
+    () => killAgainAndAgain(folder),
+  );
+  // Both wait most of the time; in the long form there are figures to be measured.
+  if (long) await killed;
+  await suite.test("a replication after a day offline sends all, in memory that stays flat", () =>
+    dayOffline(folder),
+  );
+  await killed;
+}
+process.stdout.write(`${closingLine(suite)}\n`);
+process.exitCode = suite.failed === 0 ? 0 : 1;
