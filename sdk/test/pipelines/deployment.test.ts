@@ -114,7 +114,8 @@ it("a later engine goes on with the stages, and one that hosts none knows them w
   const options = { storage: "file", directory, name: "deployment" } as const;
   const first = await openHost(options);
   const { input } = await makeStreams(first, 2);
-  await first.pipelines.deploy("two", await deploymentOf("twoStages"));
+  // A worker that was joining when the engine was closed has left nothing: its leases wait this long.
+  await first.pipelines.deploy("two", await deploymentOf("twoStages", { failoverMs: 2000 }));
   await put(input, 0, 500);
   await untilOut(first, 100);
   await first.close();
