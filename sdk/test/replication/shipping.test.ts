@@ -12,6 +12,7 @@ import {
   farStream,
   openEngine,
   remoteOf,
+  servedRemoteOf,
   stopLater,
 } from "./support.ts";
 
@@ -234,12 +235,15 @@ describe("stream.replicateTo", () => {
 });
 
 describe("a ring of replications", () => {
-  it("stops at the stream that records were put into first", async () => {
+  it.each([
+    { way: "the client", elsewhere: remoteOf },
+    { way: "HTTP", elsewhere: servedRemoteOf },
+  ])("over $way stops at the stream that records were put into first", async ({ elsewhere }) => {
     const [a, b] = [await openEngine(), await openEngine()];
     const inA = await a.streams.ensure("ring", { shards: 2 });
     const inB = await b.streams.ensure("ring", { shards: 3 });
-    const toB = stopLater(await inA.replicateTo(await (await remoteOf(b)).streams.get("ring")));
-    const toA = stopLater(await inB.replicateTo(await (await remoteOf(a)).streams.get("ring")));
+    const toB = stopLater(await inA.replicateTo(await (await elsewhere(b)).streams.get("ring")));
+    const toA = stopLater(await inB.replicateTo(await (await elsewhere(a)).streams.get("ring")));
     await inA.putRecords(numbered(0, 200));
     const ofB = numbered(200, 300).map(({ data, partitionKey }) => ({
       ...{ data, partitionKey: `b-${partitionKey}` },

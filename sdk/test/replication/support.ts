@@ -8,9 +8,12 @@ import {
   type RemoteMillrace,
   type RemoteStream,
 } from "millrace/remote";
+import { clientOf } from "../../src/client-of.ts";
 import { REPLICATION_KINDS } from "../../src/replication/replication-types.ts";
+import { checkServeOptions } from "../../src/serve/options.ts";
+import { serveEngine } from "../../src/serve/server.ts";
 import { textOf, until } from "../groups/support.ts";
-import { endLater } from "../remote/support.ts";
+import { endLater, openRemote } from "../remote/support.ts";
 
 let opened = 0;
 
@@ -35,6 +38,13 @@ export async function remoteOf(
   const remote = await open({ backend });
   endLater(() => remote.close());
   return remote;
+}
+
+/** The engine as a Kinesis elsewhere, behind a server of its own and HTTP. */
+export async function servedRemoteOf(engine: Millrace): Promise<RemoteMillrace> {
+  const server = await serveEngine(clientOf(engine), checkServeOptions({ port: 0 }));
+  endLater(() => server.close());
+  return await openRemote(server.url);
 }
 
 /** Stops it after the test, before the engines are closed. */
