@@ -147,10 +147,6 @@ const FEATURES = {
       return unless(body instanceof ReadableStream, "Request.body is undefined");
     },
   },
-  "requests that outlive the page": {
-    use: "what a replication sends at the page's end; the next page sends it elsewhere",
-    probe: () => unless("keepalive" in new Request("/"), "Request.keepalive is undefined"),
-  },
   SharedArrayBuffer: {
     use: "not used",
     probe: () =>

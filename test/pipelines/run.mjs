@@ -5,13 +5,12 @@
  * for. What it has put out at last is compared, value by value and in the order of every key, with what an
  * uninterrupted run puts out. The last line is `N passed, N failed`.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { bundle, ROOT } from "../harness/bundle.mjs";
+import { lastWordOf, startProcess } from "../harness/killed-process.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 
@@ -34,23 +33,12 @@ function start(folder, mode, directory) {
   const wasm = join(ROOT, "engine/host/wasm/core.wasm");
   const script = join(folder, "process.js");
   const settings = ["--max-old-space-size=6144", script, mode, directory, wasm, String(records)];
-  const child = spawn(process.execPath, settings, { stdio: ["ignore", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => {
-    child.once("close", (code, signal) => resolve({ code, signal }));
-  });
-  return { child, ended, lines: createInterface({ input: child.stdout }) };
+  return startProcess(settings);
 }
 
 /** Runs a process to its end. Resolves with the last thing it said. */
 async function whole(folder, mode, directory) {
-  const { ended, lines } = start(folder, mode, directory);
-  let last = {};
-  lines.on("line", (line) => {
-    last = JSON.parse(line);
-  });
-  const { code } = await ended;
-  if (code !== 0) throw new Error(`${mode} ended with ${code}`);
-  return last;
+  return await lastWordOf(start(folder, mode, directory), mode);
 }
 
 /** Runs until a part of all work is done, or all of it; then kills. Says whether it was killed before its end. */

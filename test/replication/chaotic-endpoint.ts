@@ -48,6 +48,20 @@ function forward(url: string, { incoming, body, response }: Question, lost: bool
   onward.end(body);
 }
 
+/** Serves until the input of the process ends, and gives what went wrong. */
+export async function serveUntilTold({
+  counts,
+  server,
+}: Pick<Awaited<ReturnType<typeof startChaos>>, "counts" | "server">): Promise<ChaosCounts> {
+  process.stdin.resume();
+  await new Promise((resolve) => {
+    process.stdin.once("end", resolve);
+  });
+  server.closeAllConnections();
+  server.close();
+  return counts;
+}
+
 /** Listens on the loopback; `chance` is the part of the calls that goes wrong, from 0 to 1. */
 export async function startChaos(
   url: string,

@@ -14,7 +14,7 @@ import type { KinesisOptions } from "../../sdk/src/remote/kinesis-options.ts";
 import type { RemoteMillrace } from "../../sdk/src/remote/remote-millrace.ts";
 import type { RemoteStream } from "../../sdk/src/remote/remote-stream.ts";
 import { serve } from "../../sdk/src/serve/index.ts";
-import { startChaos } from "./chaotic-endpoint.ts";
+import { serveUntilTold, startChaos } from "./chaotic-endpoint.ts";
 
 const [mode, directory = "", wasm = "", count = "0", extra = ""] = process.argv.slice(2);
 const records = Number(count);
@@ -69,14 +69,9 @@ async function far(): Promise<void> {
   await direct.close();
   const chaos = await startChaos(server.url, JSON.parse(extra));
   print({ url: chaos.url });
-  process.stdin.resume();
-  await new Promise((resolve) => {
-    process.stdin.once("end", resolve);
-  });
-  chaos.server.closeAllConnections();
-  chaos.server.close();
+  const counts = await serveUntilTold(chaos);
   await server.close();
-  print({ counts: chaos.counts });
+  print({ counts });
 }
 
 /** A handler of an official client that asks for few records at once. */

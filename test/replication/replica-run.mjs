@@ -3,13 +3,12 @@
  * drops connections and is silent by chance: `node test/replication/replica-run.mjs [--long] [--records N]
  * [--kills N] [--seed N]`. The copy has every record once, in the order of its key. The last line is `N passed, N failed`.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { bundle, ROOT } from "../harness/bundle.mjs";
+import { startProcess } from "../harness/killed-process.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 
@@ -29,11 +28,7 @@ const CHANCE = 0.2;
 function start(folder, mode, directory, extra = "") {
   const wasm = join(ROOT, "engine/host/wasm/core.wasm");
   const settings = [join(folder, "replica.js"), mode, directory, wasm, String(records), extra];
-  const child = spawn(process.execPath, settings, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => {
-    child.once("close", (code, signal) => resolve({ code, signal }));
-  });
-  return { child, ended, lines: createInterface({ input: child.stdout }) };
+  return startProcess(settings);
 }
 
 /** Copies, and is killed when so many records are copied. Resolves with how many were, or fails. */
@@ -99,7 +94,7 @@ async function killAgainAndAgain(folder) {
 
 const suite = new Suite();
 const folder = await bundle(
-  "replication",
+  "replica",
   { replica: "test/replication/replica-process.ts" },
   {
     platform: "node",

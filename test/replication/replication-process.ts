@@ -18,7 +18,7 @@ import type { RemoteMillrace } from "../../sdk/src/remote/remote-millrace.ts";
 import type { NetworkWatch } from "../../sdk/src/replication/network.ts";
 import { serve } from "../../sdk/src/serve/index.ts";
 import type { Stream } from "../../sdk/src/stream.ts";
-import { startChaos } from "./chaotic-endpoint.ts";
+import { serveUntilTold, startChaos } from "./chaotic-endpoint.ts";
 
 const [mode, directory = "", wasm = "", count = "0", extra = ""] = process.argv.slice(2);
 const records = Number(count);
@@ -164,14 +164,9 @@ async function far(): Promise<void> {
   await direct.streams.ensure(STREAM, { shards });
   await direct.close();
   print({ url: chaos.url, direct: server.url });
-  process.stdin.resume();
-  await new Promise((resolve) => {
-    process.stdin.once("end", resolve);
-  });
-  chaos.server.closeAllConnections();
-  chaos.server.close();
+  const counts = await serveUntilTold(chaos);
   await server.close();
-  print({ counts: chaos.counts });
+  print({ counts });
 }
 
 async function ship(): Promise<void> {

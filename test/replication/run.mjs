@@ -5,13 +5,12 @@
  * every record once, in the order of its key. With `--bench` it only measures. The last line is
  * `N passed, N failed`.
  */
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { bundle, ROOT } from "../harness/bundle.mjs";
+import { lastWordOf, startProcess } from "../harness/killed-process.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
 
@@ -44,24 +43,12 @@ function start(folder, mode, directory, count, extra = "") {
     String(count),
     extra,
   ];
-  const child = spawn(process.execPath, settings, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise((resolve) => {
-    child.once("close", (code, signal) => resolve({ code, signal }));
-  });
-  return { child, ended, lines: createInterface({ input: child.stdout }) };
+  return startProcess(settings);
 }
 
 /** Runs a process to its end. Resolves with the last thing it said. */
 async function whole(folder, mode, directory, count, extra) {
-  const { child, ended, lines } = start(folder, mode, directory, count, extra);
-  child.stdin.end();
-  let last = {};
-  lines.on("line", (line) => {
-    last = JSON.parse(line);
-  });
-  const { code } = await ended;
-  if (code !== 0) throw new Error(`${mode} ended with ${code}`);
-  return last;
+  return await lastWordOf(start(folder, mode, directory, count, extra), mode);
 }
 
 /** Ships until a part of all is sent, and is then killed. Says whether that came before the end. */

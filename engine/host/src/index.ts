@@ -47,6 +47,7 @@ export {
 } from "./errors/index.ts";
 export { checkJobSpec } from "./jobs/job-checks.ts";
 export { JOB_RESTART_MS_MAX, JOB_WORKERS_MAX } from "./jobs/job-types.ts";
+export type { LeaseTableRow } from "./lease-tables/lease-table-types.ts";
 export { hexOfBytes } from "./model/hex.ts";
 export { pause, withDeadline, withSignal } from "./platform/deadline.ts";
 export { whenFree } from "./platform/locks.ts";

@@ -192,7 +192,7 @@ export class ReplicaCopy {
       if (shards.some(({ shardId }) => shardId === shard.shardId)) throw error;
     }
     await this.#look(run, signal, shard);
-    // Its children, if it has any, count from now on.
+    // Its children count from now on, where it has some.
     lag.end(shard.shardId);
   }
 

@@ -63,19 +63,28 @@ export async function makeStreams(engine: Millrace, shards = 1) {
   return { input, output: await engine.streams.ensure("out", { shards: 1 }) };
 }
 
+/** Waits until what is described is as wanted. */
+export async function untilDescribed<Description>(
+  describe: () => Promise<Description>,
+  holds: (description: Description) => boolean,
+  patienceMs?: number,
+): Promise<Description> {
+  let last: { readonly description: Description } | undefined;
+  await until(async () => {
+    last = { description: await describe() };
+    return holds(last.description);
+  }, patienceMs);
+  if (last === undefined) throw new Error("nothing was described");
+  return last.description;
+}
+
 /** Waits until a job is described as wanted. */
 export async function untilJob(
   engine: Millrace,
   name: string,
   holds: (job: JobDescription) => boolean,
 ): Promise<JobDescription> {
-  let last: JobDescription | undefined;
-  await until(async () => {
-    last = await engine.jobs.describe(name);
-    return holds(last);
-  });
-  if (last === undefined) throw new Error("a job was not described");
-  return last;
+  return await untilDescribed(() => engine.jobs.describe(name), holds);
 }
 
 /** Waits until the stream `out` holds so many records, and gives all their texts. */

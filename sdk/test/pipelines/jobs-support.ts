@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { DeployedPipeline, DeployedStage, Millrace, PipelineDeployment } from "millrace";
 import { rolldown } from "rolldown";
-import { until } from "../groups/support.ts";
+import { untilDescribed } from "../jobs/support.ts";
 
 const SOURCE = fileURLToPath(new URL("pipeline-modules.ts", import.meta.url));
 const PARENT = fileURLToPath(new URL("../../../build/jobs/", import.meta.url));
@@ -52,13 +52,7 @@ export async function untilPipeline(
   name: string,
   holds: (pipeline: DeployedPipeline) => boolean,
 ): Promise<DeployedPipeline> {
-  let last: DeployedPipeline | undefined;
-  await until(async () => {
-    last = await engine.pipelines.describe(name);
-    return holds(last);
-  }, 60_000);
-  if (last === undefined) throw new Error("a pipeline was not described");
-  return last;
+  return await untilDescribed(() => engine.pipelines.describe(name), holds, 60_000);
 }
 
 /** The stage of that name. */

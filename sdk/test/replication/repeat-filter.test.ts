@@ -189,7 +189,7 @@ class Sender {
     }));
   }
 
-  /** One lane has one record stored; says whether there was any. */
+  /** One lane has one record stored; says whether there was one. */
   step(): boolean {
     const waiting = this.#lanes.filter(({ queue }) => queue.length > 0);
     const lane = waiting[this.#model.random.below(waiting.length)];

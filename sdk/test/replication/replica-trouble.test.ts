@@ -229,15 +229,21 @@ describe("a local engine without room", () => {
   });
 });
 
+/** Ten records are copied from a server under virtual time, and nobody copies on. */
+async function copiedAndStopped() {
+  const { url } = await startServe({ time: "virtual" });
+  const far = await (await openRemote(url)).streams.create("clicks");
+  const near = await openCopy();
+  await far.putRecords(numbered(0, 10));
+  const first = await replicate(far, near);
+  await until(async () => (await first.status()).copiedRecords === 10);
+  await first.stop();
+  return { url, far, near };
+}
+
 describe("what expired at the far side", () => {
   it("before it was copied is told as a gap, and the copy goes on behind it", async () => {
-    const { url } = await startServe({ time: "virtual" });
-    const far = await (await openRemote(url)).streams.create("clicks");
-    const near = await openCopy();
-    await far.putRecords(numbered(0, 10));
-    const first = await replicate(far, near);
-    await until(async () => (await first.status()).copiedRecords === 10);
-    await first.stop();
+    const { url, far, near } = await copiedAndStopped();
     await far.putRecords(numbered(10, 20));
     await advance(url, DAY_MS + 3_600_000);
     await far.putRecords(numbered(20, 30));
@@ -254,13 +260,7 @@ describe("what expired at the far side", () => {
   });
 
   it("with its shard is told as a gap, and the copy goes on with the shards that came of it", async () => {
-    const { url } = await startServe({ time: "virtual" });
-    const far = await (await openRemote(url)).streams.create("clicks");
-    const near = await openCopy();
-    await far.putRecords(numbered(0, 10));
-    const first = await replicate(far, near);
-    await until(async () => (await first.status()).copiedRecords === 10);
-    await first.stop();
+    const { url, far, near } = await copiedAndStopped();
     await far.putRecords(numbered(10, 20));
     await far.split("shardId-000000000000");
     await advance(url, 2 * DAY_MS);
@@ -275,13 +275,7 @@ describe("what expired at the far side", () => {
   });
 
   it("is no gap where the copy had everything", async () => {
-    const { url } = await startServe({ time: "virtual" });
-    const far = await (await openRemote(url)).streams.create("clicks");
-    const near = await openCopy();
-    await far.putRecords(numbered(0, 10));
-    const first = await replicate(far, near);
-    await until(async () => (await first.status()).copiedRecords === 10);
-    await first.stop();
+    const { url, far, near } = await copiedAndStopped();
     await advance(url, DAY_MS + 3_600_000);
     await far.putRecords(numbered(10, 20));
     const second = await replicate(far, near);

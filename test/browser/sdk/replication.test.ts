@@ -3,10 +3,8 @@ import { assert } from "chai";
 import { type Millrace, open, type Replication } from "millrace";
 import { awsFetch } from "millrace/aws";
 import { type KinesisOptions, kinesis, type RemoteStream } from "millrace/remote";
-import { itNeeding } from "../features.ts";
 import { closeAll, openEngine, readTexts } from "./support.ts";
 
-const itWithKeepalive = await itNeeding("requests that outlive the page");
 const realFetch = window.fetch;
 const ends: (() => Promise<unknown>)[] = [];
 
@@ -68,6 +66,19 @@ async function microtasks(): Promise<void> {
   port1.close();
 }
 
+/** A replication that has sent its first record. */
+async function shipping() {
+  const [here, there] = [await openEngine(), await openEngine()];
+  await there.streams.create("clicks");
+  const local = await here.streams.create("clicks");
+  const elsewhere = new Elsewhere(there);
+  const replication = await local.replicateTo(await openStream());
+  ends.push(() => replication.stop());
+  await local.putRecord({ partitionKey: "a", data: "1" });
+  await drained(replication);
+  return { there, local, elsewhere, replication };
+}
+
 describe("a replication in a page", () => {
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end();
@@ -76,14 +87,7 @@ describe("a replication in a page", () => {
   });
 
   it("waits while the browser is offline, and wakes with its event", async () => {
-    const [here, there] = [await openEngine(), await openEngine()];
-    await there.streams.create("clicks");
-    const local = await here.streams.create("clicks");
-    const elsewhere = new Elsewhere(there);
-    const replication = await local.replicateTo(await openStream());
-    ends.push(() => replication.stop());
-    await local.putRecord({ partitionKey: "a", data: "1" });
-    await drained(replication);
+    const { there, local, elsewhere, replication } = await shipping();
     Object.defineProperty(navigator, "onLine", { configurable: true, get: () => false });
     try {
       window.dispatchEvent(new Event("offline"));
@@ -103,39 +107,29 @@ describe("a replication in a page", () => {
     assert.strictEqual(texts.length, 2);
   });
 
-  itWithKeepalive(
-    "sends what is left in the task of the page's end, for the browser to finish",
-    async () => {
-      const [here, there] = [await openEngine(), await openEngine()];
-      await there.streams.create("clicks");
-      const local = await here.streams.create("clicks");
-      const elsewhere = new Elsewhere(there);
-      const replication = await local.replicateTo(await openStream());
-      ends.push(() => replication.stop());
-      await local.putRecord({ partitionKey: "a", data: "1" });
-      await drained(replication);
-      // One call of the client for the page's end has gone well.
-      await until(() => elsewhere.seen.some(({ keepalive }) => keepalive));
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      elsewhere.silent = true;
-      const data = new Uint8Array(1000);
-      await local.putRecords(Array.from({ length: 100 }, () => ({ partitionKey: "a", data })));
-      await until(() => elsewhere.seen.at(-1)?.operation === "PutRecords");
-      elsewhere.seen.length = 0;
-      window.dispatchEvent(new PageTransitionEvent("pagehide"));
-      await microtasks();
-      assert.deepEqual(
-        elsewhere.seen.map(({ operation, keepalive }) => ({ operation, keepalive })),
-        [{ operation: "PutRecords", keepalive: true }],
-      );
-      // The page was only put aside, and its engines come back.
-      window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
-      await until(() => (elsewhere.seen[0]?.bytes ?? 0) > 0);
-      assert.isAtMost(elsewhere.seen[0]?.bytes ?? Number.NaN, 65_536);
-      assert.isAbove(elsewhere.seen[0]?.bytes ?? 0, 40_000);
-      elsewhere.silent = false;
-      await drained(replication);
-      assert.strictEqual((await replication.status()).copiedRecords, 101);
-    },
-  );
+  it("sends what is left in the task of the page's end, for the browser to finish", async () => {
+    const { local, elsewhere, replication } = await shipping();
+    // One call of the client for the page's end has gone well.
+    await until(() => elsewhere.seen.some(({ keepalive }) => keepalive));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    elsewhere.silent = true;
+    const data = new Uint8Array(1000);
+    await local.putRecords(Array.from({ length: 100 }, () => ({ partitionKey: "a", data })));
+    await until(() => elsewhere.seen.at(-1)?.operation === "PutRecords");
+    elsewhere.seen.length = 0;
+    window.dispatchEvent(new PageTransitionEvent("pagehide"));
+    await microtasks();
+    assert.deepEqual(
+      elsewhere.seen.map(({ operation, keepalive }) => ({ operation, keepalive })),
+      [{ operation: "PutRecords", keepalive: true }],
+    );
+    // The page was only put aside, and its engines come back.
+    window.dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+    await until(() => (elsewhere.seen[0]?.bytes ?? 0) > 0);
+    assert.isAtMost(elsewhere.seen[0]?.bytes ?? Number.NaN, 65_536);
+    assert.isAbove(elsewhere.seen[0]?.bytes ?? 0, 40_000);
+    elsewhere.silent = false;
+    await drained(replication);
+    assert.strictEqual((await replication.status()).copiedRecords, 101);
+  });
 });
