@@ -1,6 +1,7 @@
 /**
  * An endpoint between a replication and its far side that a seed has answer 500 and 400, drop connections before and
- * after the far side has done what it was asked, and never answer.
+ * after the far side has done what it was asked, and never answer. A gate keeps answers back when it is told, so that
+ * whoever waits for them can be killed with work under way, however fast the machine is.
  */
 import {
   createServer,
@@ -10,6 +11,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { createInterface } from "node:readline";
 import { randomOf } from "../../sdk/test/replication/random.ts";
 
 /** What became of the calls. */
@@ -19,6 +21,42 @@ export interface ChaosCounts {
   dropped: number;
   lost: number;
   silent: number;
+  /** Done by the far side while the gate was shut, and never answered. */
+  held: number;
+}
+
+/** Calls that move records; the gate is for these. */
+const MOVES_RECORDS = /\.(PutRecords|GetRecords)$/;
+
+/** Lets so many calls pass, and keeps the answers of all later ones. */
+class Gate {
+  #left = Number.POSITIVE_INFINITY;
+  #tell: () => void = () => undefined;
+
+  /** Resolves when the far side has done the first call that is not answered. */
+  shutAfter(calls: number): Promise<void> {
+    this.#left = calls;
+    return new Promise((resolve) => {
+      this.#tell = resolve;
+    });
+  }
+
+  open(): void {
+    this.#left = Number.POSITIVE_INFINITY;
+  }
+
+  get isShut(): boolean {
+    return this.#left <= 0;
+  }
+
+  pass(): void {
+    this.#left -= 1;
+  }
+
+  /** The far side has done a call that is not answered. */
+  held(): void {
+    this.#tell();
+  }
 }
 
 interface Question {
@@ -28,35 +66,61 @@ interface Question {
 }
 
 function refuse(response: ServerResponse, status: number, type: string): void {
-  response.writeHead(status, { "content-type": "application/x-amz-json-1.1" });
+  response.writeHead(status, {
+    "content-type": "application/x-amz-json-1.1",
+    // A page sees what it was refused with.
+    "access-control-allow-origin": "*",
+  });
   response.end(JSON.stringify({ __type: type, message: "by chance" }));
 }
 
-/** The far side does it; its answer is handed on, or lost. */
-function forward(url: string, { incoming, body, response }: Question, lost: boolean): void {
-  const { headers } = incoming;
-  const onward = request(url, { method: "POST", headers }, (answered) => {
-    if (lost) {
-      answered.resume();
-      answered.on("end", () => response.destroy());
-      return;
-    }
-    response.writeHead(answered.statusCode ?? 500, answered.headers);
-    answered.pipe(response);
-  });
+type Answer = (answered: IncomingMessage) => void;
+
+/** The far side does it; somebody decides what becomes of its answer. */
+function forward(url: string, { incoming, body, response }: Question, answer: Answer): void {
+  const { headers, method } = incoming;
+  const onward = request(url, { method, headers }, answer);
   onward.on("error", () => response.destroy());
   onward.end(body);
 }
 
-/** Serves until the input of the process ends, and gives what went wrong. */
-export async function serveUntilTold({
-  counts,
-  server,
-}: Pick<Awaited<ReturnType<typeof startChaos>>, "counts" | "server">): Promise<ChaosCounts> {
-  process.stdin.resume();
-  await new Promise((resolve) => {
-    process.stdin.once("end", resolve);
-  });
+/** Hands an answer on. */
+function handOn({ response }: Question): Answer {
+  return (answered) => {
+    response.writeHead(answered.statusCode ?? 500, answered.headers);
+    answered.pipe(response);
+  };
+}
+
+/** Takes the whole answer, and then does something else. */
+function swallow(next: () => void): Answer {
+  return (answered) => {
+    answered.resume();
+    answered.on("end", next);
+  };
+}
+
+/** A running endpoint. */
+export interface Chaos {
+  readonly url: string;
+  readonly counts: ChaosCounts;
+  readonly gate: Pick<Gate, "shutAfter" | "open">;
+  readonly server: Server;
+}
+
+/**
+ * Serves until the input of the process ends, and gives what went wrong. A line of the input with `shutAfter` shuts
+ * the gate behind so many calls, which `held` is printed for; any other line opens it.
+ */
+export async function serveUntilTold(
+  { counts, gate, server }: Chaos,
+  print: (message: object) => void,
+): Promise<ChaosCounts> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { shutAfter } = JSON.parse(line) as { readonly shutAfter?: number };
+    if (shutAfter === undefined) gate.open();
+    else void gate.shutAfter(shutAfter).then(() => print({ held: true }));
+  }
   server.closeAllConnections();
   server.close();
   return counts;
@@ -66,16 +130,12 @@ export async function serveUntilTold({
 export async function startChaos(
   url: string,
   { seed, chance }: { readonly seed: number; readonly chance: number },
-): Promise<{ readonly url: string; readonly counts: ChaosCounts; readonly server: Server }> {
+): Promise<Chaos> {
   const random = randomOf(seed);
-  const counts: ChaosCounts = { calls: 0, refused: 0, dropped: 0, lost: 0, silent: 0 };
-  const behave = (question: Question): void => {
+  const gate = new Gate();
+  const counts: ChaosCounts = { calls: 0, refused: 0, dropped: 0, lost: 0, silent: 0, held: 0 };
+  const misbehave = (question: Question): void => {
     const { response } = question;
-    counts.calls += 1;
-    if (random.fraction() >= chance) {
-      forward(url, question, false);
-      return;
-    }
     const kind = random.below(6);
     if (kind === 0) counts.silent += 1;
     else if (kind === 1) {
@@ -83,12 +143,26 @@ export async function startChaos(
       response.destroy();
     } else if (kind <= 3) {
       counts.lost += 1;
-      forward(url, question, true);
+      const lose = swallow(() => response.destroy());
+      forward(url, question, lose);
     } else {
       counts.refused += 1;
       if (kind === 4) refuse(response, 500, "InternalFailure");
       else refuse(response, 400, "ProvisionedThroughputExceededException");
     }
+  };
+  const behave = (question: Question): void => {
+    const { headers, method } = question.incoming;
+    const movesRecords = MOVES_RECORDS.test(String(headers["x-amz-target"]));
+    if (method !== "OPTIONS") counts.calls += 1;
+    if (movesRecords && gate.isShut) {
+      counts.held += 1;
+      const keep = swallow(() => gate.held());
+      forward(url, question, keep);
+    } else if (method === "OPTIONS" || random.fraction() >= chance) {
+      if (movesRecords) gate.pass();
+      forward(url, question, handOn(question));
+    } else misbehave(question);
   };
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
@@ -100,5 +174,5 @@ export async function startChaos(
     server.listen(0, "127.0.0.1", resolve);
   });
   const { port } = server.address() as AddressInfo;
-  return { url: `http://127.0.0.1:${port}`, counts, server };
+  return { url: `http://127.0.0.1:${port}`, counts, gate, server };
 }

@@ -69,7 +69,7 @@ async function far(): Promise<void> {
   await direct.close();
   const chaos = await startChaos(server.url, JSON.parse(extra));
   print({ url: chaos.url });
-  const counts = await serveUntilTold(chaos);
+  const counts = await serveUntilTold(chaos, print);
   await server.close();
   print({ counts });
 }
@@ -100,14 +100,19 @@ async function copy(): Promise<void> {
     stream = await remote.streams.get(STREAM).catch(() => undefined);
   }
   const replica = await stream.replicateTo(near);
-  replica.on("failed", ({ error }) => print({ failed: String(error) }));
-  replica.on("gap", (gap) => print({ failed: `a gap: ${JSON.stringify(gap)}` }));
+  const failures: string[] = [];
+  const fail = (failed: string): void => {
+    failures.push(failed);
+    print({ failed });
+  };
+  replica.on("failed", ({ error }) => fail(String(error)));
+  replica.on("gap", (gap) => fail(`a gap: ${JSON.stringify(gap)}`));
   let wholeMs = performance.now();
   for (let done = false; !done; ) {
     const { copiedRecords, lagMs, retries } = await replica.status();
     if (before + copiedRecords < records) wholeMs = performance.now();
     done = lagMs === 0 && performance.now() - wholeMs > QUIET_MS;
-    print({ copied: copiedRecords, retries, done });
+    print({ copied: copiedRecords, retries, done, failures });
     await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
   }
   await replica.stop();

@@ -164,7 +164,7 @@ async function far(): Promise<void> {
   await direct.streams.ensure(STREAM, { shards });
   await direct.close();
   print({ url: chaos.url, direct: server.url });
-  const counts = await serveUntilTold(chaos);
+  const counts = await serveUntilTold(chaos, print);
   await server.close();
   print({ counts });
 }

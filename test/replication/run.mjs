@@ -13,6 +13,7 @@ import { bundle, ROOT } from "../harness/bundle.mjs";
 import { lastWordOf, startProcess } from "../harness/killed-process.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
+import { FarSide, killedAfter } from "./far-side.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -29,21 +30,19 @@ const kills = Number(options.kills ?? (long ? 5 : 1));
 const DAY_RECORDS = long ? 1_000_000 : 20_000;
 /** Calls of the far side that go wrong. */
 const CHANCE = 0.4;
+/** About what a call takes, and so how many calls may be answered before a kill. */
+const CALL_RECORDS = 500;
 /** MiB by which memory may grow while all is sent. */
 const GROWTH_MIB_MAX = 128;
 
-function start(folder, mode, directory, count, extra = "") {
+/** The words of the command that does something with a directory. */
+function commandOf(folder, mode, directory, count, extra = "") {
   const wasm = join(ROOT, "engine/host/wasm/core.wasm");
-  const settings = [
-    "--expose-gc",
-    join(folder, "process.js"),
-    mode,
-    directory,
-    wasm,
-    String(count),
-    extra,
-  ];
-  return startProcess(settings);
+  return ["--expose-gc", join(folder, "process.js"), mode, directory, wasm, String(count), extra];
+}
+
+function start(...words) {
+  return startProcess(commandOf(...words));
 }
 
 /** Runs a process to its end. Resolves with the last thing it said. */
@@ -51,68 +50,47 @@ async function whole(folder, mode, directory, count, extra) {
   return await lastWordOf(start(folder, mode, directory, count, extra), mode);
 }
 
-/** Ships until a part of all is sent, and is then killed. Says whether that came before the end. */
-async function shipUntil(folder, directory, url, part) {
-  const { child, ended, lines } = start(folder, "ship", directory, records, url);
-  let finished = false;
-  lines.on("line", (line) => {
-    const { sent, done, failed } = JSON.parse(line);
-    if (failed !== undefined) process.stderr.write(`${failed}\n`);
-    finished ||= done === true;
-    if (sent >= part * records) child.kill("SIGKILL");
-  });
-  const { code, signal } = await ended;
-  if (signal !== "SIGKILL" && code !== 0) throw new Error(`the replication ended with ${code}`);
-  return signal === "SIGKILL" && !finished;
+/** Ships until some calls are answered, and is then killed with others under way. */
+async function shipAndKill(folder, directory, far) {
+  const calls = 1 + Math.floor((Math.random() * records) / CALL_RECORDS / (kills + 1));
+  const shipping = start(folder, "ship", directory, records, far.url);
+  for (const problem of await killedAfter(far, calls, shipping)) {
+    process.stderr.write(`${problem}\n`);
+  }
 }
 
 /** Does something with a far side, and then reads that. Resolves with both. */
 async function withFar(folder, count, settings, work) {
   const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
   const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
-  const far = start(folder, "far", away, count, JSON.stringify(settings));
+  const far = await FarSide.start(commandOf(folder, "far", away, count, JSON.stringify(settings)));
   try {
-    const said = [];
-    await new Promise((resolve) => {
-      far.lines.on("line", (line) => {
-        said.push(JSON.parse(line));
-        resolve();
-      });
-    });
-    const done = await work(near, said[0].url);
-    far.child.stdin.end();
-    await far.ended;
+    const done = await work(near, far);
+    const counts = await far.stop();
     const { read, stored, problems } = await whole(folder, "check", away, count);
     if (problems.length > 0) throw new Error(problems.join("; "));
     if (read !== count) throw new Error(`${read} of ${count} records are read`);
-    return { done, counts: said.at(-1).counts, repeats: stored - count };
+    return { done, counts, repeats: stored - count };
   } finally {
-    far.child.kill("SIGKILL");
+    far.kill();
     for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
   }
 }
 
 async function killAgainAndAgain(folder) {
   const settings = { shards: 3, seed: Number(options.seed), chance: CHANCE };
-  const { done, counts, repeats } = await withFar(folder, records, settings, async (near, url) => {
+  const { done, counts, repeats } = await withFar(folder, records, settings, async (near, far) => {
     await whole(folder, "fill", near, records);
     const begunMs = performance.now();
-    let killed = 0;
-    for (let kill = 0; kill < kills; kill++) {
-      const part = (kill + 0.2 + 0.6 * Math.random()) / (kills + 1);
-      if (await shipUntil(folder, near, url, part)) killed += 1;
-    }
-    const { retries } = await whole(folder, "ship", near, records, url);
-    const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
-    return { killed, retries, seconds };
+    for (let kill = 0; kill < kills; kill++) await shipAndKill(folder, near, far);
+    const { retries } = await whole(folder, "ship", near, records, far.url);
+    return { retries, seconds: ((performance.now() - begunMs) / 1000).toFixed(1) };
   });
-  const { killed, retries, seconds } = done;
-  if (killed < kills) throw new Error(`only ${killed} of ${kills} kills came before the end`);
-  const { calls, refused, dropped, lost, silent } = counts;
+  const { calls, refused, dropped, lost, silent, held } = counts;
   return (
-    `${records} records, ${killed} kills, ${seconds} s; of ${calls} calls ${refused} refused, ${dropped} dropped, ` +
-    `${lost} answers lost, ${silent} never answered; ${retries} retries of the last process; ` +
-    `${repeats} repeats are stored, and none is read`
+    `${records} records, ${kills} kills, ${done.seconds} s; of ${calls} calls ${refused} refused, ${dropped} dropped, ` +
+    `${lost} answers lost, ${silent} never answered, ${held} under way when it was killed; ${done.retries} retries of ` +
+    `the last process; ${repeats} repeats are stored, and none is read`
   );
 }
 
@@ -120,31 +98,24 @@ async function killAgainAndAgain(folder) {
 async function bench(folder) {
   const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
   const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
-  const settings = { shards: 4, seed: 1, chance: 0, quotas: "unlimited" };
-  const far = start(folder, "far", away, records, JSON.stringify(settings));
+  const settings = JSON.stringify({ shards: 4, seed: 1, chance: 0, quotas: "unlimited" });
+  const far = await FarSide.start(commandOf(folder, "far", away, records, settings));
   try {
-    const line = await new Promise((resolve) => far.lines.once("line", resolve));
-    const { direct } = JSON.parse(line);
-    const { calls, atOnceMax, replicated, bare } = await whole(
-      folder,
-      "bench",
-      near,
-      records,
-      direct,
-    );
+    const words = [folder, "bench", near, records, far.direct];
+    const { calls, atOnceMax, replicated, bare } = await whole(...words);
     return (
       `${records} records of 300 bytes in ${calls} calls, ${atOnceMax} at a time: replicated ${replicated}/s, the ` +
       `same calls by AWS's client alone ${bare}/s`
     );
   } finally {
-    far.child.kill("SIGKILL");
+    far.kill();
     for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
   }
 }
 
 async function dayOffline(folder) {
   const settings = { shards: 1, seed: 1, chance: 0 };
-  const { done, repeats } = await withFar(folder, DAY_RECORDS, settings, (near, url) =>
+  const { done, repeats } = await withFar(folder, DAY_RECORDS, settings, (near, { url }) =>
     whole(folder, "day", near, DAY_RECORDS, url),
   );
   const { state, left, held, expiring, beforeMib, mostMib, seconds, retentionHours } = done;
