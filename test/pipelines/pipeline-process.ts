@@ -1,9 +1,10 @@
 /**
- * A process with the pipeline of the tests on a file store: `fill` puts the source's records, `run` runs the
- * pipeline until it is done or killed and prints how far it is, `check` holds the outputs against what must come.
- * `deploy` has the stages run as jobs, and `host` hosts them as `run` runs the pipeline.
+ * A process with the pipeline of the tests on a file store: `fill` puts the source's records from a number up to
+ * another one, `run` runs the pipeline until it is done, or with `stay` until it is killed, and prints how far it is,
+ * `check` holds the outputs against what must come. `deploy` has the stages run as jobs, and `host` hosts them as
+ * `run` runs the pipeline.
  *
- *     node pipeline-process.js fill|run|deploy|host|check DIRECTORY CORE_WASM RECORDS
+ *     node pipeline-process.js fill|run|deploy|host|check DIRECTORY CORE_WASM RECORDS [FROM|stay]
  */
 import { writeSync } from "node:fs";
 import { parseSequenceNumber } from "@millrace/engine";
@@ -25,9 +26,9 @@ function print(message: object): void {
   writeSync(1, `${JSON.stringify(message)}\n`);
 }
 
-async function fill(engine: Millrace, records: number): Promise<void> {
+async function fill(engine: Millrace, from: number, records: number): Promise<void> {
   const source = await engine.streams.ensure(SOURCE);
-  for (let put = 0; put < records; put += PUT_AT_ONCE) {
+  for (let put = from; put < records; put += PUT_AT_ONCE) {
     await putOrders(source, put, Math.min(records, put + PUT_AT_ONCE));
   }
 }
@@ -40,17 +41,17 @@ function processedOf({ edges }: Described, firstIndex: number): number {
   return parseSequenceNumber(checkpoint.sequenceNumber).sequenceIndex - firstIndex + 1;
 }
 
-/** Waits until nothing of the pipeline is left, and says again and again how far it is. */
+/** Waits until nothing of the pipeline is left, or for ever, and says again and again how far it is. */
 async function untilDone(describe: () => Promise<Described>): Promise<void> {
   const position = { type: "TRIM_HORIZON" } as const;
   const [first] = await client.call("resolvePosition", { name: SOURCE, position });
   const begunMs = performance.now();
-  for (let done = false; !done; ) {
+  for (let done = false; !done || stay; ) {
     const description = await describe();
     done = description.edges.every(({ lagRecords, group }) => group && lagRecords === 0);
     const processed = processedOf(description, first?.nextIndex ?? 0);
     print({ processed, done, elapsedMs: performance.now() - begunMs });
-    if (!done) await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
+    if (!done || stay) await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
   }
 }
 
@@ -93,13 +94,15 @@ async function host(engine: Millrace): Promise<void> {
   });
 }
 
-const [, , mode, directory, wasm, records] = process.argv;
+const [, , mode, directory, wasm, records, extra] = process.argv;
+/** It does not end by itself. */
+const stay = extra === "stay";
 const client = await openLocal({
   ...{ name: "dag", storage: "file", directory, wasm },
   ...{ quotas: "unlimited", memoryBudgetBytes: MEMORY_BUDGET_BYTES },
 });
 const engine = new Millrace(client, false);
-if (mode === "fill") await fill(engine, Number(records));
+if (mode === "fill") await fill(engine, Number(extra), Number(records));
 else if (mode === "run") await run(engine);
 else if (mode === "deploy") await deploy(engine);
 else if (mode === "host") await host(engine);
