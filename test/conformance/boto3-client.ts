@@ -3,11 +3,9 @@ import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:chil
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { OperationName } from "@millrace/engine/model";
+import { NoWordsError } from "./world.ts";
 
 const BRIDGE = fileURLToPath(new URL("./boto3_bridge.py", import.meta.url));
-
-/** A call that this version of botocore cannot make. */
-export class UnknownToClientError extends Error {}
 
 interface Answer {
   readonly output?: unknown;
@@ -55,7 +53,7 @@ export class Boto3 {
   /** Questions are asked one after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** Makes a call. @throws UnknownToClientError; errors that bear AWS's names. */
+  /** Makes a call. @throws NoWordsError; errors that bear AWS's names. */
   async call(target: Boto3Target, operation: OperationName, input: unknown): Promise<unknown> {
     const output = await this.#ask({ ...target, operation, input: encode(input ?? {}) });
     if (operation !== "SubscribeToShard") return decode(output.output);
@@ -102,7 +100,7 @@ export class Boto3 {
     const { value, done } = await this.#lines.next();
     if (done === true) throw new Error("the process with boto3 ended");
     const answer = JSON.parse(value) as Answer;
-    if (answer.unknown !== undefined) throw new UnknownToClientError(answer.unknown);
+    if (answer.unknown !== undefined) throw new NoWordsError(answer.unknown);
     if (answer.error === undefined) return answer;
     throw Object.assign(new Error(answer.message), { name: answer.error });
   }

@@ -1,61 +1,12 @@
 /** The faces that the table runs through: each opens a fresh service with virtual time. */
 import * as sdk from "@aws-sdk/client-kinesis";
-import type { OperationName } from "@millrace/engine/model";
 import { open } from "millrace";
 import { awsFace, awsFetch } from "millrace/aws";
 import { serve } from "millrace/serve";
 import { Boto3, boto3Problem } from "./boto3-client.ts";
 import { cborCaller } from "./cbor-client.ts";
-import {
-  type Case,
-  type KeyDesk,
-  OTHER_ACCESS_KEY,
-  OTHER_PRINCIPAL,
-  type World,
-  type WorldOptions,
-} from "./world.ts";
-
-/** A service that was opened for one case. */
-export interface OpenedWorld {
-  readonly world: World;
-  close(): Promise<void>;
-}
-
-/** One way to reach the service. */
-export interface Face {
-  readonly name: string;
-  /** Why the face cannot be tried on this machine. */
-  readonly problem?: string | undefined;
-  /** Whether its client sends times in whole seconds, so that no test can name a millisecond. */
-  readonly wholeSeconds?: boolean;
-  /** Whether the face carries what a case needs. */
-  readonly carries: (one: Case) => boolean;
-  open(options: WorldOptions): Promise<OpenedWorld>;
-}
-
-type Call = (operation: OperationName, input: unknown) => Promise<unknown>;
-
-interface Time {
-  advance(ms: number): Promise<void>;
-  now(): Promise<number>;
-}
-
-function worldOf(call: Call, callAsOther: Call, time: Time, keys?: KeyDesk): World {
-  const build = (own: Call, others: Call): World => ({
-    call: (operation, input) => own(operation, input) as never,
-    callRaw: own,
-    get other() {
-      return build(others, others);
-    },
-    get keys() {
-      if (keys === undefined) throw new Error("this face has no way to the keys");
-      return keys;
-    },
-    advance: time.advance,
-    now: time.now,
-  });
-  return build(call, callAsOther);
-}
+import { type Call, callerOf, type Face, type Time, worldOf } from "./face.ts";
+import { OTHER_ACCESS_KEY, OTHER_PRINCIPAL, type WorldOptions } from "./world.ts";
 
 let count = 0;
 
@@ -80,20 +31,6 @@ const timeOf = ({ time }: Engine): Time => ({
   },
   now: () => time.now(),
 });
-
-/** Every command is made alike; only their types differ. */
-type CommandClass = new (input: unknown) => sdk.ListStreamsCommand;
-
-const exported: ReadonlyMap<string, unknown> = new Map(Object.entries(sdk));
-
-/** Makes calls by name with an official client, which is not to try again by itself. */
-function callerOf(client: sdk.KinesisClient): Call {
-  return async (operation, input) => {
-    const Command = exported.get(`${operation}Command`) as CommandClass;
-    const { $metadata: _, ...output } = await client.send(new Command(input));
-    return output;
-  };
-}
 
 function inProcess(name: string, caller: (engine: Engine, principal?: string) => Call): Face {
   return {

@@ -9,6 +9,11 @@ export interface ServiceFailure extends Error {
   readonly name: string;
 }
 
+/** A call that a face's client has no words for, or its service. It says nothing about either's conformance. */
+export class NoWordsError extends Error {
+  override readonly name = "NoWordsError";
+}
+
 /** A service with virtual time, behind a face. */
 export interface World {
   /** Makes a call. Rejects with an error whose name is AWS's. */

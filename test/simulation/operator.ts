@@ -20,6 +20,8 @@ const PASSING = new Set([
   "ResourceInUseException",
   "BackpressureException",
 ]);
+/** Somebody else resharded the shard after it was looked at. */
+const RESHARDED = /has already been merged or split/;
 const RETRY_MS = 100;
 const MASTER_KEY = "alias/aws/kinesis";
 /** AWS's operations that the operator uses. */
@@ -153,7 +155,9 @@ export class Operator {
       const passing =
         error instanceof LostError ||
         (error instanceof MillraceError &&
-          (PASSING.has(error.code) || error.code === "ResourceNotFoundException"));
+          (PASSING.has(error.code) ||
+            error.code === "ResourceNotFoundException" ||
+            RESHARDED.test(error.message)));
       this.#parts.machine.note(`${label} failed: ${String(error)}`);
       if (!passing) this.#parts.machine.verdict.report("error", `${label}: ${String(error)}`);
     } finally {

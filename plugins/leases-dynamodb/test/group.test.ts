@@ -1,38 +1,13 @@
 /** Groups over a Kinesis with their leases in DynamoDB: workers that share it, die, leave, and follow a KCL. */
-import type { UserRecord } from "millrace";
-import type { RemoteStream } from "millrace/remote";
 import { describe, expect, it } from "vitest";
-import {
-  eventsOf,
-  numbered,
-  sorted,
-  textOf,
-  texts,
-  until,
-} from "../../../sdk/test/groups/support.ts";
-import { groupOf, startNoted } from "../../../sdk/test/remote/groups/support.ts";
+import { eventsOf, numbered, sorted, texts, until } from "../../../sdk/test/groups/support.ts";
+import { groupOf, inOrder, put, startNoted } from "../../../sdk/test/remote/groups/support.ts";
 import { rowsOf } from "../../../sdk/test/remote/lease-table-contract.ts";
 import { forward, startStub } from "../../../sdk/test/remote/stub-endpoint.ts";
 import { endLater, http1, openRemote, startKinesalite } from "../../../sdk/test/remote/support.ts";
 import { clientAt, leasesAt, startDynalite, TABLE } from "./support.ts";
 
 const STREAM = "clicks";
-
-/** Whether the records of each key come in the order of their numbers. */
-function inOrder(records: readonly UserRecord[]): boolean {
-  const last = new Map<string, number>();
-  return records.every((record) => {
-    const number = Number(textOf(record));
-    const before = last.get(record.partitionKey) ?? -1;
-    last.set(record.partitionKey, number);
-    return number > before;
-  });
-}
-
-async function put(stream: RemoteStream, from: number, to: number): Promise<void> {
-  const { failedRecordCount } = await stream.putRecords(numbered(from, to));
-  if (failedRecordCount > 0) throw new Error("a put was refused");
-}
 
 /** A stream of four shards, and a DynamoDB without a table. */
 async function startServices() {

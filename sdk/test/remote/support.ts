@@ -43,13 +43,16 @@ export async function startServe(options: ServeOptions = {}): Promise<KinesisSer
   return server;
 }
 
-/** kinesalite in this process; resolves with its URL. */
-export async function startKinesalite(): Promise<string> {
+/** kinesalite in this process, whose streams are as long in transition as told; resolves with its URL. */
+export async function startKinesalite({
+  transitionMs = 5,
+  shardLimit = 100,
+} = {}): Promise<string> {
   const server: Server = kinesalite({
-    createStreamMs: 5,
-    deleteStreamMs: 5,
-    updateStreamMs: 5,
-    shardLimit: 100,
+    createStreamMs: transitionMs,
+    deleteStreamMs: transitionMs,
+    updateStreamMs: transitionMs,
+    shardLimit,
   });
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);

@@ -1,4 +1,5 @@
 /** Cases of the data operations: puts, reads, subscriptions. */
+import type { OutputOf } from "@millrace/engine/model";
 import { assert } from "vitest";
 import {
   bytes,
@@ -40,7 +41,7 @@ succeeds("PutRecord", "the record can be read where the answer says", async (wor
   assert.match(first.ShardId, /^shardId-00000000000[01]$/);
   assert.match(first.SequenceNumber, /^4\d{55}$/);
   const second = await world.call("PutRecord", {
-    StreamARN: STREAM_ARN,
+    StreamName: STREAM,
     PartitionKey: "ada",
     Data: bytes("again"),
     SequenceNumberForOrdering: first.SequenceNumber,
@@ -54,6 +55,15 @@ succeeds("PutRecord", "the record can be read where the answer says", async (wor
     Data: bytes("last"),
   });
   assert.equal(explicit.ShardId, "shardId-000000000001");
+});
+succeeds("PutRecord", "into a stream by its ARN", async (world) => {
+  await createStream(world);
+  const { ShardId } = await world.call("PutRecord", {
+    StreamARN: STREAM_ARN,
+    PartitionKey: "ada",
+    Data: bytes("hello"),
+  });
+  assert.equal(ShardId, SHARD);
 });
 fails("PutRecord", "ResourceNotFoundException", "no such stream", (world) => put(world));
 fails(
@@ -192,7 +202,7 @@ succeeds("GetRecords", "records as they were put, then on from there", async (wo
   await put(world, "one");
   await put(world, "two");
   const first = await world.call("GetRecords", {
-    ShardIterator: `"${await iterator(world)}"`,
+    ShardIterator: await iterator(world),
     Limit: 1,
   });
   const [record] = first.Records;
@@ -208,6 +218,33 @@ succeeds("GetRecords", "records as they were put, then on from there", async (wo
     ["two"],
   );
   assert.equal(second.MillisBehindLatest, 0);
+});
+succeeds("GetRecords", "takes an iterator in quotation marks", async (world) => {
+  await createStream(world);
+  await put(world);
+  const { Records } = await world.call("GetRecords", {
+    ShardIterator: `"${await iterator(world)}"`,
+  });
+  assert.equal(Records.length, 1);
+});
+succeeds("GetRecords", "reads a closed shard to its end", async (world) => {
+  await createStream(world);
+  await put(world, "last of the parent");
+  await world.call("SplitShard", {
+    StreamName: STREAM,
+    ShardToSplit: SHARD,
+    NewStartingHashKey: "1000",
+  });
+  const read: string[] = [];
+  let next: string | undefined = await iterator(world);
+  for (let calls = 0; next !== undefined && calls < 5; calls++) {
+    const answer: OutputOf<"GetRecords"> = await world.call("GetRecords", { ShardIterator: next });
+    read.push(...answer.Records.map(({ Data }) => text(Data)));
+    next = answer.NextShardIterator ?? undefined;
+    await world.advance(2_000);
+  }
+  assert.isUndefined(next);
+  assert.deepEqual(read, ["last of the parent"]);
 });
 succeeds("GetRecords", "says how far behind it is", async (world) => {
   await createStream(world);

@@ -15,13 +15,8 @@ import {
   untilRefused,
 } from "../world.ts";
 
-succeeds("CreateStream", "creates a stream of so many shards, with tags", async (world) => {
-  await world.call("CreateStream", {
-    StreamName: STREAM,
-    ShardCount: 3,
-    Tags: { team: "shop" },
-    MaxRecordSizeInKiB: 2048,
-  });
+succeeds("CreateStream", "creates a stream of so many shards", async (world) => {
+  await createStream(world, 3);
   const { StreamDescription: stream } = await world.call("DescribeStream", { StreamName: STREAM });
   assert.deepEqual(
     stream.Shards.map((shard) => shard.HashKeyRange.EndingHashKey),
@@ -31,8 +26,20 @@ succeeds("CreateStream", "creates a stream of so many shards, with tags", async 
       "340282366920938463463374607431768211455",
     ],
   );
+});
+succeeds("CreateStream", "with tags and a record size", async (world) => {
+  await world.call("CreateStream", {
+    StreamName: STREAM,
+    ShardCount: 1,
+    Tags: { team: "shop" },
+    MaxRecordSizeInKiB: 2048,
+  });
   const tags = await world.call("ListTagsForStream", { StreamName: STREAM });
   assert.deepEqual(tags.Tags, [{ Key: "team", Value: "shop" }]);
+  const { StreamDescriptionSummary: summary } = await world.call("DescribeStreamSummary", {
+    StreamName: STREAM,
+  });
+  assert.equal(summary.MaxRecordSizeInKiB, 2048);
 });
 succeeds(
   "CreateStream",
@@ -83,7 +90,7 @@ succeeds(
   async (world) => {
     await createStream(world);
     await world.advance(1001);
-    await world.call("DeleteStream", { StreamARN: STREAM_ARN });
+    await world.call("DeleteStream", { StreamName: STREAM });
     const { StreamDescription: stream } = await world.call("DescribeStream", {
       StreamName: STREAM,
     });
@@ -94,6 +101,12 @@ succeeds(
   },
   SLOW_TRANSITIONS,
 );
+succeeds("DeleteStream", "deletes a stream by its ARN", async (world) => {
+  await createStream(world);
+  await world.call("DeleteStream", { StreamARN: STREAM_ARN });
+  const { StreamNames } = await world.call("ListStreams", {});
+  assert.deepEqual(StreamNames, []);
+});
 fails("DeleteStream", "ResourceNotFoundException", "no such stream", (world) =>
   world.call("DeleteStream", { StreamName: "missing" }),
 );
@@ -124,6 +137,20 @@ fails("DeleteStream", "AccessDeniedException", "a policy denies it", async (worl
   await world.other.call("DeleteStream", { StreamName: STREAM });
 });
 
+succeeds("DescribeStream", "shows the stream and its shards", async (world) => {
+  await createStream(world, 2);
+  const { StreamDescription: stream } = await world.call("DescribeStream", { StreamName: STREAM });
+  assert.include(stream, {
+    ...{ StreamName: STREAM, StreamARN: STREAM_ARN, StreamStatus: "ACTIVE" },
+    ...{ RetentionPeriodHours: 24, EncryptionType: "NONE", HasMoreShards: false },
+  });
+  assert.deepEqual(stream.EnhancedMonitoring, [{ ShardLevelMetrics: [] }]);
+  assert.isTrue(stream.StreamCreationTimestamp.getTime() > 0);
+  assert.deepEqual(
+    stream.Shards.map(({ ShardId }) => ShardId),
+    ["shardId-000000000000", "shardId-000000000001"],
+  );
+});
 succeeds("DescribeStream", "shows all of the stream, page by page", async (world) => {
   await createStream(world, 3);
   await world.call("EnableEnhancedMonitoring", {
@@ -171,6 +198,9 @@ succeeds("DescribeStream", "shows all of the stream, page by page", async (world
   );
 });
 fails("DescribeStream", "ResourceNotFoundException", "no such stream", (world) =>
+  world.call("DescribeStream", { StreamName: "missing" }),
+);
+fails("DescribeStream", "ResourceNotFoundException", "no stream of that ARN", (world) =>
   world.call("DescribeStream", { StreamARN: MISSING_STREAM_ARN }),
 );
 fails("DescribeStream", "InvalidArgumentException", "neither name nor ARN", (world) =>
@@ -192,6 +222,21 @@ fails("DescribeStream", "AccessDeniedException", "a policy denies it", async (wo
   await world.other.call("DescribeStream", { StreamName: STREAM });
 });
 
+succeeds("DescribeStreamSummary", "counts the open shards", async (world) => {
+  await createStream(world, 3);
+  await world.call("SplitShard", {
+    StreamName: STREAM,
+    ShardToSplit: "shardId-000000000000",
+    NewStartingHashKey: "1000",
+  });
+  const { StreamDescriptionSummary: summary } = await world.call("DescribeStreamSummary", {
+    StreamName: STREAM,
+  });
+  assert.include(summary, {
+    ...{ StreamName: STREAM, StreamARN: STREAM_ARN, StreamStatus: "ACTIVE" },
+    ...{ RetentionPeriodHours: 24, OpenShardCount: 4, ConsumerCount: 0 },
+  });
+});
 succeeds("DescribeStreamSummary", "counts shards, consumers and channels", async (world) => {
   await createOnDemand(world);
   await registerConsumer(world);
@@ -233,7 +278,18 @@ fails("DescribeStreamSummary", "AccessDeniedException", "a policy denies it", as
   await world.other.call("DescribeStreamSummary", { StreamName: STREAM });
 });
 
-succeeds("ListStreams", "in the order of names, page by page", async (world) => {
+succeeds("ListStreams", "in the order of names, from behind a name", async (world) => {
+  for (const name of ["c", "a", "b"]) {
+    await world.call("CreateStream", { StreamName: name, ShardCount: 1 });
+  }
+  const first = await world.call("ListStreams", { Limit: 2 });
+  assert.deepEqual(first.StreamNames, ["a", "b"]);
+  assert.isTrue(first.HasMoreStreams);
+  const after = await world.call("ListStreams", { ExclusiveStartStreamName: "b" });
+  assert.deepEqual(after.StreamNames, ["c"]);
+  assert.isFalse(after.HasMoreStreams);
+});
+succeeds("ListStreams", "page by page, with what each stream is", async (world) => {
   for (const name of ["c", "a", "b"]) {
     await world.call("CreateStream", { StreamName: name, ShardCount: 1 });
   }
@@ -251,8 +307,6 @@ succeeds("ListStreams", "in the order of names, page by page", async (world) => 
   const second = await world.call("ListStreams", { NextToken: first.NextToken });
   assert.deepEqual(second.StreamNames, ["c"]);
   assert.isFalse(second.HasMoreStreams);
-  const after = await world.call("ListStreams", { ExclusiveStartStreamName: "b" });
-  assert.deepEqual(after.StreamNames, ["c"]);
 });
 fails("ListStreams", "ExpiredNextTokenException", "a token of five minutes ago", async (world) => {
   for (const name of ["a", "b"]) {

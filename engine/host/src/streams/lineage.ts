@@ -2,12 +2,7 @@
  * Resharding: which shards close and which take over their hash keys. Pure: from a stream as it is to
  * the control records that change it; nothing here commits.
  */
-import {
-  ACCOUNT_ID,
-  InvalidArgumentError,
-  ResourceInUseError,
-  ResourceNotFoundError,
-} from "../errors/index.ts";
+import { ACCOUNT_ID, InvalidArgumentError, ResourceNotFoundError } from "../errors/index.ts";
 import type { ControlRecord, ShardDefinition, StreamDefinition } from "../log/control-records.ts";
 import { shardIdOf } from "../sequence/sequence-number.ts";
 import {
@@ -142,7 +137,7 @@ function place(shardIndex: number, stream: StreamDefinition): string {
   return `shard ${shardIdOf(shardIndex)} in stream ${stream.name} under account ${ACCOUNT_ID}`;
 }
 
-/** A shard that is to be resharded. @throws ResourceNotFoundError, ResourceInUseError. */
+/** A shard that is to be resharded. @throws ResourceNotFoundError, InvalidArgumentError when it is closed. */
 function requireReshardable(
   stream: StreamDefinition,
   shardIndex: number,
@@ -157,7 +152,7 @@ function requireReshardable(
     });
   }
   if (isOpen(shard)) return shard;
-  throw new ResourceInUseError(
+  throw new InvalidArgumentError(
     `Shard ${value} in stream ${stream.name} under account ${ACCOUNT_ID} has already been merged or ` +
       "split, and thus is not eligible for merging or splitting.",
     { argument, value },
@@ -166,8 +161,8 @@ function requireReshardable(
 
 /**
  * Splits a shard (SplitShard).
- * @throws ResourceNotFoundError, ResourceInUseError when the shard is closed, InvalidArgumentError when
- * the hash key leaves one of the children without room.
+ * @throws ResourceNotFoundError, InvalidArgumentError when the shard is closed or the hash key leaves one of
+ * the children without room.
  */
 export function split(
   stream: StreamDefinition,
@@ -192,8 +187,7 @@ export function split(
 
 /**
  * Merges two shards that lie side by side, in either order (MergeShards).
- * @throws ResourceNotFoundError, ResourceInUseError when one is closed, InvalidArgumentError when they
- * are not side by side.
+ * @throws ResourceNotFoundError, InvalidArgumentError when one is closed or they are not side by side.
  */
 export function merge(
   stream: StreamDefinition,

@@ -126,7 +126,11 @@ describe("SplitShard and MergeShards", () => {
     expect(apart.code).toBe("InvalidArgumentException");
     await merge(test, "shardId-000000000000", "shardId-000000000001");
     const closed = await failureOf(merge(test, "shardId-000000000000", "shardId-000000000002"));
-    expect(closed.code).toBe("ResourceInUseException");
+    expect(closed.code).toBe("InvalidArgumentException");
+    expect(closed.message).toBe(
+      "Shard shardId-000000000000 in stream clicks under account 000000000000 has already been merged " +
+        "or split, and thus is not eligible for merging or splitting.",
+    );
     const denied = await failureOf(
       test.invoke(
         table,
