@@ -3,15 +3,12 @@
  * drops connections and is silent by chance: `node test/replication/replica-run.mjs [--long] [--records N]
  * [--kills N] [--seed N]`. The copy has every record once, in the order of its key. The last line is `N passed, N failed`.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { bundle, ROOT } from "../harness/bundle.mjs";
-import { lastWordOf, startProcess } from "../harness/killed-process.mjs";
+import { startProcess } from "../harness/killed-process.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
-import { FarSide, killedAfter } from "./far-side.mjs";
+import { killedAfter } from "./far-side.mjs";
+import { bundleProcess, whole, withDirectories, withFarSide } from "./processes.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -28,67 +25,45 @@ const CHANCE = 0.2;
 /** What a call gives at most, and so how many calls may be answered before a kill. */
 const CALL_RECORDS = 250;
 
-/** The words of the command that does something with a directory. */
-function commandOf(folder, mode, directory, extra = "") {
-  const wasm = join(ROOT, "engine/host/wasm/core.wasm");
-  return [join(folder, "replica.js"), mode, directory, wasm, String(records), extra];
-}
-
-function start(...words) {
-  return startProcess(commandOf(...words));
-}
-
 /** Copies until some calls are answered, and is then killed with others under way. */
-async function copyAndKill(folder, directory, far) {
+async function copyAndKill(command, directory, far) {
   const calls = 1 + Math.floor((Math.random() * records) / CALL_RECORDS / (kills + 1));
-  const problems = await killedAfter(far, calls, start(folder, "copy", directory, far.url));
+  const copying = startProcess(command("copy", directory, records, far.url));
+  const problems = await killedAfter(far, calls, copying);
   if (problems.length > 0) throw new Error(problems.join("; "));
 }
 
-async function checked(folder, directory) {
-  const { read, different, problems } = await lastWordOf(
-    start(folder, "check", directory),
-    "check",
-  );
+async function check(command, directory) {
+  const { read, different, problems } = await whole(command, "check", directory, records);
   if (problems.length > 0) throw new Error(problems.join("; "));
   if (read !== records || different !== records) {
     throw new Error(`the copy has ${read} records, ${different} different ones, of ${records}`);
   }
 }
 
-async function killAgainAndAgain(folder) {
-  const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
-  const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
+async function killAgainAndAgain(command) {
   const settings = JSON.stringify({ seed: Number(options.seed), chance: CHANCE });
-  const far = await FarSide.start(commandOf(folder, "far", away, settings));
-  try {
+  return await withDirectories(async (near, away) => {
     const begunMs = performance.now();
-    for (let kill = 0; kill < kills; kill++) await copyAndKill(folder, near, far);
-    const last = await lastWordOf(start(folder, "copy", near, far.url), "copy");
-    if (last.failures.length > 0) throw new Error(last.failures.join("; "));
+    const { done } = await withFarSide(command("far", away, records, settings), async (far) => {
+      for (let kill = 0; kill < kills; kill++) await copyAndKill(command, near, far);
+      return await whole(command, "copy", near, records, far.url);
+    });
+    const { copied, retries, failures } = done;
+    if (failures.length > 0) throw new Error(failures.join("; "));
     const seconds = ((performance.now() - begunMs) / 1000).toFixed(1);
-    await checked(folder, near);
+    await check(command, near);
     return (
-      `${records} records, ${kills} kills, ${seconds} s; ${last.copied} records and ${last.retries} retries of the ` +
-      "last process; every record is there once, in the order of its key"
+      `${records} records, ${kills} kills, ${seconds} s; ${copied} records and ${retries} retries of the last ` +
+      "process; every record is there once, in the order of its key"
     );
-  } finally {
-    far.kill();
-    for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 const suite = new Suite();
-const folder = await bundle(
-  "replica",
-  { replica: "test/replication/replica-process.ts" },
-  {
-    platform: "node",
-    external: [/^node:/, /^@aws-sdk\//, /^@smithy\//, "@millrace/engine/broker"],
-  },
-);
+const command = await bundleProcess("replica");
 await suite.test("a replica that is killed has each record once, in order", () =>
-  killAgainAndAgain(folder),
+  killAgainAndAgain(command),
 );
 process.stdout.write(`${closingLine(suite)}\n`);
 process.exitCode = suite.failed === 0 ? 0 : 1;

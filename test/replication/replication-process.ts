@@ -17,15 +17,12 @@ import type { KinesisOptions } from "../../sdk/src/remote/kinesis-options.ts";
 import type { RemoteMillrace } from "../../sdk/src/remote/remote-millrace.ts";
 import type { NetworkWatch } from "../../sdk/src/replication/network.ts";
 import { serve } from "../../sdk/src/serve/index.ts";
-import type { Stream } from "../../sdk/src/stream.ts";
 import { serveUntilTold, startChaos } from "./chaotic-endpoint.ts";
+import { orderKey, putOrders, STREAM } from "./orders.ts";
 
 const [mode, directory = "", wasm = "", count = "0", extra = ""] = process.argv.slice(2);
 const records = Number(count);
-const STREAM = "orders";
-const KEYS = 997;
 const DATA_BYTES = mode === "day" ? 40 : 300;
-const PUT_AT_ONCE = 2000;
 const REPORT_MS = 20;
 const HOURS = 24;
 const HOUR_MS = 3_600_000;
@@ -53,24 +50,10 @@ async function openRemote(options: KinesisOptions): Promise<RemoteMillrace> {
   return await backend.open({ backend });
 }
 
-function dataOf(i: number): string {
-  return `${i}`.padEnd(DATA_BYTES, " ");
-}
-
-/** Puts records from a number up to another one. */
-async function putAll(stream: Stream, begin: number, end: number): Promise<void> {
-  for (let from = begin; from < end; from += PUT_AT_ONCE) {
-    const some = Array.from({ length: Math.min(PUT_AT_ONCE, end - from) }, (_, i) => ({
-      ...{ partitionKey: `key-${(from + i) % KEYS}`, data: dataOf(from + i) },
-    }));
-    const { failedRecordCount } = await stream.putRecords(some);
-    if (failedRecordCount > 0) throw new Error("a put was refused");
-  }
-}
-
 async function fill(): Promise<void> {
   const engine = await openEngine("near");
-  await putAll(await engine.streams.ensure(STREAM, { shards: 2 }), 0, records);
+  const stream = await engine.streams.ensure(STREAM, { shards: 2 });
+  await putOrders(stream, 0, records, DATA_BYTES);
   await engine.close();
 }
 
@@ -119,7 +102,7 @@ async function day(): Promise<void> {
   });
   for (let hour = 0; hour < HOURS; hour++) {
     const upTo = (hours: number): number => Math.floor((records * hours) / HOURS);
-    await putAll(local, upTo(hour), upTo(hour + 1));
+    await putOrders(local, upTo(hour), upTo(hour + 1), DATA_BYTES);
     await engine.time.advance(HOUR_MS);
     // The first hour's records expire in an hour, and the replication looks at them every few seconds.
     while (hour === HOURS - 2 && (await local.describe()).retentionHours === HOURS) {
@@ -199,7 +182,7 @@ async function ship(): Promise<void> {
 async function bench(): Promise<void> {
   const engine = await openEngine("near");
   const local = await engine.streams.ensure(STREAM, { shards: 2 });
-  await putAll(local, 0, records);
+  await putOrders(local, 0, records, DATA_BYTES);
   const remote = await openRemote({ endpoint: extra });
   const far = await remote.streams.get(STREAM);
   const calls: (readonly TargetRecord[])[] = [];
@@ -282,7 +265,7 @@ async function check(): Promise<void> {
   for (const text of texts) {
     const [key = "", number = ""] = text.split(" ");
     const value = Number(number);
-    if (key !== `key-${value % KEYS}`) problems.push(`${value} has the key ${key}`);
+    if (key !== orderKey(value)) problems.push(`${value} has the key ${key}`);
     if (value <= (last.get(key) ?? -1)) problems.push(`${key}: ${value} after ${last.get(key)}`);
     last.set(key, value);
   }

@@ -5,15 +5,12 @@
  * every record once, in the order of its key. With `--bench` it only measures. The last line is
  * `N passed, N failed`.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { bundle, ROOT } from "../harness/bundle.mjs";
-import { lastWordOf, startProcess } from "../harness/killed-process.mjs";
+import { startProcess } from "../harness/killed-process.mjs";
 import { Suite } from "../harness/suite.mjs";
 import { closingLine } from "../tools/test-counts.mjs";
-import { FarSide, killedAfter } from "./far-side.mjs";
+import { killedAfter } from "./far-side.mjs";
+import { bundleProcess, replicated, whole, withDirectories, withFarSide } from "./processes.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -35,57 +32,29 @@ const CALL_RECORDS = 500;
 /** MiB by which memory may grow while all is sent. */
 const GROWTH_MIB_MAX = 128;
 
-/** The words of the command that does something with a directory. */
-function commandOf(folder, mode, directory, count, extra = "") {
-  const wasm = join(ROOT, "engine/host/wasm/core.wasm");
-  return ["--expose-gc", join(folder, "process.js"), mode, directory, wasm, String(count), extra];
-}
-
-function start(...words) {
-  return startProcess(commandOf(...words));
-}
-
-/** Runs a process to its end. Resolves with the last thing it said. */
-async function whole(folder, mode, directory, count, extra) {
-  return await lastWordOf(start(folder, mode, directory, count, extra), mode);
-}
-
 /** Ships until some calls are answered, and is then killed with others under way. */
-async function shipAndKill(folder, directory, far) {
+async function shipAndKill(command, directory, far) {
   const calls = 1 + Math.floor((Math.random() * records) / CALL_RECORDS / (kills + 1));
-  const shipping = start(folder, "ship", directory, records, far.url);
+  const shipping = startProcess(command("ship", directory, records, far.url));
   for (const problem of await killedAfter(far, calls, shipping)) {
     process.stderr.write(`${problem}\n`);
   }
 }
 
-/** Does something with a far side, and then reads that. Resolves with both. */
-async function withFar(folder, count, settings, work) {
-  const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
-  const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
-  const far = await FarSide.start(commandOf(folder, "far", away, count, JSON.stringify(settings)));
-  try {
-    const done = await work(near, far);
-    const counts = await far.stop();
-    const { read, stored, problems } = await whole(folder, "check", away, count);
-    if (problems.length > 0) throw new Error(problems.join("; "));
-    if (read !== count) throw new Error(`${read} of ${count} records are read`);
-    return { done, counts, repeats: stored - count };
-  } finally {
-    far.kill();
-    for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-async function killAgainAndAgain(folder) {
+async function killAgainAndAgain(command) {
   const settings = { shards: 3, seed: Number(options.seed), chance: CHANCE };
-  const { done, counts, repeats } = await withFar(folder, records, settings, async (near, far) => {
-    await whole(folder, "fill", near, records);
-    const begunMs = performance.now();
-    for (let kill = 0; kill < kills; kill++) await shipAndKill(folder, near, far);
-    const { retries } = await whole(folder, "ship", near, records, far.url);
-    return { retries, seconds: ((performance.now() - begunMs) / 1000).toFixed(1) };
-  });
+  const { done, counts, repeats } = await replicated(
+    command,
+    records,
+    settings,
+    async (near, far) => {
+      await whole(command, "fill", near, records);
+      const begunMs = performance.now();
+      for (let kill = 0; kill < kills; kill++) await shipAndKill(command, near, far);
+      const { retries } = await whole(command, "ship", near, records, far.url);
+      return { retries, seconds: ((performance.now() - begunMs) / 1000).toFixed(1) };
+    },
+  );
   const { calls, refused, dropped, lost, silent, held } = counts;
   return (
     `${records} records, ${kills} kills, ${done.seconds} s; of ${calls} calls ${refused} refused, ${dropped} dropped, ` +
@@ -95,28 +64,25 @@ async function killAgainAndAgain(folder) {
 }
 
 /** How fast it goes without limits, told and not judged. */
-async function bench(folder) {
-  const near = mkdtempSync(join(tmpdir(), "millrace-near-"));
-  const away = mkdtempSync(join(tmpdir(), "millrace-far-"));
+async function bench(command) {
   const settings = JSON.stringify({ shards: 4, seed: 1, chance: 0, quotas: "unlimited" });
-  const far = await FarSide.start(commandOf(folder, "far", away, records, settings));
-  try {
-    const words = [folder, "bench", near, records, far.direct];
-    const { calls, atOnceMax, replicated, bare } = await whole(...words);
+  return await withDirectories(async (near, away) => {
+    const words = command("far", away, records, settings);
+    const { done } = await withFarSide(words, ({ direct }) =>
+      whole(command, "bench", near, records, direct),
+    );
+    const { calls, atOnceMax, replicated: perSecond, bare } = done;
     return (
-      `${records} records of 300 bytes in ${calls} calls, ${atOnceMax} at a time: replicated ${replicated}/s, the ` +
+      `${records} records of 300 bytes in ${calls} calls, ${atOnceMax} at a time: replicated ${perSecond}/s, the ` +
       `same calls by AWS's client alone ${bare}/s`
     );
-  } finally {
-    far.kill();
-    for (const directory of [near, away]) rmSync(directory, { recursive: true, force: true });
-  }
+  });
 }
 
-async function dayOffline(folder) {
+async function dayOffline(command) {
   const settings = { shards: 1, seed: 1, chance: 0 };
-  const { done, repeats } = await withFar(folder, DAY_RECORDS, settings, (near, { url }) =>
-    whole(folder, "day", near, DAY_RECORDS, url),
+  const { done, repeats } = await replicated(command, DAY_RECORDS, settings, (near, { url }) =>
+    whole(command, "day", near, DAY_RECORDS, url),
   );
   const { state, left, held, expiring, beforeMib, mostMib, seconds, retentionHours } = done;
   if (state !== "waiting-offline" || left !== DAY_RECORDS)
@@ -133,24 +99,17 @@ async function dayOffline(folder) {
 }
 
 const suite = new Suite();
-const folder = await bundle(
-  "replication",
-  { process: "test/replication/replication-process.ts" },
-  {
-    platform: "node",
-    external: [/^node:/, /^@aws-sdk\//, /^@smithy\//, "@millrace/engine/broker"],
-  },
-);
-if (options.bench) await suite.test("replicated records per second", () => bench(folder));
+const command = await bundleProcess("replication");
+if (options.bench) await suite.test("replicated records per second", () => bench(command));
 else {
   const killed = suite.test(
     "a replication that is killed sends each record, in order, once for consumers",
-    () => killAgainAndAgain(folder),
+    () => killAgainAndAgain(command),
   );
   // Both wait most of the time; in the long form there are figures to be measured.
   if (long) await killed;
   await suite.test("a replication after a day offline sends all, in memory that stays flat", () =>
-    dayOffline(folder),
+    dayOffline(command),
   );
   await killed;
 }
