@@ -31,14 +31,9 @@ const MOVES_RECORDS = /\.(PutRecords|GetRecords)$/;
 /** Lets so many calls pass, and keeps the answers of all later ones. */
 class Gate {
   #left = Number.POSITIVE_INFINITY;
-  #tell: () => void = () => undefined;
 
-  /** Resolves when the far side has done the first call that is not answered. */
-  shutAfter(calls: number): Promise<void> {
+  shutAfter(calls: number): void {
     this.#left = calls;
-    return new Promise((resolve) => {
-      this.#tell = resolve;
-    });
   }
 
   open(): void {
@@ -51,11 +46,6 @@ class Gate {
 
   pass(): void {
     this.#left -= 1;
-  }
-
-  /** The far side has done a call that is not answered. */
-  held(): void {
-    this.#tell();
   }
 }
 
@@ -110,26 +100,27 @@ export interface Chaos {
 
 /**
  * Serves until the input of the process ends, and gives what went wrong. A line of the input with `shutAfter` shuts
- * the gate behind so many calls, which `held` is printed for; any other line opens it.
+ * the gate behind so many calls, any other line opens it.
  */
-export async function serveUntilTold(
-  { counts, gate, server }: Chaos,
-  print: (message: object) => void,
-): Promise<ChaosCounts> {
+export async function serveUntilTold({ counts, gate, server }: Chaos): Promise<ChaosCounts> {
   for await (const line of createInterface({ input: process.stdin })) {
     const { shutAfter } = JSON.parse(line) as { readonly shutAfter?: number };
     if (shutAfter === undefined) gate.open();
-    else void gate.shutAfter(shutAfter).then(() => print({ held: true }));
+    else gate.shutAfter(shutAfter);
   }
   server.closeAllConnections();
   server.close();
   return counts;
 }
 
-/** Listens on the loopback; `chance` is the part of the calls that goes wrong, from 0 to 1. */
+/**
+ * Listens on the loopback; `chance` is the part of the calls that goes wrong, from 0 to 1. `held` hears how many calls
+ * were done and not answered, each time that the far side has done another one.
+ */
 export async function startChaos(
   url: string,
   { seed, chance }: { readonly seed: number; readonly chance: number },
+  held: (calls: number) => void,
 ): Promise<Chaos> {
   const random = randomOf(seed);
   const gate = new Gate();
@@ -156,8 +147,10 @@ export async function startChaos(
     const movesRecords = MOVES_RECORDS.test(String(headers["x-amz-target"]));
     if (method !== "OPTIONS") counts.calls += 1;
     if (movesRecords && gate.isShut) {
-      counts.held += 1;
-      const keep = swallow(() => gate.held());
+      const keep = swallow(() => {
+        counts.held += 1;
+        held(counts.held);
+      });
       forward(url, question, keep);
     } else if (method === "OPTIONS" || random.fraction() >= chance) {
       if (movesRecords) gate.pass();

@@ -7,8 +7,10 @@ export class FarSide {
   #ended;
   /** What it said last. */
   #last;
-  /** Resolves what waits for the gate's first held call. */
+  /** Resolves what waits for a held call. */
   #held = () => undefined;
+  /** Calls that it did in silence so far. */
+  heldCalls = 0;
   /** Its endpoints: behind the mischief, and without it where the process tells that. */
   url;
   direct;
@@ -20,7 +22,9 @@ export class FarSide {
     this.direct = direct;
     lines.on("line", (line) => {
       this.#last = JSON.parse(line);
-      if (this.#last.held === true) this.#held();
+      if (this.#last.held === undefined) return;
+      this.heldCalls = this.#last.held;
+      this.#held();
     });
   }
 

@@ -67,9 +67,9 @@ async function far(): Promise<void> {
   await stream.merge(high?.shardId ?? "", "shardId-000000000001");
   await put(stream, 2, 3);
   await direct.close();
-  const chaos = await startChaos(server.url, JSON.parse(extra));
+  const chaos = await startChaos(server.url, JSON.parse(extra), (held) => print({ held }));
   print({ url: chaos.url });
-  const counts = await serveUntilTold(chaos, print);
+  const counts = await serveUntilTold(chaos);
   await server.close();
   print({ counts });
 }

@@ -142,12 +142,12 @@ async function far(): Promise<void> {
     readonly chance: number;
   };
   const server = await serve({ port: 0, directory, quotas, wasm });
-  const chaos = await startChaos(server.url, mischief);
+  const chaos = await startChaos(server.url, mischief, (held) => print({ held }));
   const direct = await openRemote({ endpoint: server.url });
   await direct.streams.ensure(STREAM, { shards });
   await direct.close();
   print({ url: chaos.url, direct: server.url });
-  const counts = await serveUntilTold(chaos, print);
+  const counts = await serveUntilTold(chaos);
   await server.close();
   print({ counts });
 }

@@ -1,7 +1,7 @@
 /**
  * Many tabs in a real Chromium: `node test/tabs/run.mjs [--long] [--built] [rotation] [continuity]
- * [navigation] [encryption] [groups] [jobs] [recovery]`. Without names all run but the recovery, which takes
- * minutes; `--built` takes the bundles of the run before. The last line is `N passed, N failed`.
+ * [navigation] [encryption] [groups] [jobs] [replication] [recovery]`. Without names all run but the recovery, which
+ * takes minutes; `--built` takes the bundles of the run before. The last line is `N passed, N failed`.
  */
 import { bundle, bundleFolder } from "../harness/bundle.mjs";
 import { Suite } from "../harness/suite.mjs";
@@ -12,6 +12,7 @@ import { groupTests } from "./groups.mjs";
 import { jobTests } from "./jobs.mjs";
 import { navigationTests } from "./navigation.mjs";
 import { recoveryTests } from "./recovery.mjs";
+import { replicationTests } from "./replication.mjs";
 import { rotationTests } from "./rotation.mjs";
 
 const RUNS = {
@@ -21,6 +22,7 @@ const RUNS = {
   encryption: encryptionTests,
   groups: groupTests,
   jobs: jobTests,
+  replication: replicationTests,
 };
 const ONLY_BY_NAME = { recovery: recoveryTests };
 const ENTRIES = {

@@ -11,6 +11,7 @@ import { NumberProducer, reportCopies } from "./job-tab.ts";
 import { Producer, type ProducerSettings } from "./producer.ts";
 import { readBack } from "./read-back.ts";
 import { Readers } from "./readers.ts";
+import { fillOrders, OrderShipping } from "./replication-tab.ts";
 
 const MIB = 1_048_576;
 const query = new URLSearchParams(location.search);
@@ -58,6 +59,7 @@ const producers = new Map<string, Producer>();
 let readers: Readers | undefined;
 let copying: GroupCopy | undefined;
 let numbers: NumberProducer | undefined;
+let shipping: OrderShipping | undefined;
 
 async function streamOf(name: string): Promise<Stream> {
   return await (await opening).streams.get(name);
@@ -189,6 +191,14 @@ const tab = {
   stopNumbers: async () => (await numbers?.stop()) ?? 0,
   job: async (name: string) => await (await opening).jobs.describe(name),
   copies: async () => await reportCopies(await opening),
+  fillOrders: async (records: number) => await fillOrders(await opening, records),
+  /** Ships the orders to an endpoint from now on. */
+  async shipOrders(endpoint: string) {
+    shipping = await OrderShipping.start(await opening, endpoint);
+  },
+  /** How far that is. */
+  shipping: async () => await shipping?.report(),
+  stopShipping: async () => await shipping?.stop(),
   /** Keeps the processor busy, so that the page's process can be told among others. */
   spin(forMs: number) {
     const endMs = performance.now() + forMs;
