@@ -152,6 +152,7 @@ export type {
   ReplicationEvent,
   ReplicationEventKind,
   ReplicationEventOf,
+  ReplicationGap,
   ReplicationState,
   ReplicationStatus,
 } from "./replication/replication-types.ts";

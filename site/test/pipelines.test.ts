@@ -33,7 +33,7 @@ type Edge = PipelineDescription["edges"][number];
 
 const edge = (stage: string, from: string, to: string, lagRecords = 0): Edge => ({
   ...{ stage, from, to, operators: [], groupName: stage, lagRecords, iteratorAgeMs: 0 },
-  group: { definition: {} as never, leases: [], workers: [] },
+  group: { definition: {} as never, leases: [], workers: [], expired: [] },
 });
 
 const node = (streamName: string): PipelineDescription["nodes"][number] => ({

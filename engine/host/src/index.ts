@@ -111,6 +111,7 @@ export type {
   EpochCommit,
   EpochState,
   EventCursor,
+  ExpiredShard,
   FaultRule,
   GroupDefinition,
   GroupDescription,

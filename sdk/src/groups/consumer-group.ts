@@ -106,28 +106,37 @@ export class ConsumerGroup {
   }
 }
 
+/** How the group of a replica is opened. */
+export interface ReplicaGroupOptions extends GroupOptions {
+  /** The stream elsewhere that its workers copy into this one, as text. */
+  readonly replicaOf?: string;
+}
+
 /**
  * The group of that name, created when there is none. A group that is there stays as it was created.
- * @throws ResourceInUseError when it is another stream's; InvalidArgumentError, ResourceNotFoundError.
+ * @throws ResourceInUseError when it is another stream's, and when another group is the replica of the same stream;
+ * InvalidArgumentError, ResourceNotFoundError.
  */
 export async function openGroup(
   client: EngineClient,
   stream: StreamDescription,
   name: string,
-  options: GroupOptions = {},
+  options: ReplicaGroupOptions = {},
 ): Promise<ConsumerGroup> {
   checkName("name", name);
-  checkMembers("options", options, ["from", "failoverMs", "handOverMs"]);
-  const { from = "LATEST", failoverMs, handOverMs } = options;
+  checkMembers("options", options, ["from", "failoverMs", "handOverMs", "replicaOf"]);
+  const { from = "LATEST", failoverMs, handOverMs, replicaOf } = options;
   const spec = {
     ...{ name, streamName: stream.name, startingPosition: toGroupPosition(from) },
+    ...(replicaOf === undefined ? {} : { replicaOf }),
     ...(failoverMs === undefined ? {} : { failoverMs: checkSpan("failoverMs", failoverMs) }),
     ...(handOverMs === undefined ? {} : { handOverMs: checkSpan("handOverMs", handOverMs) }),
   };
   try {
     return new ConsumerGroup(client, stream, await client.call("groupsCreate", spec));
   } catch (error) {
-    if (!(error instanceof ResourceInUseError)) throw error;
+    // Only of another replica it says a limit; then nobody is to go on with a group that happens to be there.
+    if (!(error instanceof ResourceInUseError) || error.limit !== undefined) throw error;
     const found = await findGroup(client, name);
     if (found?.streamUid !== stream.uid) throw error;
     return new ConsumerGroup(client, stream, found);

@@ -160,7 +160,10 @@ export class ShardConsumer {
     for (let ahead = prefetch(source); ; ) {
       const fetched = await this.#fetch(ahead, gaps);
       const gap = gaps.look(fetched);
-      if (gap !== undefined) tell({ kind: "gap", shardId, ...gap });
+      if (gap !== undefined) {
+        repeats?.forget();
+        tell({ kind: "gap", shardId, ...gap });
+      }
       const { shardClosed } = fetched.part;
       // The next part is read while this one is processed.
       if (!shardClosed) ahead = prefetch(source);

@@ -8,7 +8,8 @@
  * A following one says how far its index is behind that of the member before it, and its sub-sequence number
  * unless that is 0; nothing when it is the next record. A member without a tag has no mark.
  */
-import type { AggregateTag } from "../aggregation/format.ts";
+import { hexOfBytes, type systemRandom } from "@millrace/engine";
+import type { AggregateMember, AggregateTag } from "../aggregation/format.ts";
 import {
   compareHashKeys,
   type HashKey,
@@ -22,6 +23,8 @@ const FULL =
   /^([0-9a-f]{32})\.([0-9a-z]{1,7})\.([0-9a-z]{1,7}-[0-9a-f]{16})((?:~[0-9a-f]{16}){0,16})\.([0-9a-z]{1,11})\.([0-9a-z]{1,7})\.([0-9a-f]{0,32})\.([0-9a-f]{0,32})$/;
 const NEXT = /^([0-9a-z]{1,11})(?:\.([0-9a-z]{1,7}))?$/;
 
+/** Random bytes that name a run. */
+const RUN_BYTES = 8;
 /** Streams that a mark names by way of which a record came; behind more it passes for the last one's own. */
 const VIA_MAX = 16;
 
@@ -81,9 +84,18 @@ export function relayed(
   range: HashKeyRange,
 ): MarkSource | undefined {
   if (source.via.length === VIA_MAX) return undefined;
-  const place = source.origin.slice(0, source.origin.lastIndexOf("-"));
-  const origin = `${place}-${digestOf(`${source.origin}.${run}`)}`;
+  const origin = joinedOrigin(source.origin, run);
   return { ...source, origin, via: [...source.via, stream], range };
+}
+
+/** An origin as a run has it that takes up what is there: in as many characters. */
+function joinedOrigin(origin: string, run: string): string {
+  return `${origin.slice(0, origin.lastIndexOf("-"))}-${digestOf(`${origin}.${run}`)}`;
+}
+
+/** Names a run that nobody has begun: 16 hexadecimal digits. */
+export function newRun(random: Pick<typeof systemRandom, "fill">): string {
+  return hexOfBytes(random.fill(new Uint8Array(RUN_BYTES)));
 }
 
 /** 64 bits of a text's MD5, in hexadecimal. */
@@ -204,6 +216,30 @@ type Tagged = { readonly tags?: readonly AggregateTag[] | undefined };
 
 function tagIn({ tags = [] }: Tagged): AggregateTag | undefined {
   return tags.find(({ key }) => key === TAG);
+}
+
+/**
+ * The members of an aggregate as a run of copying has them, whose marks say that run, too, in as many characters;
+ * undefined when none of them has a mark.
+ */
+export function joinRun(
+  members: readonly AggregateMember[],
+  run: string,
+): readonly AggregateMember[] | undefined {
+  if (members.every((member) => tagIn(member) === undefined)) return undefined;
+  return members.map((member) => {
+    const tags = member.tags?.map((tag) => (tag.key === TAG ? joinedTag(tag, run) : tag));
+    return { ...member, tags };
+  });
+}
+
+/** A tag that says less than all stays as it is: it goes on from the one before it. */
+function joinedTag(tag: AggregateTag, run: string): AggregateTag {
+  const { key, value = "" } = tag;
+  const mark = fullMark(value);
+  if (mark === undefined) return tag;
+  const { origin } = mark.source;
+  return { key, value: `${joinedOrigin(origin, run)}${value.slice(origin.length)}` };
 }
 
 /**

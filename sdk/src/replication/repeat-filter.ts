@@ -20,7 +20,7 @@ import {
 } from "../groups/held-lease.ts";
 import { compareMarks, encodeRange, nameOfStream, type ReplicationMark } from "./mark.ts";
 import type { MarkPosition } from "./repeat-pieces.ts";
-import { type NotedMark, RepeatTable } from "./repeat-table.ts";
+import { ALL_PARTS, type NotedMark, RepeatTable } from "./repeat-table.ts";
 
 /** What keys of state begin with that hold such tables; nobody else's may. */
 export const REPEATS_STATE_PREFIX = "millrace.repeats.";
@@ -82,19 +82,20 @@ function rangeOf({ startingHashKey, endingHashKey }: ShardHashKeys): HashKeyRang
 /** See above. Records are shown to it in the shard's order, each once. */
 export class RepeatFilter {
   readonly #shard: FilteredShard;
+  readonly #range: HashKeyRange;
   readonly #own: OwnStream | undefined;
   /** How marks name the stream. */
   readonly #ownName: string | undefined;
   readonly #indexOf: IndexOf;
   /** Up to the record that was shown last. */
-  readonly #seen: RepeatTable;
+  #seen: RepeatTable;
   /** Up to the last checkpoint. */
   #stored: RepeatTable;
   /** What is being stored. */
   #storing: { readonly table: RepeatTable; readonly checkpoint: LeaseCheckpoint } | undefined;
   #pending: Pending[] = [];
-  /** Entries of the shards that this one came of; removed with the first checkpoint. */
-  #inherited: readonly string[] = [];
+  /** Entries to go with the next checkpoint: those of the shards that this one came of, and what was forgotten. */
+  #stale: readonly string[] = [];
   /** Shards that come of this one, when they are known. */
   children: readonly FilteredShard[] = [];
 
@@ -102,6 +103,7 @@ export class RepeatFilter {
   constructor({ shard, state = {}, own, indexOf = indexInEngine }: RepeatFilterParts) {
     const range = rangeOf(shard);
     this.#shard = shard;
+    this.#range = range;
     this.#own = own;
     this.#ownName = own === undefined ? undefined : nameOfStream(own);
     this.#indexOf = indexOf;
@@ -110,7 +112,7 @@ export class RepeatFilter {
     const keys = Object.keys(state).filter((key) => key.startsWith(REPEATS_STATE_PREFIX));
     for (const key of keys) this.#seen.add(state[key] ?? null);
     this.#stored = this.#seen.copy();
-    this.#inherited = keys.filter((key) => !key.startsWith(mine));
+    this.#stale = keys.filter((key) => !key.startsWith(mine));
   }
 
   /** Whether there is anything that a checkpoint or a child would have to know. */
@@ -124,6 +126,19 @@ export class RepeatFilter {
     return records.filter((record) => !this.#isRepeat(record));
   }
 
+  /**
+   * Records of the shard were gone before they were shown: whatever was there before says nothing of those, which may
+   * come again, and is forgotten.
+   */
+  forget(): void {
+    if (this.empty) return;
+    this.#seen = new RepeatTable(this.#range);
+    this.#stored = this.#seen.copy();
+    this.#pending = [];
+    this.#storing = undefined;
+    this.#stale = [...this.#stale, ...ALL_PARTS.map((part) => this.#key(part))];
+  }
+
   /** What a checkpoint has to be committed with. */
   stateAt(checkpoint: LeaseCheckpoint): RepeatState[] {
     const ended = "at" in checkpoint && checkpoint.at === "SHARD_END";
@@ -131,11 +146,13 @@ export class RepeatFilter {
     const table = this.#stored.changedBy(together(passed));
     this.#storing = { table, checkpoint };
     const { shardIndex } = this.#shard;
-    const anew = this.#inherited.length > 0;
     const own = table
-      .written(anew ? undefined : this.#stored)
-      .map(({ part, value }) => ({ shardIndex, key: `${this.#prefix(shardIndex)}${part}`, value }));
-    const removed = this.#inherited.map((key) => ({ shardIndex, key, value: null }));
+      .written(this.#stale.length > 0 ? undefined : this.#stored)
+      .map(({ part, value }) => ({ shardIndex, key: this.#key(part), value }));
+    const written = new Set(own.map(({ key }) => key));
+    const removed = [...new Set(this.#stale)]
+      .filter((key) => !written.has(key))
+      .map((key) => ({ shardIndex, key, value: null }));
     return [...own, ...removed, ...(ended ? this.#ofChildren(table) : [])];
   }
 
@@ -145,7 +162,7 @@ export class RepeatFilter {
     const { table, checkpoint } = this.#storing;
     this.#stored = table;
     this.#pending = this.#pending.filter((one) => !isUpTo(checkpoint, one));
-    this.#inherited = [];
+    this.#stale = [];
     this.#storing = undefined;
   }
 
@@ -209,6 +226,10 @@ export class RepeatFilter {
           value,
         })),
     );
+  }
+
+  #key(part: number): string {
+    return `${this.#prefix(this.#shard.shardIndex)}${part}`;
   }
 
   /** Two shards that are merged write to their child, each under its own keys. */

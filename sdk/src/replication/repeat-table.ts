@@ -12,6 +12,8 @@ import {
 
 /** A table is written in so many parts, so that little is written when little changed. */
 const PARTS = 16;
+/** Numbers of all parts. */
+export const ALL_PARTS: readonly number[] = Array.from({ length: PARTS }, (_, part) => part);
 /** Origins of one part; beyond that, whoever was not heard of for longest is forgotten. */
 const PART_ORIGINS_MAX = 64;
 /**

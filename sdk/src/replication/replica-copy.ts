@@ -7,19 +7,23 @@ import {
   ResourceInUseError,
   ResourceNotFoundError,
   type ShardDescription,
+  type systemRandom,
 } from "@millrace/engine";
 import type { CheckpointWith } from "../groups/group-types.ts";
 import { PolledShard } from "../remote/polled-shard.ts";
 import type { ReadCalls } from "../remote/remote-calls.ts";
 import { listRemoteShards, summarize } from "../remote/remote-description.ts";
 import { ShardTurns } from "../shard-turns.ts";
+import { newRun } from "./mark.ts";
 import type { ReplicaLag } from "./replica-lag.ts";
 import {
+  REPLICA_RUN,
   type ReplicaPosition,
   ReplicaPositions,
   type ReplicaState,
   type SourceIdentity,
   storedAs,
+  textOfSource,
 } from "./replica-positions.ts";
 import { replicaPartsOf } from "./replica-records.ts";
 import { type ReplicaRead, ReplicaShard } from "./replica-shard.ts";
@@ -36,8 +40,10 @@ export interface ReplicaCopyParts {
   /** Where the copy begins the first time. */
   readonly from: GroupPosition;
   readonly localName: string;
-  /** The consumer group that keeps the state. */
+  /** The consumer group that keeps the state, and the stream that it is the replica of. */
   readonly groupName: string;
+  readonly replicaOf: string;
+  readonly random: Pick<typeof systemRandom, "fill">;
   readonly lag: ReplicaLag;
   /** Stores outputs and state in one step. */
   readonly commit: (what: CheckpointWith) => Promise<void>;
@@ -89,8 +95,11 @@ export class ReplicaCopy {
     const summary = await summarize(calls, streamName, signal);
     const { StreamARN: arn, StreamCreationTimestamp, RetentionPeriodHours } = summary;
     const source = { arn, createdMs: StreamCreationTimestamp.getTime() };
+    const { replicaOf } = this.#parts;
+    const known = this.#positions;
+    this.#requireSame(known === undefined ? replicaOf : textOfSource(known.source), source);
     this.#positions ??= await this.#begin(source, signal);
-    this.#requireSame(this.#positions.source, source);
+    if (this.#positions.run === undefined) await this.#beginRun(this.#positions);
     const run: Run = {
       positions: this.#positions,
       tasks: new TaskGroup(signal),
@@ -115,9 +124,20 @@ export class ReplicaCopy {
     const latest = shards.filter((shard) => from.type === "LATEST" && isOpen(shard));
     await Promise.all(latest.map((shard) => this.#beginAtLatest(shard, signal)));
     const entries = shards.map((shard) => [shard.shardId, storedAs(startOf(shard, from, startMs))]);
-    positions.apply(Object.fromEntries(entries));
+    positions.apply({ ...Object.fromEntries(entries), ...this.#runState() });
     await commit({ state: positions.state });
     return positions;
+  }
+
+  /** What is copied from here on is spoken for only among itself: something before it was left out. */
+  async #beginRun(positions: ReplicaPositions): Promise<void> {
+    const state = this.#runState();
+    await this.#parts.commit({ state });
+    positions.apply(state);
+  }
+
+  #runState(): ReplicaState {
+    return { [REPLICA_RUN]: newRun(this.#parts.random) };
   }
 
   async #beginAtLatest(shard: ShardDescription, signal: AbortSignal): Promise<void> {
@@ -128,10 +148,9 @@ export class ReplicaCopy {
     this.#begun.set(shard.shardId, reading);
   }
 
-  #requireSame(stored: SourceIdentity, now: SourceIdentity): void {
-    if (stored.arn === now.arn && stored.createdMs === now.createdMs) return;
+  #requireSame(written: string, now: SourceIdentity): void {
+    if (written === textOfSource(now)) return;
     const { groupName } = this.#parts;
-    const written = `${stored.arn}, created at ${new Date(stored.createdMs).toISOString()}`;
     throw new ResourceInUseError(
       `consumer group ${groupName} keeps the place of a copy of ${written}, and what is there now is another ` +
         "stream: give the replica another name, or delete the group to begin anew",
@@ -165,6 +184,7 @@ export class ReplicaCopy {
     const state: ReplicaState = {
       ...Object.fromEntries(came.map((shardId) => [shardId, storedAs({ at: "SHARD_START" })])),
       ...Object.fromEntries(gone.map((shardId) => [shardId, null])),
+      ...(lost.length === 0 ? {} : this.#runState()),
     };
     await commit({ state });
     positions.apply(state);
@@ -201,17 +221,23 @@ export class ReplicaCopy {
     const { calls, streamName, pollMs, lag, onGap, onRead } = this.#parts;
     const { shardId } = shard;
     const { positions, retentionMs } = run;
+    let gapped = false;
     const reading = new ReplicaShard({
       ...{ calls, streamName, pollMs, shard, retentionMs },
       position: positions.get(shardId) ?? { at: "SHARD_START" },
       begun: this.#begun.get(shardId),
-      onGap: (after, before) => onGap(shardId, after, before),
+      onGap: (after, before) => {
+        gapped = true;
+        onGap(shardId, after, before);
+      },
     });
     this.#begun.delete(shardId);
     for (let done = false; !done; ) {
       const read = await reading.next(signal);
       signal.throwIfAborted();
       ({ done } = read);
+      if (gapped) await this.#beginRun(positions);
+      gapped = false;
       await this.#store(positions, shardId, read);
       // What is behind a shard's end is in its children.
       if (done) lag.begin(shardId);
@@ -221,8 +247,9 @@ export class ReplicaCopy {
   }
 
   async #store(positions: ReplicaPositions, shardId: string, read: ReplicaRead): Promise<void> {
-    const { commit, localName, onStored } = this.#parts;
-    for (const part of replicaPartsOf(read.batch, read.first, localName)) {
+    const { commit, localName: streamName, onStored } = this.#parts;
+    const { run = "" } = positions;
+    for (const part of replicaPartsOf(read.batch, read.first, { streamName, run })) {
       const { outputs, dataBytes, sequenceNumber } = part;
       const state = { [shardId]: storedAs({ at: "SEQUENCE_NUMBER", sequenceNumber }) };
       await commit({ outputs, state });

@@ -11,7 +11,11 @@ import { checkNetwork, type NetworkWatch, platformNetwork } from "./network.ts";
 export interface ReplicaOptions {
   /**
    * Names the replica: a consumer group of the local stream, which keeps where it stands. `replica-of-` with the
-   * far stream's name when absent. Whoever starts it again under its name goes on.
+   * far stream's name when absent. Whoever starts it again under its name, in this tab or another one, goes on where
+   * it stands, whatever `from` says. A local stream has one replica of each stream elsewhere: another name is refused
+   * until that group was deleted (`(await millrace.groups.get(name)).delete()`), and `stop()` alone does not give it
+   * free. The next replica then copies from its own `from` on; what it copies again is there twice, and consumer
+   * groups deliver it again: what they drop came by the same replica before.
    */
   readonly name?: string;
   /**

@@ -20,13 +20,16 @@ export type ReplicaPosition =
 /** State by key, as it is stored. */
 export type ReplicaState = Readonly<Record<string, StateValue>>;
 
-/** The key of what names the stream; every other one is the id of a shard. */
+/** The keys of what names the stream and of the run; every other one is the id of a shard. */
 const SOURCE = "source";
+/** See {@link ReplicaPositions.run}. */
+export const REPLICA_RUN = "run";
 const DECIMAL = /^\d+$/;
 
 /** See above. Holds what is stored: it changes after the commit. */
 export class ReplicaPositions {
   readonly source: SourceIdentity;
+  #run: string | undefined;
   readonly #byId = new Map<string, ReplicaPosition>();
 
   constructor(source: SourceIdentity) {
@@ -49,7 +52,16 @@ export class ReplicaPositions {
   get state(): ReplicaState {
     const { arn, createdMs } = this.source;
     const entries = [...this.#byId].map(([shardId, position]) => [shardId, storedAs(position)]);
-    return { [SOURCE]: { arn, createdMs }, ...Object.fromEntries(entries) };
+    const run = this.#run === undefined ? {} : { [REPLICA_RUN]: this.#run };
+    return { [SOURCE]: { arn, createdMs }, ...run, ...Object.fromEntries(entries) };
+  }
+
+  /**
+   * Names what was copied without leaving anything out, in 16 hexadecimal digits: marks of copied records hold within
+   * it. Undefined while none is stored.
+   */
+  get run(): string | undefined {
+    return this.#run;
   }
 
   /** Ids of the shards that it knows. */
@@ -71,10 +83,16 @@ export class ReplicaPositions {
   apply(state: ReplicaState): void {
     for (const [key, value] of Object.entries(state)) {
       if (key === SOURCE) continue;
-      if (value === null) this.#byId.delete(key);
+      if (key === REPLICA_RUN) this.#run = String(value);
+      else if (value === null) this.#byId.delete(key);
       else this.#byId.set(key, positionOf(value));
     }
   }
+}
+
+/** A stream elsewhere as text, the same for one stream only. */
+export function textOfSource({ arn, createdMs }: SourceIdentity): string {
+  return `${arn}, created at ${new Date(createdMs).toISOString()}`;
 }
 
 /** A position as it is stored. */

@@ -1,8 +1,17 @@
-/** Records of a stream elsewhere as records of the local one: the same bytes, cut into epochs. */
+/**
+ * Records of a stream elsewhere as records of the local one, cut into epochs: the same bytes, but for marks, which
+ * hold within the run of copying from there on.
+ */
 import type { RecordBatch } from "@millrace/engine";
 import { formatHashKey, hashKeyOf } from "../aggregation/hash-key.ts";
-import { decodeAggregate, hasAggregateMagic } from "../aggregation/index.ts";
+import {
+  type AggregateMember,
+  decodeAggregate,
+  encodeAggregate,
+  hasAggregateMagic,
+} from "../aggregation/index.ts";
 import type { OutputRecord } from "../groups/group-types.ts";
+import { joinRun } from "./mark.ts";
 
 /** An epoch is full when its records have so many bytes; the engine takes 8 MiB, or one record. */
 const EPOCH_BYTES_FULL = 4_194_304;
@@ -18,17 +27,25 @@ export interface ReplicaPart {
   readonly sequenceNumber: string;
 }
 
+/** What a copy is made with. */
+export interface CopySettings {
+  /** The local stream. */
+  readonly streamName: string;
+  /** The run of copying. */
+  readonly run: string;
+}
+
 /** Cuts a batch, from one of its records on, into what epochs can hold. */
 export function* replicaPartsOf(
   batch: RecordBatch,
   first: number,
-  streamName: string,
+  settings: CopySettings,
 ): Generator<ReplicaPart> {
   let outputs: OutputRecord[] = [];
   let dataBytes = 0;
   let epochBytes = 0;
   for (let i = first; i < batch.length; i++) {
-    const output = outputOf(batch, i, streamName);
+    const output = outputOf(batch, i, settings);
     const bytes = batch.data(i).byteLength;
     outputs.push(output);
     dataBytes += bytes;
@@ -47,20 +64,19 @@ export function* replicaPartsOf(
  * the shard of its partition key; an aggregate goes to that of its first member, since readers leave out members
  * that are in another key's shard.
  */
-function outputOf(batch: RecordBatch, i: number, streamName: string): OutputRecord {
+function outputOf(batch: RecordBatch, i: number, { streamName, run }: CopySettings): OutputRecord {
   const partitionKey = batch.partitionKey(i);
   const data = batch.data(i);
-  const explicitHashKey = aggregateHashKey(data);
+  const members = hasAggregateMagic(data) ? decodeAggregate(data) : undefined;
+  const [leader] = members ?? [];
+  if (members === undefined || leader === undefined) return { streamName, partitionKey, data };
+  const joined = joinRun(members, run);
   return {
-    ...{ streamName, partitionKey, data },
-    ...(explicitHashKey === undefined ? {} : { explicitHashKey }),
+    ...{ streamName, partitionKey, explicitHashKey: hashKeyOfMember(leader) },
+    data: joined === undefined ? data : encodeAggregate(joined),
   };
 }
 
-/** The hash key of an aggregate's first member; undefined for what is no aggregate. */
-function aggregateHashKey(data: Uint8Array): string | undefined {
-  if (!hasAggregateMagic(data)) return undefined;
-  const first = decodeAggregate(data)?.[0];
-  if (first === undefined) return undefined;
-  return first.explicitHashKey ?? formatHashKey(hashKeyOf(first.partitionKey));
+function hashKeyOfMember({ explicitHashKey, partitionKey }: AggregateMember): string {
+  return explicitHashKey ?? formatHashKey(hashKeyOf(partitionKey));
 }

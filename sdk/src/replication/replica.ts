@@ -1,5 +1,6 @@
 /** A replica: a local, readable copy of a stream elsewhere, kept up for as long as it runs anywhere. */
-import type { MillraceError } from "@millrace/engine";
+import { type MillraceError, systemRandom } from "@millrace/engine";
+import type { ReplicaGroupOptions } from "../groups/consumer-group.ts";
 import type { GroupWorker } from "../groups/group-worker.ts";
 import { Listeners } from "../listeners.ts";
 import type { RemoteCalls } from "../remote/remote-calls.ts";
@@ -15,6 +16,7 @@ import {
   type ReplicaOptions,
   type ReplicaSettings,
 } from "./replica-options.ts";
+import { textOfSource } from "./replica-positions.ts";
 import { ReplicaSeat, type ReplicaSeatParts } from "./replica-seat.ts";
 import { ReplicationProgress } from "./replication-progress.ts";
 import {
@@ -84,12 +86,14 @@ class Replica implements Replication {
   /** Begins. @throws ResourceInUseError, ResourceNotFoundError. */
   async start(): Promise<void> {
     const { local, settings, source } = this.#parts;
-    const group = await local.group(settings.name, { from: "LATEST" });
+    const replicaOf = textOfSource(source.stream);
+    const options: ReplicaGroupOptions = { from: "LATEST", replicaOf };
+    const group = await local.group(settings.name, options);
     const seat: ReplicaSeatParts = {
       ...{ groupName: group.name, groupCreatedMs: group.definition.createdMs },
       ...{ calls: source.calls, gate: this.#gate, progress: this.#progress },
       localShards: () => local.shards(),
-      copy: (commit, state) => this.#copy(commit, state),
+      copy: (commit, state) => this.#copy(group.definition.replicaOf ?? replicaOf, commit, state),
       onWork: (work) => {
         this.#working = work;
       },
@@ -132,17 +136,17 @@ class Replica implements Replication {
     return this.#listeners.on(kind, listener);
   }
 
-  #copy(...[commit, state]: Parameters<ReplicaSeatParts["copy"]>): ReplicaCopy {
+  #copy(replicaOf: string, ...[commit, state]: Parameters<ReplicaSeatParts["copy"]>): ReplicaCopy {
     const { source, local, settings } = this.#parts;
     const { name: groupName, from } = settings;
     return new ReplicaCopy(
       {
         ...{ calls: this.#reader, streamName: source.stream.name, pollMs: source.pollMs },
-        ...{ from, groupName, localName: local.name, lag: this.#lag, commit },
+        ...{ from, groupName, replicaOf, localName: local.name, lag: this.#lag, commit },
+        random: systemRandom,
         onStored: (records, bytes) => this.#progress.copied(records, bytes),
         onRead: () => this.#progress.reached(this.#lag.none),
-        onGap: (shardId, after, before) =>
-          this.#listeners.tell({ kind: "gap", shardId, after, before }),
+        onGap: (shardId, after, before) => this.#progress.gap({ shardId, after, before }),
       },
       state,
     );
@@ -178,7 +182,8 @@ class Replica implements Replication {
 
 /**
  * Starts a replica. @throws InvalidArgumentError; ResourceInUseError when another stream has a group of that
- * name; ResourceNotFoundError when the local stream was deleted.
+ * name, and when the local stream has a replica of the same stream under another name: nothing was copied then, and
+ * the error's `limit` is that name; ResourceNotFoundError when the local stream was deleted.
  */
 export async function openReplica(
   source: ReplicaSource,

@@ -2,7 +2,15 @@
 import type { EngineClient, MillraceError } from "@millrace/engine";
 import type { Listeners } from "../listeners.ts";
 import { RateMeter } from "./rate-meter.ts";
-import type { ReplicationEvent, ReplicationState, ReplicationStatus } from "./replication-types.ts";
+import type {
+  ReplicationEvent,
+  ReplicationGap,
+  ReplicationState,
+  ReplicationStatus,
+} from "./replication-types.ts";
+
+/** Gaps that are kept for {@link ReplicationProgress.status}. */
+const GAPS_MAX = 100;
 
 /** What is not counted here: how much there is to do yet. */
 export type ReplicationLag = Pick<ReplicationStatus, "lagRecords" | "lagMs" | "estimatedMs">;
@@ -19,6 +27,7 @@ export class ReplicationProgress {
   #retries = 0;
   #repeats = 0;
   #caughtUp = false;
+  #gaps: readonly ReplicationGap[] = [];
 
   constructor(clock: EngineClient["clock"], listeners: Listeners<ReplicationEvent>) {
     this.#listeners = listeners;
@@ -52,6 +61,18 @@ export class ReplicationProgress {
     this.#repeats += records;
   }
 
+  /** Records were gone before they were copied. */
+  gap({ shardId, after, before }: ReplicationGap): void {
+    const gap = { shardId, after, before };
+    this.#gaps = [...this.#gaps, gap].slice(-GAPS_MAX);
+    this.#listeners.tell({ kind: "gap", ...gap });
+  }
+
+  /** The last gaps that there were. */
+  get gaps(): readonly ReplicationGap[] {
+    return this.#gaps;
+  }
+
   /** Something failed. */
   failed(error: MillraceError): void {
     this.#lastError = error;
@@ -80,6 +101,7 @@ export class ReplicationProgress {
       copiedBytes: this.#bytes,
       retries: this.#retries,
       repeats: this.#repeats,
+      gaps: this.#gaps,
       lagRecords: lag.lagRecords,
       lagMs: lag.lagMs,
       recordsPerSecond: this.#rate.perSecond,

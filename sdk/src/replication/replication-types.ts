@@ -27,6 +27,8 @@ export interface ReplicationStatus {
   readonly retries: number;
   /** Records that were left out because they had been copied before. */
   readonly repeats: number;
+  /** What was told as gaps in this thread, the last 100. */
+  readonly gaps: readonly ReplicationGap[];
   /** Records that are not copied yet; undefined where the far side does not tell how many there are. */
   readonly lagRecords: number | undefined;
   /** How far the copy is behind the source, in ms: 0 when it has caught up, undefined when it is not known yet. */
@@ -37,6 +39,18 @@ export interface ReplicationStatus {
   readonly estimatedMs: number | undefined;
   /** What failed last, whether it was mended since or not. */
   readonly lastError: MillraceError | undefined;
+}
+
+/**
+ * Records of the source that were gone before they were copied, or may have been; of an aggregate that consumers
+ * leave out, since it has members of another shard, `after` and `before` are its own number.
+ */
+export interface ReplicationGap {
+  readonly shardId: string;
+  /** The last record before the gap that was read or copied; undefined for none. */
+  readonly after: string | undefined;
+  /** The first record behind it; undefined when nothing of the shard is left, as when it expired while nothing ran. */
+  readonly before: string | undefined;
 }
 
 /** What a replication tells about its work. */
@@ -60,18 +74,8 @@ export type ReplicationEvent =
       /** When the oldest one does, in ms from now. */
       readonly expiresMs: number;
     }
-  | {
-      /**
-       * Records of the source were gone before they were copied, or may have been; of an aggregate that consumers
-       * leave out, since it has members of another shard, `after` and `before` are its own number.
-       */
-      readonly kind: "gap";
-      readonly shardId: string;
-      /** The last record before the gap that was read or copied; undefined for none. */
-      readonly after: string | undefined;
-      /** The first record behind it; undefined when nothing of the shard is left. */
-      readonly before: string | undefined;
-    }
+  /** Records were lost to the copy; it goes on behind them, and with what came of a shard that is gone. */
+  | (ReplicationGap & { readonly kind: "gap" })
   | {
       /** Paused by an error that only somebody can mend; nothing is lost. */
       readonly kind: "failed";

@@ -4,7 +4,6 @@
  */
 import {
   type EngineClient,
-  hexOfBytes,
   parseSequenceNumber,
   ResourceNotFoundError,
   type StreamDescription,
@@ -29,7 +28,7 @@ import type {
 } from "../groups/group-types.ts";
 import { allShards } from "../shard-turns.ts";
 import { otherFarSide, TARGET_STATE_KEY } from "./far-side.ts";
-import { commonRange, type MarkSource, nameOfStream, relayed, sourceOf } from "./mark.ts";
+import { commonRange, type MarkSource, nameOfStream, newRun, relayed, sourceOf } from "./mark.ts";
 import type { Shipment, ShippableRecord } from "./shipment.ts";
 import type { Shipper } from "./shipper.ts";
 
@@ -37,10 +36,10 @@ import type { Shipper } from "./shipper.ts";
 const CHECKPOINT_MS = 100;
 /**
  * Key of a lease's state that holds its run: 64 bits in hexadecimal. What is said of records holds within one run,
- * which goes on after crashes; whoever resets the group, or ships under another name, begins another one.
+ * which goes on after crashes; whoever resets the group, or ships under another name, begins another one, and so does
+ * what comes behind a gap: others may send those records again that were never shipped in it.
  */
 const RUN = "millrace.run";
-const RUN_BYTES = 8;
 const RING: HashKeyRange = { start: hashKeyFrom(0n), end: hashKeyFrom((1n << 128n) - 1n) };
 
 /** What processors of one replication share. */
@@ -55,6 +54,8 @@ export interface ProcessorParts {
   readonly groupName: string;
   /** The far side as the progress bears it. */
   readonly farSide: string;
+  /** Ids of shards of which records were gone before they were read, until a run begins behind that. */
+  readonly gapped: Set<string>;
 }
 
 /** See above. */
@@ -67,9 +68,11 @@ export class ShippingProcessor implements ShardProcessor {
   /** Where records of this shard come from that have no mark; undefined until the run is known. */
   #source: MarkSource | undefined;
   /** What this shard says of sources elsewhere. */
-  readonly #foreign = new WeakMap<MarkSource, MarkSource | null>();
+  #foreign = new WeakMap<MarkSource, MarkSource | null>();
   #range: HashKeyRange = RING;
   #leaving: AbortSignal | undefined;
+  /** Leaves the lease's checkpoint where it is. */
+  #standing: Checkpointer | undefined;
 
   constructor(parts: ProcessorParts, shardId: string) {
     const { incarnation, stream } = parts;
@@ -80,6 +83,7 @@ export class ShippingProcessor implements ShardProcessor {
 
   async initialize({ leaving, state, checkpointer }: InitializeInput): Promise<void> {
     this.#leaving = leaving;
+    this.#standing = checkpointer;
     const { client, stream } = this.#parts;
     const described = await client.call("describeStream", { name: stream.name });
     const shard = allShards(described).find(({ shardId }) => shardId === this.#shardId);
@@ -112,18 +116,23 @@ export class ShippingProcessor implements ShardProcessor {
   async #begin(stored: StateValue | undefined, checkpointer: Checkpointer): Promise<void> {
     const { incarnation, stream, random } = this.#parts;
     const known = typeof stored === "string" && /^[0-9a-f]{16}$/.test(stored);
-    const run = known ? stored : hexOfBytes(random.fill(new Uint8Array(RUN_BYTES)));
+    const run = known ? stored : newRun(random);
     if (!known) await checkpointer.checkpoint({ state: { [RUN]: run } });
     this.#run = run;
+    this.#foreign = new WeakMap();
     const log = { incarnation, streamUid: stream.uid };
     this.#source = sourceOf(log, shardIndexOf(this.#shardId), run, RING);
   }
 
   async processRecords(input: ProcessInput): Promise<void> {
     const { records, checkpointer, signal } = input;
-    const { shipper } = this.#parts;
+    const { shipper, gapped } = this.#parts;
     const leaving = this.#leaving;
     leaving?.throwIfAborted();
+    if (gapped.has(this.#shardId) && this.#standing !== undefined) {
+      await this.#begin(undefined, this.#standing);
+      gapped.delete(this.#shardId);
+    }
     const shipment = shipper.ship(records.map((record) => this.#shippable(record)));
     const withdraw = (): void => shipper.withdraw(shipment);
     signal.addEventListener("abort", withdraw, { once: true });

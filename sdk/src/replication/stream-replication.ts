@@ -6,6 +6,7 @@ import {
   type EngineClient,
   type GroupDescription,
   type MillraceError,
+  parseSequenceNumber,
   pause,
   type StreamDescription,
   systemRandom,
@@ -17,6 +18,7 @@ import { Listeners } from "../listeners.ts";
 import { ExpiryWatch } from "./expiry-watch.ts";
 import { claimFarSide, identityOf } from "./far-side.ts";
 import { findLostHeads, type LostHead } from "./lost-heads.ts";
+import { LostShards } from "./lost-shards.ts";
 import type { NetworkWatch } from "./network.ts";
 import { PageEnd } from "./page-end.ts";
 import {
@@ -32,6 +34,7 @@ import {
   type ReplicationEvent,
   type ReplicationEventKind,
   type ReplicationEventOf,
+  type ReplicationGap,
   type ReplicationStatus,
 } from "./replication-types.ts";
 import { Shipper } from "./shipper.ts";
@@ -67,6 +70,7 @@ export class StreamReplication implements Replication {
   readonly #shipper: Shipper;
   readonly #worker: GroupWorker;
   readonly #expiry: ExpiryWatch;
+  readonly #lost: LostShards;
   readonly #pageEnd: PageEnd | undefined;
   readonly #ending = new AbortController();
   readonly finished: Promise<void>;
@@ -108,6 +112,12 @@ export class StreamReplication implements Replication {
       ...{ client, streamName: parts.stream.name, name, warnBeforeMs, hold },
       onExpiring: (shardId, expiresMs) => {
         if (!this.closed) this.#listeners.tell({ kind: "expiring", shardId, expiresMs });
+      },
+    });
+    this.#lost = new LostShards({
+      ...{ client, name },
+      onLost: (gap) => {
+        if (!this.closed) this.#gap(gap);
       },
     });
     this.#worker = this.#work();
@@ -161,7 +171,7 @@ export class StreamReplication implements Replication {
     const { client, stream, group, incarnation, remote } = this.#parts;
     const parts = {
       ...{ client, stream, incarnation, random: systemRandom, shipper: this.#shipper },
-      ...{ groupName: group.name, farSide: identityOf(remote.target()) },
+      ...{ groupName: group.name, farSide: identityOf(remote.target()), gapped: new Set<string>() },
     };
     const worker = group.start(({ shardId }) => new ShippingProcessor(parts, shardId), {
       batchRecordsMax: DELIVERY_RECORDS_MAX,
@@ -169,13 +179,21 @@ export class StreamReplication implements Replication {
     worker.on("lease-taken", () => this.#changed());
     worker.on("lease-lost", () => this.#changed());
     worker.on("shard-ended", () => this.#changed());
-    worker.on("gap", (gap) => this.#listeners.tell(gap));
+    worker.on("gap", (gap) => {
+      parts.gapped.add(gap.shardId);
+      this.#gap(gap);
+    });
     worker.on("aggregate-dropped", ({ shardId, sequenceNumber }) =>
-      this.#listeners.tell({ kind: "gap", shardId, after: sequenceNumber, before: sequenceNumber }),
+      this.#progress.gap({ shardId, after: sequenceNumber, before: sequenceNumber }),
     );
     worker.on("repeats-dropped", ({ records }) => this.#progress.repeated(records));
     worker.on("processing-failed", ({ error }) => this.#progress.failed(toMillraceError(error)));
     return worker;
+  }
+
+  /** Of a shard that is gone, the worker may have said it, or the group. */
+  #gap(gap: ReplicationGap): void {
+    if (!this.#progress.gaps.some((told) => isSameLoss(told, gap))) this.#progress.gap(gap);
   }
 
   /** Works out what it does from what its parts do. */
@@ -225,7 +243,7 @@ export class StreamReplication implements Replication {
     const { clock } = client;
     // Whoever began it listens once this is answered.
     if (lostHeads.length > 0) await this.#describe();
-    for (const head of lostHeads) this.#listeners.tell({ kind: "gap", after: undefined, ...head });
+    for (const head of lostHeads) this.#progress.gap({ after: undefined, ...head });
     while (!this.closed) {
       this.#lookDue = false;
       this.#idle = false;
@@ -246,7 +264,11 @@ export class StreamReplication implements Replication {
     const waiting = lagOf(description).lagRecords > 0;
     if (!waiting && (this.#shipper.busy || shipped !== this.#shipped)) return true;
     this.#progress.reached(!waiting);
-    await this.#expiry.look(description);
+    try {
+      await this.#lost.look(description);
+    } finally {
+      await this.#expiry.look(description);
+    }
     return waiting;
   }
 
@@ -269,6 +291,17 @@ export class StreamReplication implements Replication {
       return undefined;
     }
   }
+}
+
+/** Whether two gaps are what was left of a shard behind one record. */
+function isSameLoss(left: ReplicationGap, right: ReplicationGap): boolean {
+  const isLoss = left.before === undefined && right.before === undefined;
+  return isLoss && left.shardId === right.shardId && indexOf(left) === indexOf(right);
+}
+
+/** One record may be named with different times of arrival. */
+function indexOf({ after }: ReplicationGap): number | undefined {
+  return after === undefined ? undefined : parseSequenceNumber(after).sequenceIndex;
 }
 
 function lagOf({ leases }: GroupDescription): { lagRecords: number; lagMs: number } {

@@ -38,6 +38,10 @@ function expiring(events: readonly ReplicationEvent[]) {
   return events.filter((event) => event.kind === "expiring");
 }
 
+function gapsIn(events: readonly ReplicationEvent[]) {
+  return events.filter((event) => event.kind === "gap");
+}
+
 async function retentionOf(stream: Stream): Promise<number> {
   return (await stream.describe()).retentionHours;
 }
@@ -79,5 +83,103 @@ describe("the expiry of what was not sent", () => {
     await drained(replication);
     await until(async () => (await retentionOf(local)) === 24);
     checkOrder(await consume(inside, 60), 0, 60);
+  });
+});
+
+describe("a shard that expires while no replication runs", () => {
+  /** Of a shard's 20 records 10 are shipped when the replication ends; then the shard is split and expires. */
+  async function lostShard(shipped = 10) {
+    const [here, there] = [await openEngine({ time: "virtual" }), await openEngine()];
+    const local = await here.streams.ensure("clicks", { shards: 1 });
+    const { far, inside } = await farStream(there, "clicks", 1);
+    if (shipped > 0) {
+      const first = await local.replicateTo(far);
+      await put(local, 0, shipped);
+      await drained(first);
+      await first.stop();
+    } else await begin(local, far);
+    await put(local, shipped, 20);
+    await local.split("shardId-000000000000");
+    await pass(here, 27);
+    await until(async () => (await local.shards()).every(({ shardIndex }) => shardIndex !== 0));
+    await put(local, 20, 40);
+    return { here, local, far, inside };
+  }
+
+  /** A replication that ended before there was anything to ship. */
+  async function begin(local: Stream, far: Parameters<Stream["replicateTo"]>[0]): Promise<void> {
+    const replication = await local.replicateTo(far);
+    await until(async () => (await replication.status()).state === "running");
+    await replication.stop();
+  }
+
+  const LOST = { shardId: "shardId-000000000000", before: undefined };
+
+  it("is told with the last record that was shipped, by the next one, which goes on with its children", async () => {
+    const { here, local, far, inside } = await lostShard();
+    const second = stopLater(await local.replicateTo(far));
+    const events = eventsOf(second);
+    await drained(second);
+    const lost = { ...LOST, after: expect.stringMatching(/^\d{56}$/) };
+    await until(() => gapsIn(events).length > 0);
+    expect(gapsIn(events)).toEqual([{ kind: "gap", ...lost }]);
+    expect((await second.status()).gaps).toEqual([lost]);
+    checkOrder((await consume(inside, 30)).slice(10), 20, 40);
+    // Another thread hears of it as well, for a while.
+    const other = stopLater(await local.replicateTo(far));
+    const heard = eventsOf(other);
+    await until(() => gapsIn(heard).length > 0);
+    const group = await local.group(second.name);
+    expect((await group.describe()).expired).toHaveLength(1);
+    await here.time.advance(61_000);
+    await put(local, 40, 50);
+    await until(async () => (await group.describe()).expired.length === 0);
+    await second.stop();
+    await other.stop();
+    const third = stopLater(await local.replicateTo(far));
+    const later = eventsOf(third);
+    await put(local, 50, 60);
+    await drained(third);
+    expect(gapsIn(later)).toEqual([]);
+    expect([gapsIn(events).length, gapsIn(heard).length]).toEqual([1, 1]);
+  });
+
+  it("or while one is paused, is told once", async () => {
+    const [here, there] = [await openEngine({ time: "virtual" }), await openEngine()];
+    const local = await here.streams.ensure("clicks", { shards: 1 });
+    const { far, inside } = await farStream(there, "clicks", 1);
+    const replication = stopLater(await local.replicateTo(far));
+    const events = eventsOf(replication);
+    await put(local, 0, 10);
+    await drained(replication);
+    await replication.pause();
+    await put(local, 10, 20);
+    await local.split("shardId-000000000000");
+    await put(local, 20, 40);
+    await pass(here, 27);
+    await put(local, 40, 60);
+    await until(async () => (await replication.status()).gaps.length > 0, 30_000);
+    replication.resume();
+    await drained(replication);
+    checkOrder((await consume(inside, 30)).slice(10), 40, 60);
+    const wholes = gapsIn(events).filter((gap) => gap.kind === "gap" && gap.before === undefined);
+    expect(wholes).toMatchObject([{ ...LOST, after: expect.stringMatching(/^\d{56}$/) }]);
+  });
+
+  it("is told without a record where none of it was shipped", async () => {
+    const { local, far, inside } = await lostShard(0);
+    const second = stopLater(await local.replicateTo(far));
+    await until(async () => (await second.status()).gaps.length > 0);
+    expect((await second.status()).gaps).toEqual([{ ...LOST, after: undefined }]);
+    await drained(second);
+    checkOrder(await consume(inside, 20), 20, 40);
+  });
+
+  it("is no loss where all of it was shipped", async () => {
+    const { local, far, inside } = await lostShard(20);
+    const second = stopLater(await local.replicateTo(far));
+    await drained(second);
+    checkOrder(await consume(inside, 40), 0, 40);
+    expect((await second.status()).gaps).toEqual([]);
   });
 });

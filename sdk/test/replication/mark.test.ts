@@ -7,6 +7,7 @@ import {
   commonRange,
   decodeRange,
   encodeRange,
+  joinRun,
   type MarkSource,
   marksOf,
   nameOfStream,
@@ -18,6 +19,7 @@ import {
 import { randomOf } from "./random.ts";
 
 const RING_END = (1n << 128n) - 1n;
+const RUN = "0011223344556677";
 
 function rangeFrom(start: bigint, end: bigint): { start: HashKey; end: HashKey } {
   return { start: hashKeyFrom(start), end: hashKeyFrom(end) };
@@ -32,6 +34,25 @@ function written(marks: readonly ReplicationMark[]) {
     return { partitionKey: `k${i}`, data: new Uint8Array([i & 255]), tags: [tag] };
   });
   return decodeAggregate(encodeAggregate(members)) ?? [];
+}
+
+/** Marks that a run took up say the same, of an origin of that run's own, in as many bytes. */
+function expectJoined(
+  members: ReturnType<typeof written>,
+  marks: readonly ReplicationMark[],
+): void {
+  const joined = joinRun(members, RUN) ?? [];
+  expect(encodeAggregate(joined).byteLength).toBe(encodeAggregate(members).byteLength);
+  const origins = new Map<string, string>();
+  const back = (marksOf(joined) ?? []).map((mark, i) => {
+    const before = marks[i]?.source.origin ?? "";
+    const { origin = "" } = mark?.source ?? {};
+    expect(origins.get(before) ?? origin).toBe(origin);
+    origins.set(before, origin);
+    return { ...mark, source: { ...mark?.source, origin: before } };
+  });
+  expect(back).toEqual(marks);
+  expect(new Set([...origins.keys(), ...origins.values()]).size).toBe(2 * origins.size);
 }
 
 describe("the replication mark", () => {
@@ -66,7 +87,19 @@ describe("the replication mark", () => {
         return { source, index, subSequenceNumber };
       });
       expect(marksOf(written(marks))).toEqual(marks);
+      expectJoined(written(marks), marks);
     }
+  });
+
+  it("is left alone where there is none, or none that can be read, when a run takes records up", () => {
+    const members = [
+      { partitionKey: "a", data: new Uint8Array(1), tags: [{ key: "other", value: "1.2" }] },
+      { partitionKey: "b", data: new Uint8Array(1) },
+    ];
+    expect(joinRun(members, RUN)).toBeUndefined();
+    const tags = [{ key: "mr", value: "not a mark" }, { key: "mr" }];
+    const malformed = { partitionKey: "c", data: new Uint8Array(1), tags };
+    expect(joinRun([...members, malformed], RUN)?.[2]).toEqual(malformed);
   });
 
   it("takes a few bytes for the record after the one before", () => {

@@ -6,7 +6,15 @@ import { formatSequenceNumber } from "@millrace/engine";
 import { describe, expect, it } from "vitest";
 import { type HashKeyRange, hashKeyFrom } from "../../src/aggregation/hash-key.ts";
 import type { StateValue } from "../../src/groups/group-types.ts";
-import { type MarkSource, nameOfStream, relayed, sourceOf } from "../../src/replication/mark.ts";
+import {
+  joinRun,
+  type MarkSource,
+  marksOf,
+  nameOfStream,
+  relayed,
+  sourceOf,
+  tagOf,
+} from "../../src/replication/mark.ts";
 import { type FilteredRecord, RepeatFilter } from "../../src/replication/repeat-filter.ts";
 import { type Random, randomOf } from "./random.ts";
 
@@ -107,6 +115,46 @@ class Reader {
   }
 }
 
+function runOf(random: Random): string {
+  return random
+    .below(2 ** 32)
+    .toString(16)
+    .padStart(16, "0");
+}
+
+/** A replica of a log in another one: copies each record once, unless something was gone before. */
+class Copy {
+  readonly #log: Log;
+  readonly #target: Log;
+  readonly #random: Random;
+  #run: string;
+  #at = 0;
+
+  constructor(log: Log, target: Log, random: Random) {
+    this.#log = log;
+    this.#target = target;
+    this.#random = random;
+    this.#run = runOf(random);
+  }
+
+  ship(): void {
+    const record = this.#log.records[this.#at];
+    if (record === undefined) return;
+    this.#at += 1;
+    const { partitionKey, explicitHashKey, mark } = record;
+    const tags = mark === undefined ? [] : [tagOf(mark, undefined)];
+    const joined = joinRun([{ partitionKey, data: new Uint8Array(), tags }], this.#run);
+    append(this.#target, { partitionKey, explicitHashKey, mark: marksOf(joined ?? [])?.[0] });
+  }
+
+  /** Goes on behind a gap, or is removed, and another one begins anywhere. */
+  beginAnew(): void {
+    const gap = this.#random.below(2) === 0;
+    this.#at = gap ? this.#at + 3 : this.#random.below(this.#log.records.length + 1);
+    this.#run = runOf(this.#random);
+  }
+}
+
 /** A way from a log to another one. */
 class Way extends Reader {
   readonly #target: Log;
@@ -119,10 +167,7 @@ class Way extends Reader {
   }
 
   #begin(): void {
-    this.#run = this.random
-      .below(2 ** 32)
-      .toString(16)
-      .padStart(16, "0");
+    this.#run = runOf(this.random);
   }
 
   override reset(): void {
@@ -196,6 +241,29 @@ describe("runs of shipping", () => {
     }
   });
 
+  it("and copies, several into one stream and of one another, have nothing dropped either", () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const random = randomOf(100 + seed);
+      const [a, b, c, d] = [logOf("a"), logOf("b"), logOf("c"), logOf("d")];
+      const ways = [new Way(a, b, random), new Way(a, b, random), new Way(c, d, random)];
+      const copies = [new Copy(b, c, random), new Copy(b, d, random), new Copy(c, d, random)];
+      const readers = [new Reader(c, random), new Reader(d, random)];
+      for (let step = 0; step < 600; step++) {
+        if (step % 20 === 0) fill(a, random, 2);
+        const way = ways[random.below(ways.length)];
+        for (let burst = random.below(12); burst > 0; burst--) way?.ship();
+        if (way !== undefined) act(way, random);
+        const copy = copies[random.below(copies.length)];
+        for (let burst = random.below(12); burst > 0; burst--) copy?.ship();
+        if (random.below(60) === 0) copy?.beginAnew();
+        const reader = readers[random.below(2)];
+        for (let burst = random.below(20); burst > 0; burst--) reader?.read();
+        if (reader !== undefined && random.below(8) < 7) act(reader, random);
+      }
+      expect(readers.every(({ shown }) => shown.size > 0)).toBe(true);
+    }
+  });
+
   it("end in a ring that is fed from outside, also below where they began", () => {
     const random = randomOf(3);
     const [x, a, b, c] = [logOf("d"), logOf("a"), logOf("b"), logOf("c")];
@@ -257,6 +325,38 @@ describe("the room of the filter", () => {
     const filter = new RepeatFilter({ shard: WHOLE });
     const show = (index: number): number => filter.sift([record(sourceIn(1), index, index)]).length;
     expect([5, 6, 3, 4, 5, 6, 3, 7].map(show)).toEqual([1, 1, 1, 1, 0, 0, 1, 1]);
+  });
+
+  it("is given back where something was forgotten, also what is being stored at that moment", () => {
+    const state: Record<string, StateValue | undefined> = {};
+    const filter = new RepeatFilter({ shard: WHOLE });
+    const show = (index: number, at: number): number =>
+      filter.sift([record(sourceIn(1), index, at)]).length;
+    const store = (at: number): void => {
+      const written = filter.stateAt({ index: at, subSequenceNumber: 0 });
+      expect(new Set(written.map(({ key }) => key)).size).toBe(written.length);
+      for (const { key, value } of written) state[key] = value ?? undefined;
+    };
+    const kept = (): RepeatFilter => {
+      const known = Object.entries(state).flatMap(([key, value]) =>
+        value === undefined ? [] : [[key, value] as const],
+      );
+      return new RepeatFilter({ shard: WHOLE, state: Object.fromEntries(known) });
+    };
+    expect([show(1, 1), show(2, 2), show(1, 3)]).toEqual([1, 1, 0]);
+    store(3);
+    filter.forget();
+    filter.committed();
+    expect(kept().sift([record(sourceIn(1), 2, 4)])).toEqual([]);
+    store(3);
+    filter.committed();
+    expect(kept().empty).toBe(true);
+    expect([show(5, 4), show(2, 5), show(5, 6)]).toEqual([1, 1, 0]);
+    store(6);
+    filter.committed();
+    expect([2, 5].map((index) => kept().sift([record(sourceIn(1), index, 7)]).length)).toEqual([
+      1, 0,
+    ]);
   });
 
   it("thins what waits for a checkpoint also in a commit, of marks that are read anew each time", () => {

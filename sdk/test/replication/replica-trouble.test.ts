@@ -272,6 +272,8 @@ describe("what expired at the far side", () => {
     await until(async () => (await second.status()).copiedRecords >= 10);
     expect(await numbersIn(near)).toEqual([...integers(0, 10), ...integers(20, 30)]);
     expect(gaps).toContainEqual({ shardId: "shardId-000000000000", before: undefined });
+    const told = (await second.status()).gaps.map(({ shardId, before }) => ({ shardId, before }));
+    expect(told).toEqual(gaps);
   });
 
   it("is no gap where the copy had everything", async () => {

@@ -63,7 +63,7 @@ export function groupMark({ leases, workers }: GroupDescription): Mark {
 }
 
 /** The records behind all checkpoints of a group. */
-export function lagOf({ leases }: GroupDescription): number {
+export function lagOf({ leases }: Pick<GroupDescription, "leases">): number {
   return leases.reduce((sum, { lagRecords }) => sum + lagRecords, 0);
 }
 
@@ -97,7 +97,7 @@ export function ageText(ageMs: number): string {
 /** What a screen reader is told of a group now and then. */
 export function groupSummary({ definition, leases, workers }: GroupDescription): string {
   const owned = leases.filter(({ status }) => status === "owned").length;
-  const lag = lagOf({ definition, leases, workers });
+  const lag = lagOf({ leases });
   return (
     `Group ${definition.name}: ${owned} of ${formatNumberOf(leases.length, "lease")} owned by ` +
     `${formatNumberOf(workers.length, "worker")}, ${formatNumberOf(lag, "record")} behind.`

@@ -8,6 +8,8 @@ const FAILOVER_MS_MIN = 500;
 /** Longest failover and hand-over: 1 hour. */
 const SPAN_MS_MAX = 3_600_000;
 const WORKER_ID_LENGTH_MAX = 256;
+/** Of the text that names a stream elsewhere. */
+const SOURCE_LENGTH_MAX = 2048;
 
 /** Refuses a name of a group or of a processor's state. @throws InvalidArgumentError. */
 export function checkGroupName(argument: string, value: string): void {
@@ -36,6 +38,10 @@ export function checkGroupSpec(spec: GroupSpec): void {
   const { failoverMs = FAILOVER_MS_MIN, handOverMs = 0 } = spec;
   checkCount("failoverMs", failoverMs, FAILOVER_MS_MIN, SPAN_MS_MAX);
   checkCount("handOverMs", handOverMs, 0, SPAN_MS_MAX);
+  const { replicaOf = " " } = spec;
+  const isText = typeof replicaOf === "string" && replicaOf.length > 0;
+  if (isText && replicaOf.length <= SOURCE_LENGTH_MAX) return;
+  throw invalid("replicaOf", replicaOf, `1 to ${SOURCE_LENGTH_MAX} characters`);
 }
 
 /** Refuses a starting position that there is not. @throws InvalidArgumentError. */

@@ -40,12 +40,9 @@ interface Probe {
 
 /** A group as it was created. */
 export function defineGroup(leases: GroupLeases): GroupDefinition {
-  const { streamUid, startingPosition, failoverMs, handOverMs, createdMs } = leases.stored;
+  const { firstCounter: _, ...stored } = leases.stored;
   const { name: streamName } = leases.stream;
-  return {
-    ...{ name: leases.groupName, streamName, streamUid, startingPosition },
-    ...{ failoverMs, handOverMs, createdMs },
-  };
+  return { name: leases.groupName, streamName, ...stored };
 }
 
 /** A group as it is, with the leases that it is yet to get. */
@@ -76,6 +73,10 @@ export async function describeGroup(sources: Sources, group: Group): Promise<Gro
     definition,
     leases: all.sort((one, other) => one.shardIndex - other.shardIndex),
     workers: describeWorkers(group, all),
+    expired: Array.from(group.leases.expiries(), ([shardIndex, { checkpoint, ...facts }]) => ({
+      ...{ shardId: shardIdOf(shardIndex), shardIndex, expiredMs: facts.expiredMs },
+      checkpoint: describeCheckpoint({ shardIndex, ...facts }, checkpoint, undefined),
+    })),
   };
 }
 
@@ -151,7 +152,7 @@ async function probe(log: Log, shard: SlottedShard, nextIndex: number): Promise<
 
 /** A checkpoint by its sequence number; without the record, which retention may have dropped, as of its shard's creation. */
 function describeCheckpoint(
-  shard: SlottedShard | undefined,
+  shard: Pick<SlottedShard, "shardIndex" | "createdSeconds"> | undefined,
   checkpoint: LeaseCheckpoint,
   record: Probe | undefined,
 ): CheckpointDescription {

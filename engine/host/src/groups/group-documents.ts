@@ -26,6 +26,17 @@ export type StoredGroup = {
   readonly createdMs: number;
   /** Lease counter that leases begin with: above all that the group has given out before a reset. */
   readonly firstCounter: number;
+  /** What its workers copy into the stream. */
+  readonly replicaOf?: string;
+};
+
+/** What is kept of a shard that expired before the group was done with it. */
+export type StoredExpiry = {
+  readonly checkpoint: LeaseCheckpoint;
+  /** Of the shard, in seconds since the Unix epoch. */
+  readonly createdSeconds: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiredMs: number;
 };
 
 /** Who owns a lease, as it is stored. */
@@ -63,6 +74,15 @@ export function stateKey(name: string, shardIndex: number, key: string): string 
   return `${statePrefix(name, shardIndex)}${key}`;
 }
 
+/** Key of what is kept of an expired shard. */
+export function expiryKey(name: string, shardIndex: number): string {
+  return `${expiryPrefix(name)}${String(shardIndex).padStart(INDEX_DIGITS, "0")}`;
+}
+
+function expiryPrefix(name: string): string {
+  return `${groupKey(name)}/expired/`;
+}
+
 function leasePrefix(name: string): string {
   return `${groupKey(name)}/lease/`;
 }
@@ -85,13 +105,21 @@ export function groupNames(documents: Documents): string[] {
 
 /** All leases of a group, by shard index, ascending. */
 export function leasesOf(documents: Documents, name: string): Map<number, StoredLease> {
-  const prefix = leasePrefix(name);
-  const leases = new Map<number, StoredLease>();
+  return byShard<StoredLease>(documents, leasePrefix(name));
+}
+
+/** What is kept of a group's expired shards, by shard index, ascending. */
+export function expiriesOf(documents: Documents, name: string): Map<number, StoredExpiry> {
+  return byShard<StoredExpiry>(documents, expiryPrefix(name));
+}
+
+function byShard<Value>(documents: Documents, prefix: string): Map<number, Value> {
+  const values = new Map<number, Value>();
   for (const key of documents.keys(prefix)) {
-    const lease = documents.get<StoredLease>(key);
-    if (lease !== undefined) leases.set(Number(key.slice(prefix.length)), lease);
+    const value = documents.get<Value>(key);
+    if (value !== undefined) values.set(Number(key.slice(prefix.length)), value);
   }
-  return leases;
+  return values;
 }
 
 /** State of a lease's processor, by key. */

@@ -5,10 +5,12 @@ import type { Log } from "../log/log.ts";
 import type { Documents } from "../streams/documents.ts";
 import {
   deletingState,
+  expiriesOf,
   groupKey,
   leaseKey,
   leasesOf,
   puttingLease,
+  type StoredExpiry,
   type StoredGroup,
   type StoredLease,
 } from "./group-documents.ts";
@@ -69,6 +71,11 @@ export class GroupLeases {
   /** All leases, by shard index. */
   all(): Map<number, StoredLease> {
     return leasesOf(this.#sources.documents, this.groupName);
+  }
+
+  /** What is kept of shards that expired before the group was done with them, by shard index. */
+  expiries(): Map<number, StoredExpiry> {
+    return expiriesOf(this.#sources.documents, this.groupName);
   }
 
   /** A lease; undefined when there is none for that shard. */

@@ -13,7 +13,8 @@ export interface GroupOperations {
    * Creates a consumer group with the leases that its starting position calls for; the same group again
    * changes nothing.
    * @throws InvalidArgumentError, ResourceNotFoundError for the stream, ResourceInUseError when a group of
-   * that name is another one.
+   * that name is another one, and when another group of the stream is the replica of the same; only of that one the
+   * error has a `limit`: its name.
    */
   groupsCreate(argument: GroupSpec): GroupDefinition;
   /** All consumer groups by name, or those of one stream. @throws ResourceNotFoundError for the stream. */
@@ -34,6 +35,8 @@ export interface GroupOperations {
     shardId?: string | undefined;
     force?: boolean | undefined;
   }): null;
+  /** Forgets expired shards of a group that somebody has heard of; unknown ones are ignored. @throws ResourceNotFoundError. */
+  groupsForgetExpired(argument: { name: string; shardIndexes: readonly number[] }): null;
   /**
    * Joins a worker to a group under the present leader. Who joins again under the same `workerId` keeps the
    * leases that it owns, and its session before is lost. @throws ResourceNotFoundError, InvalidArgumentError.

@@ -28,6 +28,11 @@ export interface GroupSpec {
   readonly failoverMs?: number | undefined;
   /** A lease that its owner is to hand over is taken after this time, in ms: 30,000 when absent. */
   readonly handOverMs?: number | undefined;
+  /**
+   * What its workers copy into the stream, as text: a stream elsewhere that one group of each stream may be the
+   * replica of. 1 to 2,048 characters; none when absent.
+   */
+  readonly replicaOf?: string | undefined;
 }
 
 /** A consumer group as it was created. */
@@ -40,6 +45,8 @@ export interface GroupDefinition {
   readonly handOverMs: number;
   /** Milliseconds since the Unix epoch. */
   readonly createdMs: number;
+  /** What its workers copy into the stream; absent where that is nothing. */
+  readonly replicaOf?: string | undefined;
 }
 
 /** Who owns a lease. */
@@ -83,6 +90,17 @@ export interface LeaseDescription {
   readonly iteratorAgeMs: number;
 }
 
+/** A shard that expired before the group was done with it: records behind its checkpoint were lost to the group. */
+export interface ExpiredShard {
+  /** `shardId-000000000000`. */
+  readonly shardId: string;
+  readonly shardIndex: number;
+  /** How far the group was. */
+  readonly checkpoint: CheckpointDescription;
+  /** When the shard went, in ms since the Unix epoch. */
+  readonly expiredMs: number;
+}
+
 /** A worker of a group. */
 export interface WorkerDescription extends LeaseOwner {
   readonly leases: number;
@@ -99,6 +117,8 @@ export interface GroupDescription {
   readonly leases: readonly LeaseDescription[];
   /** By worker id. */
   readonly workers: readonly WorkerDescription[];
+  /** By shard index, the last 100 at most, until `groupsForgetExpired` is told that they are known. */
+  readonly expired: readonly ExpiredShard[];
 }
 
 /** A lease as its owner gets it. */

@@ -6,6 +6,7 @@ import { ResourceInUseError, ResourceNotFoundError } from "../errors/index.ts";
 import type { ControlRecord, StreamDefinition } from "../log/control-records.ts";
 import { shardIdOf, shardIndexOf } from "../sequence/sequence-number.ts";
 import type { Catalogue } from "../streams/catalogue.ts";
+import { notingExpiry } from "./expired-shards.ts";
 import { Group, type GroupParts } from "./group.ts";
 import { checkGroupSpec, checkJoin, checkPosition } from "./group-checks.ts";
 import { defineGroup, describeGroup } from "./group-descriptions.ts";
@@ -13,6 +14,7 @@ import {
   counterFloor,
   deletingGroups,
   deletingState,
+  expiryKey,
   groupKey,
   groupNames,
   groupOfKey,
@@ -30,6 +32,7 @@ import type {
 } from "./group-types.ts";
 import { checkpointOf, firstLeases } from "./lease-discovery.ts";
 import { creatingLease, freshLease } from "./new-lease.ts";
+import { claimingReplica, requireOnlyReplica } from "./replica-claims.ts";
 
 /** Defaults of a group, in ms. */
 const FAILOVER_MS = 10_000;
@@ -52,6 +55,7 @@ export class Groups {
   constructor(parts: GroupsParts) {
     this.#parts = parts;
     this.#stopFollowing = parts.log.onApplied((record) => this.#applied(record));
+    parts.log.whenExpiring = (shardUids) => this.#noting(shardUids);
     parts.catalogue.guardRemovals((streamUid, remove) => this.#duringRemoval(streamUid, remove));
   }
 
@@ -85,6 +89,7 @@ export class Groups {
       const stream = catalogue.get(spec.streamName);
       catalogue.requireUsable(stream);
       const found = documents.get<StoredGroup>(groupKey(spec.name));
+      requireOnlyReplica(documents, spec, stream.uid);
       if (found === undefined) {
         const stored = storedOf(spec, stream, clock.nowMs(), counterFloor(documents));
         const leases = firstLeases(stream.shards, stored.startingPosition);
@@ -93,9 +98,22 @@ export class Groups {
           ...leases.map((lease) => creatingLease(this.#parts, spec.name, stored, lease)),
         ]);
         this.#of(spec.name);
-      } else requireSame(spec, found, storedOf(spec, stream, found.createdMs, found.firstCounter));
+      } else await this.#requireSame(spec, found, stream);
       return defineGroup(this.get(spec.name).leases);
     });
+  }
+
+  /** Of a replica's name, which stream it is of is for whoever copies to look at. */
+  async #requireSame(
+    { replicaOf, ...spec }: GroupSpec,
+    found: StoredGroup,
+    stream: StreamDefinition,
+  ): Promise<void> {
+    const { documents, log } = this.#parts;
+    const { replicaOf: _, ...others } = found;
+    const claim = claimingReplica(documents, { replicaOf, ...spec }, found);
+    if (found.streamUid === stream.uid && claim.length > 0) await log.change(claim);
+    requireSame(spec, others, storedOf(spec, stream, found.createdMs, found.firstCounter));
   }
 
   /** See {@link GroupOperations.groupsList}. */
@@ -118,6 +136,17 @@ export class Groups {
       await group.leases.gates.duringAll(async () => {
         await log.change(deletingGroups(documents, [group.name]));
       });
+    });
+  }
+
+  /** See {@link GroupOperations.groupsForgetExpired}. */
+  async forgetExpired(name: string, shardIndexes: readonly number[]): Promise<void> {
+    const { catalogue, documents, log } = this.#parts;
+    await catalogue.exclusively(async () => {
+      const expiries = this.get(name).leases.expiries();
+      const known = shardIndexes.filter((shardIndex) => expiries.has(shardIndex));
+      if (known.length === 0) return;
+      await log.change(known.map((index) => documents.deleting(expiryKey(name, index))));
     });
   }
 
@@ -195,6 +224,14 @@ export class Groups {
         ),
       );
     });
+  }
+
+  /** What is stored in one step with the expiry of shards. */
+  #noting(shardUids: readonly number[]): ControlRecord[] {
+    const nowMs = this.#parts.clock.nowMs();
+    return [...this.#groups.values()].flatMap(({ leases }) =>
+      leases.failure === undefined ? notingExpiry(this.#parts, leases, shardUids, nowMs) : [],
+    );
   }
 
   /** Follows what becomes of groups and of the shards that they read. */
@@ -281,6 +318,7 @@ function storedOf(
   firstCounter: number,
 ): StoredGroup {
   const { startingPosition, failoverMs = FAILOVER_MS, handOverMs = HAND_OVER_MS } = spec;
+  const { replicaOf } = spec;
   const position =
     startingPosition.type === "AT_TIMESTAMP"
       ? { type: startingPosition.type, timestampMs: startingPosition.timestampMs }
@@ -288,6 +326,7 @@ function storedOf(
   return {
     ...{ streamUid: stream.uid, startingPosition: position, failoverMs, handOverMs },
     ...{ createdMs, firstCounter },
+    ...(replicaOf === undefined ? {} : { replicaOf }),
   };
 }
 

@@ -123,6 +123,8 @@ export class Log {
   readonly #reader: Reader;
   readonly #room: RoomKeeper;
   readonly #followers = new Set<(record: ControlRecord) => void>();
+  /** Says what is stored in one step with the expiry of shards, which are still there when it is asked. */
+  whenExpiring: (shardUids: readonly number[]) => readonly ControlRecord[] = () => [];
   #cancelSweep: () => void;
   #closed = false;
 
@@ -146,7 +148,7 @@ export class Log {
     });
     this.#sealer = new Sealer(context, this.#commit);
     this.#checkpointer = new Checkpointer(context, this.#commit, this.#sealer);
-    this.#retention = new RetentionSweep(context, this.#commit);
+    this.#retention = new RetentionSweep(context, this.#commit, (uids) => this.whenExpiring(uids));
     this.#reader = new Reader(context);
     this.#room = new RoomKeeper(context, {
       ...{ commit: this.#commit, checkpointer: this.#checkpointer, retention: this.#retention },

@@ -5,9 +5,9 @@
  * Whole segments go, and only after the frame that says so is durable. A wall clock that is not to be
  * trusted pauses the sweep.
  */
-import { StoreFullError } from "../errors/index.ts";
+import { LimitExceededError, StoreFullError } from "../errors/index.ts";
 import type { SegmentKey } from "../storage/log-store.ts";
-import type { StreamDefinition } from "./control-records.ts";
+import type { ControlRecord, StreamDefinition } from "./control-records.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { LogContext } from "./log-context.ts";
 
@@ -62,11 +62,18 @@ export async function trimSegments(
 export class RetentionSweep {
   readonly #context: LogContext;
   readonly #commit: GroupCommit;
+  readonly #noted: (shardUids: readonly number[]) => readonly ControlRecord[];
   #pausedBecause: string | undefined;
 
-  constructor(context: LogContext, commit: GroupCommit) {
+  /** `noted` says what is stored in one step with the expiry of shards. */
+  constructor(
+    context: LogContext,
+    commit: GroupCommit,
+    noted: (shardUids: readonly number[]) => readonly ControlRecord[],
+  ) {
     this.#context = context;
     this.#commit = commit;
+    this.#noted = noted;
   }
 
   /** Why the last sweep dropped nothing although it might have, or undefined. */
@@ -97,7 +104,15 @@ export class RetentionSweep {
       .filter(({ closedMs }) => closedMs !== undefined && closedMs < expiredMs)
       .map(({ uid }) => uid)
       .filter((uid) => this.#isEmpty(uid));
-    if (shardUids.length > 0) await this.#commit.change([{ kind: "shards-expired", shardUids }]);
+    if (shardUids.length === 0) return;
+    const expiry: ControlRecord = { kind: "shards-expired", shardUids };
+    try {
+      await this.#commit.change([...this.#noted(shardUids), expiry]);
+    } catch (error) {
+      // Where there is no room for what is to be noted of them, shards must go all the same.
+      if (!(error instanceof LimitExceededError)) throw error;
+      await this.#commit.change([expiry]);
+    }
   }
 
   /** Whether a shard holds no record, neither in the store nor in memory. */

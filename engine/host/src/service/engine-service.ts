@@ -25,6 +25,7 @@ export type {
   EpochCheckpoint,
   EpochCommit,
   EpochState,
+  ExpiredShard,
   GroupDefinition,
   GroupDescription,
   GroupPollAnswer,

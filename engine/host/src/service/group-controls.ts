@@ -31,6 +31,11 @@ export function groupHandlers(lives: Lives): GroupHandlers {
         await groups.reset(argument, again || anew);
         return null;
       }),
+    groupsForgetExpired: ({ name, shardIndexes }) =>
+      lives.attempt(async ({ groups }) => {
+        await groups.forgetExpired(name, shardIndexes);
+        return null;
+      }),
     groupJoin: (argument) =>
       lives.attempt(async ({ groups }) => ({ sessionId: await groups.join(argument) })),
     groupPoll: (argument) => lives.attempt(({ groups }) => groups.poll(argument)),

@@ -27,7 +27,7 @@ function groupOf() {
   const stored = { streamUid: 1, startingPosition: { type: "LATEST" } };
   const leases = {
     ...{ groupName: "group", stored, stream: { uid: 1, name: "clicks", shards: [] } },
-    ...{ get: () => LEASE, all: () => new Map([[0, LEASE]]) },
+    ...{ get: () => LEASE, all: () => new Map([[0, LEASE]]), expiries: () => new Map() },
   };
   return { leases, workers: [], statusOf: () => "owned", ownerOf: () => null };
 }
