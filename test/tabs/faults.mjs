@@ -82,8 +82,11 @@ export class Candidates {
   }
 
   async _reload(tab) {
+    // The page that goes would still answer.
+    await tab.evaluate("globalThis.leaving = true");
     await tab.send("Page.reload");
-    await pause(20);
+    const isAnother = () => tab.evaluate("globalThis.leaving === undefined", ASK_MS);
+    await until(`${tab.name} has another page`, () => isAnother().catch(() => false));
     await tab.ready();
     await this.#onOpen(tab);
   }

@@ -37,11 +37,14 @@ function describe(fault) {
   };
 }
 
-/** Strikes until the time is over; resolves with the faults and when they struck. */
+/**
+ * Strikes until the time is over and each fault has struck twice: a page only comes back when the next one goes.
+ * Resolves with the faults and when they struck.
+ */
 async function strikeFor(candidates, forMs, producers) {
   const struck = [];
   const endMs = performance.now() + forMs;
-  for (let turn = 0; performance.now() < endMs; turn += 1) {
+  for (let turn = 0; turn < 2 * FAULTS.length || performance.now() < endMs; turn += 1) {
     const name = FAULTS[turn % FAULTS.length];
     const fault = { name, atMs: Date.now() };
     struck.push(fault);
