@@ -18,6 +18,21 @@ export async function fillOrders(millrace: Millrace, records: number): Promise<v
   );
 }
 
+/** Opens the far side that is at an endpoint. */
+export async function openFar(endpoint: string): Promise<RemoteMillrace> {
+  const options = { region: "us-east-1", credentials: CREDENTIALS, deadlineMs: DEADLINE_MS };
+  const backend = kinesis({ endpoint, ...options });
+  return await backend.open({ backend });
+}
+
+/** Has a job ship the orders to an endpoint, whichever tab hosts it. */
+export async function defineShipping(millrace: Millrace, endpoint: string): Promise<void> {
+  await millrace.jobs.define("ship-orders", {
+    ...{ module: "/ship-job.js", export: "ship", settings: endpoint },
+    group: { streamName: STREAM, options: { from: "TRIM_HORIZON" } },
+  });
+}
+
 /** Ships the orders to an endpoint until the tab is at its end. */
 export class OrderShipping {
   readonly #remote: RemoteMillrace;
@@ -31,9 +46,7 @@ export class OrderShipping {
   }
 
   static async start(millrace: Millrace, endpoint: string): Promise<OrderShipping> {
-    const options = { region: "us-east-1", credentials: CREDENTIALS, deadlineMs: DEADLINE_MS };
-    const backend = kinesis({ endpoint, ...options });
-    const remote = await backend.open({ backend });
+    const remote = await openFar(endpoint);
     const local = await millrace.streams.get(STREAM);
     for (;;) {
       try {

@@ -4,12 +4,12 @@
  * which sends the last with its page's end.
  */
 import { bundleProcess, replicated } from "../replication/processes.mjs";
-import { pause, Tabs, until } from "./tabs.mjs";
+import { pause, Tabs, until, within } from "./tabs.mjs";
 
 /** Calls of the far side that go wrong. */
 const CHANCE = 0.4;
-/** About what a call takes, and so how many calls may be answered before a kill. */
-const CALL_RECORDS = 500;
+/** More than a call takes, as a rule, by which is said how many are answered before a kill: some are to be left. */
+const CALL_RECORDS = 1200;
 const PATIENCE_MS = 300_000;
 /** So long every call that a tab had to make is made, or a page's end is over, in ms. */
 const SETTLED_MS = 1000;
@@ -21,9 +21,45 @@ async function openShipping(tabs, url) {
   return tab;
 }
 
+/** Waits until a tab has shipped all, and stops it. */
+async function finishShipping(tab) {
+  let status;
+  const isDone = async () => {
+    status = await tab.call("shipping");
+    return status.lagRecords === 0;
+  };
+  await until("all is sent", isDone, PATIENCE_MS);
+  await tab.call("stopShipping");
+  if (status.failures.length > 0) throw new Error(status.failures.join("; "));
+}
+
+/** Opens a tab that hosts the job which ships to an endpoint, once it leads. */
+async function openHosting(tabs, url) {
+  const tab = await tabs.open({ worker: "worker", jobs: "jobs-worker" });
+  await tab.callFor(PATIENCE_MS, "defineShipping", url);
+  return tab;
+}
+
+/** Waits until the job has shipped all, which none of its worker's ends may have been needed for. */
+async function finishJob(tab) {
+  let job;
+  const isDone = async () => {
+    job = await tab.call("job", "ship-orders");
+    return job.state === "running" && job.lagRecords === 0;
+  };
+  await until("all is sent", isDone, PATIENCE_MS);
+  if (job.restarts > 0) throw new Error(`it began anew: ${job.lastError?.message}`);
+}
+
+/** How tabs ship: by themselves, or as a job that one of them hosts. */
+const FORMS = {
+  tab: { open: openShipping, finish: finishShipping },
+  job: { open: openHosting, finish: finishJob },
+};
+
 /** Ways in which a tab goes, each with the tabs that are there then. */
 const WAYS = {
-  "a crash, and another tab goes on": async (tabs, [gone, other]) => {
+  "a crash, and another tab goes on": async (_tabs, [gone, other]) => {
     // A page that crashes does not answer.
     gone.send("Page.crash").catch(() => undefined);
     void pause(2_000).then(() => gone.close());
@@ -33,37 +69,29 @@ const WAYS = {
     await tabs.killAndRestart();
     return [];
   },
-  "a closed tab, and another one goes on": async (tabs, [gone, other]) => {
+  "a closed tab, and another one goes on": async (_tabs, [gone, other]) => {
     await gone.close();
     return [other];
   },
 };
 
 /** Two tabs ship until some calls are answered; then one of them goes, or both. Resolves with what is left. */
-async function shipAndKill(tabs, before, far, calls, way) {
+async function shipAndKill(tabs, form, before, far, calls, way) {
   const held = far.shutAfter(calls);
   const open = [...before];
-  while (open.length < 2) open.push(await openShipping(tabs, far.url));
-  await held;
+  while (open.length < 2) open.push(await form.open(tabs, far.url));
+  await within(PATIENCE_MS, held, "a call that is under way at a kill");
   const left = await WAYS[way](tabs, open);
   far.open();
   return left;
 }
 
-/** Ships the rest, in a tab that is there or a new one. Resolves with the status at the end. */
-async function shipRest(tabs, [there], far) {
-  const tab = there ?? (await openShipping(tabs, far.url));
-  let status;
-  const isDone = async () => {
-    status = await tab.call("shipping");
-    return status.lagRecords === 0;
-  };
-  await until("all is sent", isDone, PATIENCE_MS);
-  await tab.call("stopShipping");
-  if (status.failures.length > 0) throw new Error(status.failures.join("; "));
+/** Ships the rest, in a tab that is there or a new one. */
+async function shipRest(tabs, form, [there], far) {
+  const tab = there ?? (await form.open(tabs, far.url));
+  await form.finish(tab);
   const { errors } = await tab.call("told");
   if (errors.length > 0) throw new Error(errors.join("; "));
-  return status;
 }
 
 /** Tabs with a stream that is filled, for a while. */
@@ -79,7 +107,7 @@ async function withOrders(folders, records, work) {
   }
 }
 
-async function killAgainAndAgain(folders, command, records, ways) {
+async function killAgainAndAgain(folders, command, form, records, ways) {
   const settings = { shards: 3, seed: 1, chance: CHANCE };
   const ship = (far) =>
     withOrders(folders, records, async (tabs) => {
@@ -87,9 +115,9 @@ async function killAgainAndAgain(folders, command, records, ways) {
       let left = [];
       for (const way of ways) {
         const calls = 1 + Math.floor((Math.random() * records) / CALL_RECORDS / (ways.length + 1));
-        left = await shipAndKill(tabs, left, far, calls, way);
+        left = await shipAndKill(tabs, form, left, far, calls, way);
       }
-      await shipRest(tabs, left, far);
+      await shipRest(tabs, form, left, far);
       return ((performance.now() - begunMs) / 1000).toFixed(1);
     });
   const { done, counts, repeats } = await replicated(command, records, settings, (_, far) =>
@@ -119,7 +147,7 @@ async function leave(folders, command, records) {
       const last = far.heldCalls - before;
       if (last !== 1) throw new Error(`${last} calls were made by a page that was gone`);
       far.open();
-      await shipRest(tabs, [], far);
+      await shipRest(tabs, FORMS.tab, [], far);
       return before;
     });
   const { done, repeats } = await replicated(command, records, settings, (_, far) => ship(far));
@@ -131,8 +159,12 @@ export async function replicationTests(suite, folders, long) {
   const command = await bundleProcess("replication");
   const all = Object.keys(WAYS);
   const ways = long ? [...all, ...all.slice(0, 2)] : all.slice(0, 2);
+  const records = long ? 100_000 : 4000;
   await suite.test(`a replication whose tab is killed ${ways.length} times`, () =>
-    killAgainAndAgain(folders, command, long ? 100_000 : 4000, ways),
+    killAgainAndAgain(folders, command, FORMS.tab, records, ways),
+  );
+  await suite.test(`a replication as a job whose tab is killed ${ways.length} times`, () =>
+    killAgainAndAgain(folders, command, FORMS.job, records, ways),
   );
   await suite.test("a replication whose page is left", () => leave(folders, command, 4000));
 }

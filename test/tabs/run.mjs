@@ -34,6 +34,7 @@ const ENTRIES = {
   broker: "engine/host/src/broker.ts",
   "jobs-worker": "sdk/src/jobs-worker.ts",
   "copy-job": "test/tabs/copy-job.ts",
+  "ship-job": "test/tabs/ship-job.ts",
 };
 
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith("--"));

@@ -11,7 +11,7 @@ import { NumberProducer, reportCopies } from "./job-tab.ts";
 import { Producer, type ProducerSettings } from "./producer.ts";
 import { readBack } from "./read-back.ts";
 import { Readers } from "./readers.ts";
-import { fillOrders, OrderShipping } from "./replication-tab.ts";
+import { defineShipping, fillOrders, OrderShipping } from "./replication-tab.ts";
 
 const MIB = 1_048_576;
 const query = new URLSearchParams(location.search);
@@ -196,6 +196,8 @@ const tab = {
   async shipOrders(endpoint: string) {
     shipping = await OrderShipping.start(await opening, endpoint);
   },
+  /** Has a job ship them, which this tab may host. */
+  defineShipping: async (endpoint: string) => await defineShipping(await opening, endpoint),
   /** How far that is. */
   shipping: async () => await shipping?.report(),
   stopShipping: async () => await shipping?.stop(),

@@ -8,12 +8,13 @@ import {
   type Wire,
   withDeadline,
 } from "@millrace/engine";
-import { getGroup } from "../groups/consumer-group.ts";
+import { type ConsumerGroup, getGroup } from "../groups/consumer-group.ts";
 import type { WorkerOptions } from "../groups/group-types.ts";
-import type { GroupWorker } from "../groups/group-worker.ts";
+import type { GroupWorker, ProcessorFactory } from "../groups/group-worker.ts";
 import { Streams } from "../streams.ts";
 import { countingFactory } from "./counting-factory.ts";
 import { declaredJob } from "./declared-job.ts";
+import type { BegunJob, SelfStartingJob, StartGroupWorker } from "./job-inside.ts";
 import {
   errorText,
   type HostMessage,
@@ -42,8 +43,7 @@ export class JobRunner {
   readonly #ending = new AbortController();
   #client: EngineClient | undefined;
   #streams: Streams | undefined;
-  #worker: GroupWorker | undefined;
-  #parts: JobParts | undefined;
+  #job: BegunJob | undefined;
   #begun = false;
   #records = 0;
 
@@ -82,31 +82,53 @@ export class JobRunner {
     const client = await openAttached(engineName, wire, { signal: this.#ending.signal });
     this.#client = client;
     this.#streams = new Streams(client, inTurn);
+    const group = await findGroup(client, spec.group);
     const late = (): Error => new Error(`the job did not begin within ${BEGIN_MS_MAX} ms`);
     const making = this.#make(order, client, this.#streams);
-    this.#parts = await withDeadline(client.clock, BEGIN_MS_MAX, making, late);
-    const group = await findGroup(client, spec.group);
+    const made = await withDeadline(client.clock, BEGIN_MS_MAX, making, late);
     if (this.#ending.signal.aborted) return;
-    const counting = countingFactory(this.#parts.factory, (records) => {
-      this.#records += records;
-    });
-    // They were checked when the job was defined.
-    const options: WorkerOptions = { ...spec.worker, ...this.#parts.worker, workerId };
-    const worker = group.start(counting, options);
-    this.#worker = worker;
-    worker.on("processing-failed", ({ error }) => this.#noteFailure(error));
-    worker.on("stalled", ({ shardId, elapsedMs }) =>
-      this.failed(new Error(`a delivery of ${shardId} did not end within ${elapsedMs} ms`)),
-    );
+    const start: StartGroupWorker = (factory, options) =>
+      this.#start(group, factory, { ...options, workerId });
+    const job = "factory" in made ? this.#work(made, spec, start) : await made.begin(group, start);
+    this.#job = job;
     this.#tell({ millraceJob: "running" });
-    await worker.finished;
+    await job.finished;
     if (!this.#ending.signal.aborted) throw new Error("the group's worker stopped");
   }
 
+  /** Starts a worker of the group whose records count, and of which is told what is tried again. */
+  #start(group: ConsumerGroup, factory: ProcessorFactory, options: WorkerOptions): GroupWorker {
+    const counting = countingFactory(factory, (records) => {
+      this.#records += records;
+    });
+    const worker = group.start(counting, options);
+    worker.on("processing-failed", ({ error }) => this.#noteFailure(error));
+    return worker;
+  }
+
+  /** Has processors work that others make. */
+  #work(parts: JobParts, spec: JobOrder["spec"], start: StartGroupWorker): BegunJob {
+    // The definition's options were checked when the job was defined.
+    const worker = start(parts.factory, { ...spec.worker, ...parts.worker });
+    worker.on("stalled", ({ shardId, elapsedMs }) =>
+      this.failed(new Error(`a delivery of ${shardId} did not end within ${elapsedMs} ms`)),
+    );
+    return {
+      finished: worker.finished,
+      stop: async () => {
+        await worker.stop();
+        await parts.stop?.();
+      },
+    };
+  }
+
   /** Loads the module and has it make the job. */
-  async #make(order: JobOrder, client: EngineClient, streams: Streams): Promise<JobParts> {
-    const { spec, workerIndex } = order;
-    const { module: url, exportName, name: jobName, group } = spec;
+  async #make(
+    { spec, workerIndex }: JobOrder,
+    client: EngineClient,
+    streams: Streams,
+  ): Promise<JobParts | SelfStartingJob> {
+    const { module: url, exportName, name: jobName, group, worker } = spec;
     const loaded: Record<string, unknown> = await import(
       /* @vite-ignore */ /* webpackIgnore: true */ url
     );
@@ -119,7 +141,7 @@ export class JobRunner {
     };
     if (typeof make !== "function") {
       const failed = (error: unknown): void => this.#noteFailure(error);
-      const declared = await declaredJob(make, { client, context, group, failed });
+      const declared = await declaredJob(make, { client, context, group, worker, failed });
       if (declared !== undefined) return declared;
       throw new TypeError(`${url} exports no function "${exportName}"`);
     }
@@ -135,8 +157,7 @@ export class JobRunner {
   async #stop(): Promise<void> {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(new DOMException("the job is to stop", "AbortError"));
-    await this.#worker?.stop();
-    await this.#parts?.stop?.();
+    await this.#job?.stop();
     this.#streams?.flush();
     await this.#client?.close();
   }

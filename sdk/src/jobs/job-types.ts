@@ -43,8 +43,8 @@ export interface JobDefinition {
    */
   readonly module: string | URL;
   /**
-   * What the module exports the job as: a {@link JobModule}, or what `defineTrigger` answers with; "default" when
-   * absent.
+   * What the module exports the job as: a {@link JobModule}, or what `defineTrigger` or `defineReplication` answers
+   * with; "default" when absent.
    */
   readonly export?: string;
   /** Handed to the job. */

@@ -18,18 +18,23 @@ const SOURCE = fileURLToPath(new URL("../../src/jobs-worker.ts", import.meta.url
 /** One per process: files of tests run at the same time. */
 const WORKER = new URL(`../../../build/jobs/jobs-worker-${process.pid}.js`, import.meta.url);
 
-/** Bundles the jobs worker's sources, because Node's threads take no TypeScript. */
-export async function bundleWorker(): Promise<void> {
+/** Bundles sources into one file, because Node's threads take no TypeScript. */
+export async function bundleFile(input: string, file: URL, external: RegExp[] = []): Promise<void> {
   const bundle = await rolldown({
-    input: SOURCE,
-    external: [/^node:/],
+    input,
+    external: [/^node:/, ...external],
     platform: "node",
     resolve: { conditionNames: ["@millrace/source", "node", "import"] },
     // The engine's own URLs of its worker and core mean nothing here.
     onLog: () => undefined,
   });
-  await bundle.write({ file: fileURLToPath(WORKER), format: "esm", codeSplitting: false });
+  await bundle.write({ file: fileURLToPath(file), format: "esm", codeSplitting: false });
   await bundle.close();
+}
+
+/** Bundles the jobs worker's sources. */
+export async function bundleWorker(): Promise<void> {
+  await bundleFile(SOURCE, WORKER);
   // What the first engine has to load counts in no test.
   await (await open({ name: "first", storage: "memory" })).close();
 }

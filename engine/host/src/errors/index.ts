@@ -27,6 +27,7 @@ export {
   KmsNotFoundError,
 } from "./kms-errors.ts";
 export {
+  adoptError,
   type MillraceErrorClass,
   registerError,
   reviveError,

@@ -221,3 +221,30 @@ export function reviveError(serialized: SerializedError): MillraceError {
   if (serialized.stack !== undefined) error.stack = serialized.stack;
   return error;
 }
+
+/** Whether an error has what all of ours have: one that another copy of this package made is none of our classes. */
+function hasOurShape(error: unknown): error is MillraceError {
+  if (!(error instanceof Error)) return false;
+  const { code, retryable, indeterminate } = error as Partial<MillraceError>;
+  return (
+    typeof code === "string" && typeof retryable === "boolean" && typeof indeterminate === "boolean"
+  );
+}
+
+/**
+ * An error that another copy of this package made in this thread, as a module that was bundled by itself brings one,
+ * as one of this copy's, with its cause; anything else as it is.
+ */
+export function adoptError(thrown: unknown): unknown {
+  return adopt(thrown, CAUSES_MAX);
+}
+
+function adopt(thrown: unknown, causesMax: number): unknown {
+  if (thrown instanceof MillraceError || !hasOurShape(thrown)) return thrown;
+  const { name, code, message, stack } = thrown;
+  const isBare = thrown.cause === undefined || causesMax === 0;
+  // Within a thread a cause need not be made into plain data.
+  const cause = isBare ? {} : { cause: adopt(thrown.cause, causesMax - 1) };
+  const details = { ...detailsOf(thrown), ...cause };
+  return reviveError({ name, code, message, stack, details, cause: undefined });
+}

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import * as errors from "../../src/errors/index.ts";
 
 const classes = Object.entries(errors).flatMap(([name, value]) =>
@@ -85,6 +85,49 @@ describe("errors that cross a thread border", () => {
     errors.registerError("ReadableError", minified);
     expect(new minified("y").name).toBe("ReadableError");
     expect(cross(new minified("y"))).toBeInstanceOf(minified);
+  });
+});
+
+describe("errors of another copy of the package", () => {
+  let others: typeof errors;
+  beforeAll(async () => {
+    vi.resetModules();
+    others = await import("../../src/errors/index.ts");
+  });
+
+  it.each(classes)("%s becomes this copy's, with all that it says", (name, errorClass) => {
+    const other: unknown = Reflect.get(others, name);
+    const stranger = new (other as errors.MillraceErrorClass)("it went wrong", details);
+    expect(stranger).not.toBeInstanceOf(errors.MillraceError);
+    const adopted = errors.adoptError(stranger);
+    expect(adopted).toBeInstanceOf(errorClass);
+    const { code, message, stack } = stranger;
+    expect(adopted).toMatchObject({ name, code, message, stack, ...details });
+  });
+
+  it("keeps what caused it, and adopts that, too", () => {
+    const network = new TypeError("no network");
+    const refused = new others.AccessDeniedError("no", { cause: network });
+    const adopted = errors.adoptError(new others.DeadlineError("late", { cause: refused }));
+    const cause = (adopted as Error).cause;
+    expect(cause).toBeInstanceOf(errors.AccessDeniedError);
+    expect((cause as Error).cause).toBe(network);
+  });
+
+  it("ends at a cause that causes itself", () => {
+    const loop = new others.DeadlineError("late");
+    loop.cause = loop;
+    expect(errors.adoptError(loop)).toBeInstanceOf(errors.DeadlineError);
+  });
+
+  it.each([
+    [new RangeError("out of it")],
+    [Object.assign(new Error("of a system"), { code: "ECONNREFUSED" })],
+    [{ code: "X", retryable: true, indeterminate: false, message: "no error" }],
+    [new errors.DeadlineError("ours")],
+    [undefined],
+  ])("leaves anything else as it is: %s", (thrown) => {
+    expect(errors.adoptError(thrown)).toBe(thrown);
   });
 });
 
