@@ -40,7 +40,7 @@ await build(
 );
 /** What a page loads only when it uses it. */
 const onDemand =
-  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis|groups\/(consumer-group|remote-group)|replication\/(stream-replication|replica)|triggers\/trigger|pipelines\/(pipeline|deployments)|jobs\/job-(directory|host)|remote\/leaving-calls)\.ts$/;
+  /\/(archive|aws\/request-handler|stream-control|consumer-reader|read-recovery|open-here|left-behind|script-diagnosis|groups\/(consumer-group|remote-group)|replication\/(stream-replication|replica)|triggers\/trigger|pipelines\/(pipeline|deployments)|jobs\/job-(directory|host)|remote\/(leaving-calls|client-place))\.ts$/;
 // The engine for Node is loaded there only, on demand, too.
 await build(join(source, "index.ts"), [/^node:/, "@millrace/engine/local", onDemand], {
   file: join(here, "..", "build", "size", "page.js"),

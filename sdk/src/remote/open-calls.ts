@@ -21,10 +21,21 @@ export async function openCalls<Operations extends OperationTypes>(
   settings: ServiceSettings & { readonly attemptMs?: number },
 ): Promise<RemoteCalls<Operations>> {
   const client = await loadClient(service, settings);
-  const { deadlineMs, place, attemptMs = deadlineMs } = settings;
+  const { deadlineMs, attemptMs = deadlineMs } = settings;
+  const place = (await placeOfOwnClient(service, settings)) ?? settings.place;
   // Its timers keep a process alive: between two polls there may be nothing else that does.
   const surroundings = { clock: waitingClock, random: systemRandom, deadlineMs, attemptMs, place };
   return new RemoteCalls(client, { ...surroundings, service });
+}
+
+/** Loaded when used: most applications give none. */
+async function placeOfOwnClient(
+  service: AwsService,
+  { client }: ServiceSettings,
+): Promise<string | undefined> {
+  if (client === undefined) return undefined;
+  const { placeOfClient } = await import("./client-place.ts");
+  return await placeOfClient(service, client);
 }
 
 /** {@link openCalls} for Kinesis. @throws NotSupportedError when AWS's client is not installed. */

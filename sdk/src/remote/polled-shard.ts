@@ -10,6 +10,8 @@ const CALL_MS_MIN = 200;
 const RECORDS_MAX = 10_000;
 /** AWS's iterators live for five minutes; one that marks an end is renewed before. */
 const MARK_MS_MAX = 240_000;
+/** So many new iterators in a row may expire before their time by our clock, which may have slept. */
+const EXPIRED_MAX = 3;
 /** How much an answer's age and our own time may disagree, in ms. */
 const DRIFT_MS = 1000;
 
@@ -24,6 +26,14 @@ export interface PolledParts extends Omit<SourceParts, "calls"> {
   readonly latestMs?: number | undefined;
 }
 
+/** An answer whose records are not handed out yet. */
+interface FetchedAnswer extends Pick<OutputOf<"GetRecords">, "Records"> {
+  readonly millisBehindLatest: number;
+  readonly closed: boolean;
+  /** When it came, by the wall clock. */
+  readonly readMs: number;
+}
+
 /** The polls of one shard. */
 export class PolledShard implements ShardSource {
   readonly #parts: PolledParts;
@@ -31,8 +41,10 @@ export class PolledShard implements ShardSource {
   /** Wall time, for an iterator LATEST that expired before it gave anything. */
   readonly #begunAt: number;
   #iterator: string | undefined;
-  /** Whether it was asked for since the last answer. */
-  #isNew = false;
+  /** When it was asked for, if that was since the last answer. */
+  #newMs: number | undefined;
+  /** New iterators that expired before their time since the last answer. */
+  #expired = 0;
   #lastSequenceNumber: string | undefined;
   #nextMs = 0;
   /** An iterator that stands where the shard ended when the reading began. */
@@ -40,6 +52,8 @@ export class PolledShard implements ShardSource {
   #markMs = 0;
   /** Sequence number of the first record that came later, once that is known. */
   #firstLater: string | undefined;
+  /** Kept while looking for the end fails: the next read begins behind it. */
+  #fetched: FetchedAnswer | undefined;
 
   constructor(parts: PolledParts) {
     this.#parts = parts;
@@ -57,15 +71,29 @@ export class PolledShard implements ShardSource {
     this.#markMs = this.#parts.calls.clock.monotonicMs();
   }
 
+  /** As {@link read}, but goes on for as long as the shard is throttled. */
   async next(signal: AbortSignal): Promise<SourceAnswer> {
+    for (;;) {
+      try {
+        return await this.read(signal);
+      } catch (error) {
+        if (!(error instanceof ThroughputExceededError)) throw error;
+      }
+    }
+  }
+
+  /**
+   * The next answer; may be called again whatever it threw. @throws ThroughputExceededError when the shard was throttled
+   * for as long as a call may take; the signal's reason; MillraceError.
+   */
+  async read(signal: AbortSignal): Promise<SourceAnswer> {
     for (;;) {
       await this.#pace(signal);
       try {
-        return await this.#read(signal);
+        return await this.#handOut(signal);
       } catch (error) {
-        // One that expires as soon as it is given out would be asked for without an end.
-        if (error instanceof ExpiredIteratorError && !this.#isNew) this.#iterator = undefined;
-        else if (!(error instanceof ThroughputExceededError)) throw error;
+        if (!(error instanceof ExpiredIteratorError)) throw error;
+        this.#renew(error);
       }
     }
   }
@@ -74,33 +102,46 @@ export class PolledShard implements ShardSource {
     this.#iterator = undefined;
   }
 
-  async #read(signal: AbortSignal): Promise<SourceAnswer> {
-    const { calls, pollMs, shard, toEnd } = this.#parts;
+  /** Another iterator takes the place of one that expired. @throws the error where that would go on without an end. */
+  #renew(error: ExpiredIteratorError): void {
+    const lifeMs = this.#parts.calls.clock.monotonicMs() - (this.#newMs ?? 0);
+    // A call that was ridden out may have taken longer than iterators live.
+    if (this.#newMs !== undefined && lifeMs < MARK_MS_MAX) this.#expired += 1;
+    if (this.#expired >= EXPIRED_MAX) throw error;
+    this.#iterator = undefined;
+  }
+
+  async #handOut(signal: AbortSignal): Promise<SourceAnswer> {
+    const { shard, toEnd } = this.#parts;
+    this.#fetched ??= await this.#fetch(signal);
+    const { Records, millisBehindLatest, closed, readMs } = this.#fetched;
+    if (toEnd && Records.length > 0) await this.#findEnd(millisBehindLatest, signal);
+    this.#fetched = undefined;
+    const records = toEnd ? Records.filter(this.#isWanted) : Records;
+    const isCaughtUp = Records.length === 0 && millisBehindLatest === 0;
+    const atEnd = toEnd && (isCaughtUp || records.length < Records.length);
+    const { shardId } = shard;
+    const batch = new RemoteBatch({ shardId, records, millisBehindLatest, closed, readMs });
+    return { batch, done: closed || atEnd };
+  }
+
+  async #fetch(signal: AbortSignal): Promise<FetchedAnswer> {
+    const { calls, pollMs, toEnd } = this.#parts;
     if (this.#iterator === undefined) {
       this.#iterator = await this.#iteratorAt(this.#position(), signal);
-      this.#isNew = true;
+      this.#newMs = calls.clock.monotonicMs();
     }
     const answer = await this.#getRecords(this.#iterator, RECORDS_MAX, signal);
     const { Records, NextShardIterator, MillisBehindLatest = 0 } = answer;
-    const iterator = NextShardIterator ?? undefined;
-    this.#iterator = iterator;
-    this.#isNew = false;
+    this.#iterator = NextShardIterator ?? undefined;
+    this.#newMs = undefined;
+    this.#expired = 0;
     const last = Records.at(-1);
     if (last !== undefined) this.#lastSequenceNumber = last.SequenceNumber;
-    const waits = last === undefined && MillisBehindLatest === 0;
-    this.#nextMs = calls.clock.monotonicMs() + (waits && !toEnd ? pollMs : CALL_MS_MIN);
-    if (toEnd && last !== undefined) await this.#findEnd(MillisBehindLatest, signal);
-    const records = toEnd ? Records.filter(this.#isWanted) : Records;
-    const closed = iterator === undefined;
-    const atEnd = toEnd && (waits || records.length < Records.length);
-    const batch = new RemoteBatch({
-      shardId: shard.shardId,
-      records,
-      millisBehindLatest: MillisBehindLatest,
-      closed,
-      readMs: calls.clock.nowMs(),
-    });
-    return { batch, done: closed || atEnd };
+    const waits = last === undefined && MillisBehindLatest === 0 && !toEnd;
+    this.#nextMs = calls.clock.monotonicMs() + (waits ? pollMs : CALL_MS_MIN);
+    const [millisBehindLatest, closed] = [MillisBehindLatest, this.#iterator === undefined];
+    return { Records, millisBehindLatest, closed, readMs: calls.clock.nowMs() };
   }
 
   readonly #isWanted = ({ SequenceNumber }: { readonly SequenceNumber: string }): boolean =>
@@ -112,6 +153,7 @@ export class PolledShard implements ShardSource {
     const nowMs = this.#parts.calls.clock.monotonicMs();
     const isOld = millisBehindLatest > nowMs - this.#begunMs + DRIFT_MS;
     if (isOld && nowMs - this.#markMs < MARK_MS_MAX) return;
+    await this.#pace(signal);
     try {
       const { Records, NextShardIterator } = await this.#getRecords(this.#mark, 1, signal);
       this.#firstLater = Records[0]?.SequenceNumber;

@@ -10,12 +10,15 @@ import {
 import type { InputOf, StructureOf } from "@millrace/engine/model";
 import { remoteFailure } from "./failure-table.ts";
 import { RemoteBatch } from "./remote-batch.ts";
+import { RemoteUnavailableError } from "./remote-errors.ts";
 import type { ShardSource, SourceAnswer, SourceParts } from "./shard-source.ts";
 
 type Events = AsyncIterator<StructureOf<"SubscribeToShardEventStream">>;
 
 /** AWS refuses a second subscription within 5 s of the first one. In ms. */
 const RENEWAL_MS = 6000;
+/** AWS lets a consumer subscribe to a shard once a second. */
+const SUBSCRIBE_MS_MIN = 1000;
 /** There is an event every five seconds, if only to say that there is no record: so long none may be missing. In ms. */
 const SILENCE_MS_MIN = 15_000;
 /** Failures in a row after which the reading ends. */
@@ -34,6 +37,8 @@ export class PushedShard implements ShardSource {
   /** Wall time of the first subscription, for one to LATEST that ended before it gave anything. */
   #begunAt: number | undefined;
   #openedMs = Number.NEGATIVE_INFINITY;
+  /** Whether the subscription gave anything. */
+  #isSilent = true;
   #failures = 0;
 
   constructor(parts: PushedParts) {
@@ -67,12 +72,17 @@ export class PushedShard implements ShardSource {
     const arrival = withDeadline(calls.clock, silenceMs, events.next(), late);
     const { done, value } = await withSignal(signal, arrival);
     if (done === true) {
+      // Whoever serves a shard sends one within seconds, if only to say that there is no record.
+      if (this.#isSilent) {
+        throw new RemoteUnavailableError(`${calls.place} ended a subscription without an event`);
+      }
       this.#events = undefined;
       return undefined;
     }
     const event = value.SubscribeToShardEvent;
     if (event === undefined) return undefined;
     this.#failures = 0;
+    this.#isSilent = false;
     const { Records, ContinuationSequenceNumber, MillisBehindLatest } = event;
     const closed = (ContinuationSequenceNumber ?? "") === "";
     if (!closed) this.#continuation = ContinuationSequenceNumber;
@@ -88,6 +98,8 @@ export class PushedShard implements ShardSource {
 
   async #subscribe(signal: AbortSignal): Promise<Events> {
     const { calls, consumerArn, shard } = this.#parts;
+    const waitMs = this.#openedMs + SUBSCRIBE_MS_MIN - calls.clock.monotonicMs();
+    if (waitMs > 0) await calls.pause(waitMs, signal);
     const input: InputOf<"SubscribeToShard"> = {
       ConsumerARN: consumerArn,
       ShardId: shard.shardId,
@@ -95,6 +107,7 @@ export class PushedShard implements ShardSource {
     };
     const { EventStream } = await calls.call("SubscribeToShard", input, signal);
     this.#openedMs = calls.clock.monotonicMs();
+    this.#isSilent = true;
     // What the official client gives as an event stream can be iterated; the model says what its items are.
     return (EventStream as AsyncIterable<StructureOf<"SubscribeToShardEventStream">>)[
       Symbol.asyncIterator

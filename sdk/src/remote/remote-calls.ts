@@ -168,7 +168,7 @@ export class RemoteCalls<Operations extends OperationTypes = KinesisOperations> 
   ): Promise<LeavingCalls<Operations>> {
     this.checkOpen();
     const { openLeavingCalls } = await import("./leaving-calls.ts");
-    return await openLeavingCalls(this, this.#client, operation, input);
+    return await openLeavingCalls(this, this.#client, this.#callOf(operation), input);
   }
 
   /** A pause of random length, in ms; may be longer the more failures came before. */

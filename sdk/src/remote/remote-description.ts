@@ -1,6 +1,12 @@
 /** What the service says of a stream, in the words of this package. */
-import { parseSequenceNumber, type ShardDescription, shardIndexOf } from "@millrace/engine";
+import {
+  ExpiredNextTokenError,
+  parseSequenceNumber,
+  type ShardDescription,
+  shardIndexOf,
+} from "@millrace/engine";
 import type { OutputOf, StructureOf } from "@millrace/engine/model";
+import { parentsOf } from "../shard-turns.ts";
 import type { CommonStreamDescription } from "../stream-like.ts";
 import type { ReadCalls } from "./remote-calls.ts";
 
@@ -9,6 +15,9 @@ export type RemoteStreamDescription = CommonStreamDescription;
 
 /** KiB that a record of a stream may have whose service does not say it. */
 export const RECORD_KIB_MAX = 1024;
+
+/** So many lists in a row may outlive their tokens, which are good for five minutes. */
+const EXPIRED_MAX = 3;
 
 /** Parts of a sequence number; undefined for one of another version than AWS has used since 2014. */
 export function partsOf(
@@ -52,6 +61,22 @@ export async function listRemoteShards(
   name: string,
   signal?: AbortSignal,
 ): Promise<ShardDescription[]> {
+  for (let expired = 1; ; expired++) {
+    try {
+      const shards = await allPages(calls, name, signal);
+      return shards.sort((a, b) => a.shardIndex - b.shardIndex);
+    } catch (error) {
+      // A call that was ridden out may have taken longer than tokens live.
+      if (!(error instanceof ExpiredNextTokenError) || expired === EXPIRED_MAX) throw error;
+    }
+  }
+}
+
+async function allPages(
+  calls: Pick<ReadCalls, "call">,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<ShardDescription[]> {
   const shards: ShardDescription[] = [];
   let token: string | undefined;
   do {
@@ -60,7 +85,20 @@ export async function listRemoteShards(
     shards.push(...(page.Shards ?? []).map(shardOf));
     token = page.NextToken;
   } while (token !== undefined);
-  return shards.sort((a, b) => a.shardIndex - b.shardIndex);
+  return shards;
+}
+
+/**
+ * The shards that came of a closed one; undefined where the list is too old to have them. None where retention removed the
+ * closed one: then nobody can tell any more.
+ */
+export function childrenIn(
+  shards: readonly ShardDescription[],
+  shardIndex: number,
+): readonly ShardDescription[] | undefined {
+  const children = shards.filter((one) => parentsOf(one).includes(shardIndex));
+  const isListed = shards.some((one) => one.shardIndex === shardIndex);
+  return isListed && children.length === 0 ? undefined : children;
 }
 
 /** The stream without its shards. */

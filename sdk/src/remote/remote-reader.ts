@@ -14,7 +14,7 @@ import type { CheckedReadOptions } from "../read-options.ts";
 import { ShardTurns } from "../shard-turns.ts";
 import { SideBySide } from "../side-by-side.ts";
 import type { RemoteCalls } from "./remote-calls.ts";
-import { listRemoteShards } from "./remote-description.ts";
+import { childrenIn, listRemoteShards } from "./remote-description.ts";
 import type { ShardSource, SourceAnswer, SourceStart } from "./shard-source.ts";
 
 /** What a remote reading is made of. */
@@ -37,8 +37,11 @@ export class RemoteReader extends BatchIterator {
   readonly #started: Promise<void>;
   readonly #turns = new ShardTurns();
   readonly #sources = new Map<number, ShardSource>();
-  readonly #answers = new SideBySide<SourceAnswer>();
-  /** All shards of the stream when it was last listed, by index. */
+  /** undefined when it is time to look for a shard's children. */
+  readonly #answers = new SideBySide<SourceAnswer | undefined>();
+  /** Shards that are read to their end and whose children are not known, and how often those were looked for. */
+  readonly #childless = new Map<number, number>();
+  /** All shards of the stream as far as they were ever listed, by index; without those that retention removed. */
   #shards = new Map<number, ShardDescription>();
 
   /** Finds the starting position at once, before the first batch is asked for. */
@@ -79,7 +82,8 @@ export class RemoteReader extends BatchIterator {
     // Nothing is newer than the newest record.
     if (!options.live && options.position.type === "LATEST") return;
     await Promise.all(chosen.map((shard) => this.#open(shard, options.position)));
-    this.#turns.begin(cursorsOf(chosen), this.#learn(shards));
+    this.#learn(shards);
+    this.#turns.begin(cursorsOf(chosen), this.#known);
   }
 
   /** The shards that the reading begins with. @throws ResourceNotFoundError, InvalidArgumentError. */
@@ -117,12 +121,15 @@ export class RemoteReader extends BatchIterator {
     return source;
   }
 
-  /** Takes note of the shards that there are. */
-  #learn(shards: readonly ShardDescription[]): {
-    openShards: ShardDescription[];
-    closedShards: ShardDescription[];
-  } {
-    this.#shards = new Map(shards.map((shard) => [shard.shardIndex, shard]));
+  /** Takes note of the shards that there are. A list may be older than the one before: what is newer than it, stays. */
+  #learn(listed: readonly ShardDescription[]): void {
+    const newest = listed.at(-1)?.shardIndex ?? -1;
+    const later = [...this.#shards.values()].filter(({ shardIndex }) => shardIndex > newest);
+    this.#shards = new Map([...listed, ...later].map((shard) => [shard.shardIndex, shard]));
+  }
+
+  get #known(): { openShards: ShardDescription[]; closedShards: ShardDescription[] } {
+    const shards = [...this.#shards.values()];
     return {
       openShards: shards.filter(isOpen),
       closedShards: shards.filter((shard) => !isOpen(shard)),
@@ -132,17 +139,26 @@ export class RemoteReader extends BatchIterator {
   /** The first batch with records that any shard gives. */
   protected override async take(): Promise<RecordBatch | undefined> {
     await withSignal(this.ending, this.#started);
-    const read = (shardIndex: number): Promise<SourceAnswer> => this.#read(shardIndex);
+    const read = (shardIndex: number) => this.#read(shardIndex);
     while (this.#turns.cursors.size > 0) {
       for (const shardIndex of this.#turns.cursors.keys()) this.#answers.ask(shardIndex, read);
       const { shardIndex, answer } = await withSignal(this.ending, this.#answers.next());
-      if (answer.done) await this.#finish(shardIndex, this.ending);
-      if (answer.batch.length > 0) return answer.batch;
+      if (answer === undefined) await this.#lookForChildren(shardIndex, this.ending);
+      else {
+        if (answer.done) this.#end(shardIndex);
+        if (answer.batch.length > 0) return answer.batch;
+      }
     }
     return undefined;
   }
 
-  async #read(shardIndex: number): Promise<SourceAnswer> {
+  async #read(shardIndex: number): Promise<SourceAnswer | undefined> {
+    const looks = this.#childless.get(shardIndex);
+    if (looks !== undefined) {
+      const { calls } = this.#reading;
+      if (looks > 0) await calls.pause(calls.backOffMs(looks), this.#signalOf(shardIndex));
+      return undefined;
+    }
     let source = this.#sources.get(shardIndex);
     if (source === undefined) {
       const shard = this.#shards.get(shardIndex);
@@ -154,15 +170,29 @@ export class RemoteReader extends BatchIterator {
     return await source.next(this.#signalOf(shardIndex));
   }
 
-  async #finish(shardIndex: number, signal: AbortSignal): Promise<void> {
+  /** A shard is read to its end. It keeps its turn until its children are known, if the reading follows. */
+  #end(shardIndex: number): void {
     this.#sources.get(shardIndex)?.close();
     this.#sources.delete(shardIndex);
+    if (this.#follows) this.#childless.set(shardIndex, 0);
+    else this.#finish(shardIndex);
+  }
+
+  async #lookForChildren(shardIndex: number, signal: AbortSignal): Promise<void> {
+    const { calls, streamName } = this.#reading;
+    this.#learn(await listRemoteShards(calls, streamName, signal));
+    if (childrenIn([...this.#shards.values()], shardIndex) === undefined) {
+      this.#childless.set(shardIndex, (this.#childless.get(shardIndex) ?? 0) + 1);
+      return;
+    }
+    this.#childless.delete(shardIndex);
+    this.#finish(shardIndex);
+    this.#turns.adopt(this.#known, true);
+  }
+
+  #finish(shardIndex: number): void {
     this.#endings.delete(shardIndex);
     this.#turns.finish(shardIndex);
-    if (!this.#follows) return;
-    const { calls, streamName } = this.#reading;
-    const shards = await listRemoteShards(calls, streamName, signal);
-    this.#turns.adopt(this.#learn(shards), true);
   }
 }
 

@@ -201,14 +201,16 @@ export class RemoteStream implements StreamLike {
 
   /**
    * Keeps a readable copy of the stream in a stream of an engine, from a position on: every record once, its data
-   * byte for byte, in order per partition key, aggregates as aggregates. Marks in aggregates that
+   * byte for byte, in order per partition key, aggregates as aggregates with the same members. Marks in aggregates that
    * `stream.replicateTo()` wrote say this copy's run, too: what consumer groups drop as repeats then came by this
    * very copy before. Each part is stored in one step with where the copy stands, so that whoever goes on after a
    * crash, in whichever tab, leaves nothing out and repeats nothing. Outages and throttles are ridden out for ever.
    * Call it whenever the application starts: nothing of how the far side is reached is stored. Records keep their
    * partition keys, but not their explicit hash keys, which no service hands over, nor their sequence numbers and
-   * times of arrival. An aggregate is stored where its first member belongs: where the copy has more shards than the
-   * source, consumer groups leave out aggregates that spread over several.
+   * times of arrival. An aggregate that has members of several shards of the copy is cut into one for each of those, in
+   * one step, also while the copy is split or merged: consumer groups leave out one that reaches into another shard.
+   * One that those of the source leave out stays as it is, and so does one of more than 8,000,000 bytes; that is told
+   * as a gap.
    *
    * @throws InvalidArgumentError, also for a copy of a stream into itself; ResourceInUseError when another local
    * stream has a group of that name, and when the local stream has a replica of this stream under another name, which

@@ -1,5 +1,5 @@
 /** A stream of a Kinesis elsewhere as what is put into, by producers and by whatever ships records there. */
-import { ResourceNotFoundError } from "@millrace/engine";
+import { type EngineClosedError, ResourceNotFoundError } from "@millrace/engine";
 import type { InputOf, StructureOf } from "@millrace/engine/model";
 import {
   type LeavingTarget,
@@ -13,6 +13,7 @@ import {
 import type { RemoteCalls } from "./remote-calls.ts";
 import {
   listRemoteShards,
+  partsOf,
   RECORD_KIB_MAX,
   type RemoteStreamDescription,
   summarize,
@@ -21,7 +22,10 @@ import {
 /** AWS's: what a shard takes in a second. */
 const SHARD_RATE = { recordsPerSecond: 1000, bytesPerSecond: 1_048_576 };
 
-/** One stream, as it was when it was described: another one of its name is not the same. */
+/**
+ * One stream, as it was when it was described: another one of its name is not the same. Calls name streams by their
+ * names; whose shards were listed, the numbers of its records tell the one from the other, to the second.
+ */
 export class RemoteTarget implements PutTarget {
   readonly name: string;
   readonly identity: TargetIdentity;
@@ -32,6 +36,10 @@ export class RemoteTarget implements PutTarget {
   readonly #calls: RemoteCalls;
   readonly #stream: Pick<RemoteStreamDescription, "name" | "createdMs">;
   readonly #admitted: boolean;
+  /** Of the shards that were listed, by their ids: when they were made, as the numbers of their records say it. */
+  #createdSeconds: ReadonlyMap<string, number> = new Map();
+  /** Whether the numbers of one shard all say the same. */
+  #numbersTell = true;
 
   /** `admitted`: whether who puts here takes on nothing once the closing began, but puts what waited then. */
   constructor(
@@ -47,11 +55,24 @@ export class RemoteTarget implements PutTarget {
     this.#stream = stream;
   }
 
-  /** One PutRecords of 1 to 500 records and at most 10 MiB. @throws as calls do. */
+  /**
+   * One PutRecords of 1 to 500 records and at most 10 MiB. @throws as calls do; ResourceNotFoundError when another
+   * stream took the records that has the name by now.
+   */
   async putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]> {
     const input = this.#inputOf(records);
     const answer = await this.#calls.call("PutRecords", input, undefined, this.#admitted);
-    return records.map((_record, i) => outcomeOf(answer.Records[i]));
+    const outcomes = records.map((_record, i) => outcomeOf(answer.Records[i]));
+    if (this.#numbersTell && outcomes.some((outcome) => this.#isElsewhere(outcome))) {
+      await this.#requireSame();
+      this.#numbersTell = false;
+    }
+    return outcomes;
+  }
+
+  /** Calls back when the connection is closed. Returns how to end that. */
+  onClose(listener: (reason: EngineClosedError) => void): () => void {
+    return this.#calls.onClose(listener);
   }
 
   /**
@@ -78,19 +99,34 @@ export class RemoteTarget implements PutTarget {
     };
   }
 
+  /** Whether a record is in a shard that was made at another time than the listed one of its id. */
+  #isElsewhere(outcome: TargetOutcome): boolean {
+    if ("errorCode" in outcome) return false;
+    const { shardId, sequenceNumber } = outcome;
+    const listed = this.#createdSeconds.get(shardId);
+    return listed !== undefined && partsOf(sequenceNumber)?.createdSeconds !== listed;
+  }
+
+  /** The stream by now. @throws ResourceNotFoundError, also for another stream of its name. */
+  async #requireSame(): Promise<StructureOf<"StreamDescriptionSummary">> {
+    const { name, createdMs } = this.#stream;
+    const summary = await summarize(this.#calls, name);
+    if (summary.StreamCreationTimestamp.getTime() === createdMs) return summary;
+    throw new ResourceNotFoundError(`${this.name} was deleted; another one has its name`, {
+      argument: "name",
+      value: name,
+    });
+  }
+
   /** The stream's shards by now. @throws ResourceNotFoundError, also for another stream of its name. */
   async listShards(): Promise<TargetListing> {
-    const { name, createdMs } = this.#stream;
     const [summary, shards] = await Promise.all([
-      summarize(this.#calls, name),
-      listRemoteShards(this.#calls, name),
+      this.#requireSame(),
+      listRemoteShards(this.#calls, this.#stream.name),
     ]);
-    if (summary.StreamCreationTimestamp.getTime() !== createdMs) {
-      throw new ResourceNotFoundError(`${this.name} was deleted; another one has its name`, {
-        argument: "name",
-        value: name,
-      });
-    }
+    this.#createdSeconds = new Map(
+      shards.map(({ shardId, createdSeconds }) => [shardId, createdSeconds]),
+    );
     return {
       shards: shards.map(({ shardId, startingHashKey, endingHashKey, closedMs }) => ({
         ...{ shardId, startingHashKey, endingHashKey },

@@ -38,7 +38,7 @@ export interface ServiceOptions {
   readonly requestHandler?: RequestHandlerLike;
   /**
    * An official client to be used instead of one that is made with `region`, `endpoint`, `credentials` and
-   * `requestHandler`. It stays the caller's to destroy.
+   * `requestHandler`. It stays the caller's to destroy. Its endpoint and region are read of its `config`.
    */
   readonly client?: ServiceClientLike;
   /** Longest time for one call, with what is tried again of it, in ms: 100 to 600,000; 30,000 when absent. */
@@ -57,6 +57,8 @@ export interface ServiceSettings {
   readonly place: string;
 }
 
+/** What errors call the far side of a client that does not tell its endpoint. */
+export const PLACE_OF_CLIENT = "the client's endpoint";
 /** What a client of the caller's brings along. */
 const OF_CLIENT = ["region", "endpoint", "credentials", "requestHandler"] as const;
 /** Names of the members of {@link ServiceOptions}. */
@@ -151,7 +153,7 @@ export function checkServiceOptions(service: AwsService, options: ServiceOptions
     requestHandler,
     client,
     deadlineMs: checkInteger("deadlineMs", deadlineMs, 100, 600_000),
-    place: client === undefined ? place : "the client's endpoint",
+    place: client === undefined ? place : PLACE_OF_CLIENT,
   };
 }
 

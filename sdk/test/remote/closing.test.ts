@@ -6,8 +6,9 @@ import { VirtualClock } from "../../../engine/host/src/platform/virtual-clock.ts
 import type { LoadedClient } from "../../src/remote/load-client.ts";
 import { RemoteCalls } from "../../src/remote/remote-calls.ts";
 import { failureOf } from "../support.ts";
+import { openRunning, passed } from "./running-clock.ts";
 import { answer, forward, startStub } from "./stub-endpoint.ts";
-import { http1, openRemote, startServe } from "./support.ts";
+import { http1, startServe } from "./support.ts";
 
 const RECORD = { partitionKey: "k", data: "x" };
 const SURE = { code: "EngineClosedException", indeterminate: false };
@@ -19,7 +20,7 @@ async function openBehind(put: (question: Parameters<typeof forward>[1], url: st
     if (question.operation === "PutRecords") put(question, url);
     else forward(url, question);
   });
-  const remote = await openRemote(endpoint, { requestHandler: http1(), deadlineMs: 5000 });
+  const remote = await openRunning(endpoint, { requestHandler: http1() });
   return { remote, stream: await remote.streams.create("clicks") };
 }
 
@@ -45,13 +46,21 @@ describe("closing", () => {
   });
 
   it("lets a producer's call under way end", async () => {
+    let arrive: (goOn: () => void) => void = () => undefined;
+    const arrived = new Promise<() => void>((resolve) => {
+      arrive = resolve;
+    });
     const { remote, stream } = await openBehind((question, url) =>
-      setTimeout(() => forward(url, question), 300),
+      arrive(() => forward(url, question)),
     );
     const producer = await stream.producer({ maxBufferedMs: 0 });
     const put = producer.put(RECORD);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    await remote.close();
+    const goOn = await arrived;
+    const closing = remote.close();
+    // A closing that waits for nothing is over by then.
+    await passed(100);
+    goOn();
+    await closing;
     expect((await put).attempts).toHaveLength(1);
   });
 

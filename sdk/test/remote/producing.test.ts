@@ -5,6 +5,7 @@ import { UserRecordFailedError } from "millrace/producer";
 import type { RemoteStream } from "millrace/remote";
 import { describe, expect, it, vi } from "vitest";
 import { byKey, failureOf } from "../support.ts";
+import { openRunning } from "./running-clock.ts";
 import { answer, forward, startStub } from "./stub-endpoint.ts";
 import { advance, http1, openRemote, startServe } from "./support.ts";
 
@@ -24,7 +25,7 @@ async function openBehind(fate: (call: number, question: Question) => "forward" 
     if (what === "forward") forward(url, question);
     if (what === "lost") loseAnswer(url, question);
   });
-  const remote = await openRemote(endpoint, { requestHandler: http1(), deadlineMs: 5000 });
+  const remote = await openRunning(endpoint, { requestHandler: http1() });
   return {
     remote,
     stream: await remote.streams.create("clicks", { shards: 2 }),
@@ -73,7 +74,7 @@ describe("producers", () => {
       if (call % 4 === 3) return "lost";
       return call % 4 === 0 ? "forward" : "done";
     });
-    const options = { maxBufferedMs: 10, aggregationMaxBytes: 5000, recordTtlMs: 60_000 };
+    const options = { maxBufferedMs: 10, aggregationMaxBytes: 5000, recordTtlMs: 600_000 };
     const producer = await stream.producer(options);
     await Promise.all(numbered(400, 40).map((record) => producer.put(record)));
     await producer.close();
@@ -92,7 +93,7 @@ describe("producers", () => {
     });
     const producer = await stream.producer({
       ...{ orderedBy: "partitionKey", maxBufferedMs: 5, aggregationMaxBytes: 2000 },
-      ...{ recordTtlMs: 60_000, backoffMaxMs: 100 },
+      ...{ recordTtlMs: 600_000, backoffMaxMs: 100 },
     });
     await Promise.all(numbered(200, 8).map((record) => producer.put(record)));
     await producer.close();
@@ -120,7 +121,7 @@ describe("producers", () => {
   it("ride out throttles within the time to live", async () => {
     // While time stands still, a shard takes a thousand records.
     const { url } = await startServe({ quotas: "aws", time: "virtual" });
-    const stream = await (await openRemote(url)).streams.create("clicks");
+    const stream = await (await openRunning(url)).streams.create("clicks");
     const producer = await stream.producer({ aggregation: false, rateLimitPercent: 1000 });
     const puts = numbered(1800, 50).map((record) => producer.put(record));
     await vi.waitFor(() => expect(producer.outstandingRecords).toBe(800), { timeout: 20_000 });

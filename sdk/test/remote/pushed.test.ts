@@ -6,6 +6,7 @@ import { VirtualClock } from "../../../engine/host/src/platform/virtual-clock.ts
 import { PushedShard } from "../../src/remote/pushed-shard.ts";
 import { RemoteCalls } from "../../src/remote/remote-calls.ts";
 import { RemoteUnavailableError } from "../../src/remote/remote-errors.ts";
+import { failureOf } from "../support.ts";
 
 const BEGUN_MS = 1_700_000_000_000;
 const EVENT = {
@@ -19,7 +20,9 @@ function pushed(
   deadlineMs: number,
 ) {
   const positions: InputOf<"SubscribeToShard">["StartingPosition"][] = [];
+  const stamps: number[] = [];
   const send = async (_operation: string, input: unknown): Promise<unknown> => {
+    stamps.push(clock.monotonicMs());
     positions.push((input as InputOf<"SubscribeToShard">).StartingPosition);
     return { EventStream: streams.shift()?.() };
   };
@@ -30,7 +33,7 @@ function pushed(
     ...{ calls, streamName: "clicks", consumerArn: "arn" },
     ...{ shard: { shardId: "shardId-000000000000" }, start: { type: "LATEST" } },
   });
-  return { shard, positions };
+  return { shard, positions, stamps };
 }
 
 describe("a pushed shard", () => {
@@ -47,12 +50,37 @@ describe("a pushed shard", () => {
     const first = shard.next(signal);
     await clock.advance(10_000);
     await first;
-    await shard.next(signal);
+    const second = shard.next(signal);
+    await clock.advance(10_000);
+    await second;
     expect(positions).toEqual([
       { Type: "LATEST" },
       { Type: "AT_TIMESTAMP", Timestamp: new Date(BEGUN_MS) },
       { Type: "AFTER_SEQUENCE_NUMBER", SequenceNumber: "7" },
     ]);
+  });
+
+  it("is subscribed to once a second at most, and given up where no subscription gives anything", async () => {
+    const clock = new VirtualClock(BEGUN_MS);
+    const events = async function* (given: number): AsyncGenerator<unknown> {
+      for (let i = 0; i < given; i++) yield EVENT;
+    };
+    const given = [1, 0, 0, 1, ...Array.from({ length: 50 }, () => 0)];
+    const streams = given.map((count) => () => events(count));
+    const { shard, stamps } = pushed(clock, streams, 1000);
+    const { signal } = new AbortController();
+    for (let i = 0; i < 2; i++) {
+      const next = shard.next(signal);
+      await clock.advance(60_000);
+      expect(await next).toMatchObject({ done: false });
+    }
+    const last = failureOf(shard.next(signal));
+    await clock.advance(60_000);
+    expect(await last).toBeInstanceOf(RemoteUnavailableError);
+    // Four until the second event, then seven failures in a row.
+    expect(stamps).toHaveLength(11);
+    const betweenMs = stamps.slice(1).map((atMs, i) => atMs - (stamps[i] ?? 0));
+    expect(Math.min(...betweenMs)).toBeGreaterThanOrEqual(1000);
   });
 
   it("waits for the next event for longer than the service may be silent", async () => {

@@ -74,7 +74,7 @@ export class LeaseSource implements ShardSource {
   /** One read; undefined when it brought nothing. */
   async #read(signal: AbortSignal): Promise<FetchedPart | undefined> {
     const { polled, numbers } = this.#parts;
-    const { batch } = await polled.next(signal);
+    const { batch } = await polled.read(signal);
     const [part] = batch.parts;
     if (part === undefined || signal.aborted || (batch.length === 0 && !part.shardClosed)) {
       return undefined;

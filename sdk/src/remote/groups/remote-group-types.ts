@@ -12,7 +12,8 @@ import type { Millrace } from "../../millrace.ts";
 export interface RemoteGroupOptions extends GroupOptions {
   /**
    * Where leases and checkpoints are kept: a table that all workers of the group can reach and no other group uses, or
-   * an open engine, for workers over that engine.
+   * an open engine, for workers over that engine. An engine tells streams of one ARN apart by the endpoints that they
+   * are reached by: where a client of the application's does not tell its own, it must be a table.
    */
   readonly leases: LeaseTable | Millrace;
 }

@@ -20,6 +20,7 @@ import { GroupWorker, type ProcessorFactory } from "../../groups/group-worker.ts
 import { checkWorkerOptions } from "../../groups/worker-settings.ts";
 import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
 import type { RemoteStreamDescription } from "../remote-description.ts";
+import { PLACE_OF_CLIENT } from "../service-options.ts";
 import { BoundedTable } from "./bounded-table.ts";
 import { describeGroup } from "./describe-group.ts";
 import { EngineLeases } from "./engine-leases.ts";
@@ -101,7 +102,8 @@ export class RemoteConsumerGroup {
    * after the other: a failure in between leaves some as they were, and the same call may be made again. LATEST begins
    * five minutes before by this machine's clock, which may be ahead of the service's: too early only repeats records.
    *
-   * @throws ResourceInUseError when one of the leases has an owner, alive or dead, unless `force` is true;
+   * @throws ResourceInUseError when one of the leases has an owner, alive or dead, or gets one meanwhile, unless `force`
+   * is true: that lease stays as it is;
    * ResourceNotFoundError, InvalidArgumentError, and what the table throws.
    */
   async reset(from: GroupStart, options: ResetOptions = {}): Promise<void> {
@@ -118,16 +120,16 @@ export class RemoteConsumerGroup {
     }
     if (!force) this.#requireFree(chosen);
     if (shardId !== undefined) {
-      await this.#setBack(shardId, startAt(position, calls.clock.nowMs()));
+      await this.#setBack(shardId, startAt(position, calls.clock.nowMs()), force);
       return;
     }
     const wanted = await discovery.first(position);
     for (const { shard, start } of wanted) {
       const row = newRow(shard, start, calls.clock.nowMs());
-      if (!(await table.insert(row))) await this.#setBack(shard.shardId, start);
+      if (!(await table.insert(row))) await this.#setBack(shard.shardId, start, force);
     }
     const kept = new Set(wanted.map(({ shard }) => shard.shardId));
-    for (const { leaseKey } of rows) if (!kept.has(leaseKey)) await this.#remove(leaseKey);
+    for (const { leaseKey } of rows) if (!kept.has(leaseKey)) await this.#remove(leaseKey, force);
   }
 
   /** Deletes the group with its leases and state; its workers end. @throws what the table throws. */
@@ -146,23 +148,34 @@ export class RemoteConsumerGroup {
     );
   }
 
-  async #setBack(leaseKey: string, start: RowStart): Promise<void> {
-    await this.#change(leaseKey, (row) => {
+  async #setBack(leaseKey: string, start: RowStart, force: boolean): Promise<void> {
+    await this.#change(leaseKey, force, (row) => {
       const nobody = { owner: null, wantedBy: null, subSequenceNumber: 0, ownerSwitches: 0 };
       const next = { ...row, ...start, ...nobody, state: undefined, counter: row.counter + 1 };
       return this.#group.table.replace(next, row.counter);
     });
   }
 
-  async #remove(leaseKey: string): Promise<void> {
-    await this.#change(leaseKey, ({ counter }) => this.#group.table.remove(leaseKey, counter));
+  async #remove(leaseKey: string, force: boolean): Promise<void> {
+    await this.#change(leaseKey, force, ({ counter }) =>
+      this.#group.table.remove(leaseKey, counter),
+    );
   }
 
-  /** Changes a row until nobody else changes it at the same time. */
-  async #change(leaseKey: string, make: (row: LeaseRow) => Promise<boolean>): Promise<void> {
+  /**
+   * Changes a row until nobody else changes it at the same time. A worker may have taken it since it was looked at.
+   * @throws ResourceInUseError unless `force` is true.
+   */
+  async #change(
+    leaseKey: string,
+    force: boolean,
+    make: (row: LeaseRow) => Promise<boolean>,
+  ): Promise<void> {
     for (;;) {
       const row = (await this.#group.table.list()).find((one) => one.leaseKey === leaseKey);
-      if (row === undefined || (await make(row))) return;
+      if (row === undefined) return;
+      if (!force) this.#requireFree([row]);
+      if (await make(row)) return;
     }
   }
 }
@@ -211,6 +224,11 @@ function tableOf(
   if (isLeaseTable(leases)) return leases;
   const client = clientIn(leases);
   if (client === undefined) return refuse("options.leases", limit, leases, limit);
+  if (place === PLACE_OF_CLIENT) {
+    // By the stream alone, two services would have one table of an engine, and each would forget the other's leases.
+    const table = "a lease table where the client does not tell its endpoint";
+    return refuse("options.leases", table, "an engine", "a lease table");
+  }
   return new EngineLeases(client, `${name} ${arn} ${encodeURI(place)}`, String(createdMs));
 }
 

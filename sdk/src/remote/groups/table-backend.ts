@@ -1,5 +1,5 @@
 /** A worker's backend where the stream is in a Kinesis elsewhere, and the leases are in a table. */
-import { type GroupPosition, LeaseLostError } from "@millrace/engine";
+import { type GroupPosition, LeaseLostError, type ShardDescription } from "@millrace/engine";
 import { backOffMs } from "../../groups/back-off.ts";
 import { parkRecords } from "../../groups/dead-letter.ts";
 import type { EpochCommitter } from "../../groups/epoch-committer.ts";
@@ -10,14 +10,14 @@ import type { GivenUpDelivery, WorkerBackend, WorkerHost } from "../../groups/wo
 import type { WorkerSurroundings } from "../../groups/worker-surroundings.ts";
 import type { LeaseRow, LeaseTable } from "../../lease-table.ts";
 import { RepeatFilter } from "../../replication/repeat-filter.ts";
-import { parentsOf } from "../../shard-turns.ts";
 import { PolledShard } from "../polled-shard.ts";
 import type { RemoteCalls } from "../remote-calls.ts";
-import type { RemoteStreamDescription } from "../remote-description.ts";
+import { childrenIn, type RemoteStreamDescription } from "../remote-description.ts";
 import type { RemoteDesk } from "../remote-desk.ts";
+import { RemoteUnavailableError } from "../remote-errors.ts";
 import { RemoteTarget } from "../remote-target.ts";
 import type { SourceStart } from "../shard-source.ts";
-import { isFresh } from "./lease-rows.ts";
+import { isFresh, shardIdOf } from "./lease-rows.ts";
 import { LeaseSource } from "./lease-source.ts";
 import { ReadNumbers } from "./read-numbers.ts";
 import type { ShardDiscovery } from "./shard-discovery.ts";
@@ -73,7 +73,7 @@ export class TableBackend implements WorkerBackend {
   }
 
   async open(lease: HeldLease): Promise<OpenShard> {
-    const { calls, discovery } = this.#group;
+    const { calls } = this.#group;
     const { held, onFailure, settings } = this.#host;
     const { shardId, shardIndex, begun } = lease;
     const row = this.session.find(lease)?.row;
@@ -96,10 +96,7 @@ export class TableBackend implements WorkerBackend {
     return {
       ...{ source, shard },
       repeats: drops ? new RepeatFilter({ shard, state, indexOf }) : undefined,
-      children: async () => {
-        const shards = await discovery.shards();
-        return shards.filter((one) => parentsOf(one).includes(shardIndex));
-      },
+      children: async () => await this.#childrenOf(shardIndex),
     };
   }
 
@@ -150,6 +147,15 @@ export class TableBackend implements WorkerBackend {
       failures = refused.length > 0 ? failures + 1 : 0;
       if (failures > 0) await this.#group.calls.pause(backOffMs(RETRY_MS, failures), lease.signal);
     }
+  }
+
+  /** What came of a closed shard. @throws RemoteUnavailableError while that is not listed; and what ListShards throws. */
+  async #childrenOf(shardIndex: number): Promise<readonly ShardDescription[]> {
+    const { calls, discovery } = this.#group;
+    const children = childrenIn(await discovery.shards(), shardIndex);
+    if (children !== undefined) return children;
+    const shardId = shardIdOf(shardIndex);
+    throw new RemoteUnavailableError(`${calls.place} does not list yet what came of ${shardId}`);
   }
 
   #polled(row: LeaseRow): PolledShard {

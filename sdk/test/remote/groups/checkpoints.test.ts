@@ -5,21 +5,20 @@ import { describe, expect, it } from "vitest";
 import { eventsOf, keep, Notes, texts, until } from "../../groups/support.ts";
 import { failureOf } from "../../support.ts";
 import { LeasesBehind, MemoryLeases } from "../memory-leases.ts";
-import { openRemote, startServe } from "../support.ts";
-import { groupOf, openEngine, put, rowsOf, startNoted } from "./support.ts";
+import { openRunning, passed, runningClock } from "../running-clock.ts";
+import { startServe } from "../support.ts";
+import { groupOf, openEngine, put, rowsOf, SPANS, startNoted } from "./support.ts";
 
 async function streamOf(shards = 1): Promise<RemoteStream> {
-  const remote = await openRemote((await startServe()).url);
+  const remote = await openRunning((await startServe()).url);
   return await remote.streams.create("clicks", { shards });
 }
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("a checkpoint", () => {
   it.each([true, false])(
     "in the midst of a delivery that fails then leaves the rest to be delivered: %s",
     async (isRetried) => {
-      const remote = await openRemote((await startServe()).url);
+      const remote = await openRunning((await startServe()).url);
       const stream = await remote.streams.create("clicks");
       await remote.streams.create("parked");
       await put(stream, 0, 4);
@@ -107,8 +106,8 @@ describe("a worker", () => {
     const stopped = worker.stop();
     const owners = async () => (await rowsOf(leases)).map(({ owner }) => owner);
     await until(async () => (await owners())[0] === null);
-    for (let i = 0; i < 60; i++) {
-      await pause(10);
+    const endMs = runningClock.monotonicMs() + 2 * SPANS.failoverMs;
+    while (runningClock.monotonicMs() < endMs) {
       expect(await owners()).toEqual([null, worker.workerId]);
     }
     go();
@@ -124,7 +123,7 @@ describe("a worker", () => {
     const events = eventsOf(worker);
     await until(() => worker.leases.length === 2);
     far.trouble = (call) => (call === "list" ? "silent" : "none");
-    await pause(1500);
+    await passed(3 * SPANS.failoverMs);
     expect(events.filter(({ kind }) => kind === "lease-lost")).toEqual([]);
     expect(worker.leases).toHaveLength(2);
   });
@@ -160,7 +159,7 @@ describe("a lease", () => {
   });
 
   it("of a former stream is not taken for one of its successor", async () => {
-    const remote = await openRemote((await startServe()).url);
+    const remote = await openRunning((await startServe()).url);
     const stream = await remote.streams.create("clicks");
     const leases = new MemoryLeases();
     const { worker } = startNoted(await groupOf(stream, leases));
@@ -179,7 +178,7 @@ describe("a lease", () => {
   });
 
   it("of a living stream is not removed by a handle of the one before", async () => {
-    const remote = await openRemote((await startServe()).url);
+    const remote = await openRunning((await startServe()).url);
     const before = await remote.streams.create("clicks");
     await remote.streams.delete("clicks");
     const stream = await remote.streams.create("clicks");

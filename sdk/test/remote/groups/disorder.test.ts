@@ -6,7 +6,8 @@ import { clientOf } from "../../../src/client-of.ts";
 import { EngineLeases } from "../../../src/remote/groups/engine-leases.ts";
 import { keep, sorted, textOf, texts, until } from "../../groups/support.ts";
 import { LeasesBehind, MemoryLeases } from "../memory-leases.ts";
-import { openRemote, startServe } from "../support.ts";
+import { openRunning, passed } from "../running-clock.ts";
+import { startServe } from "../support.ts";
 import { groupOf, openEngine, put } from "./support.ts";
 
 const RECORDS = 450;
@@ -80,7 +81,7 @@ async function join(
       return {
         processRecords: async ({ records }) => {
           history.note(processor, shardId, records);
-          await new Promise((resolve) => setTimeout(resolve, 5));
+          await passed(5);
         },
       };
     },
@@ -114,7 +115,7 @@ describe("a group in disorder", () => {
     "is given every record, each key's in order: seed %i, leases in %s",
     async (seed, place) => {
       const below = randomOf(seed * 7919);
-      const remote = await openRemote((await startServe()).url);
+      const remote = await openRunning((await startServe()).url);
       const stream = await remote.streams.create("clicks", { shards: 2 });
       const leases = place === "a table" ? new MemoryLeases() : await engineLeases();
       const history = new History();
@@ -134,12 +135,12 @@ describe("a group in disorder", () => {
           running.splice(at, 1);
           chosen.far.cut();
         } else if (choice < 9) await reshard(stream, below);
-        await new Promise((resolve) => setTimeout(resolve, 50 + below(250)));
+        await passed(100 + below(500));
       }
-      await until(() => history.delivered.size === RECORDS);
+      await until(() => history.delivered.size === RECORDS, 60_000);
       expect(sorted([...history.delivered])).toEqual(texts(0, RECORDS));
       expect(history.complaints).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 });

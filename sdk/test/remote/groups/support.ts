@@ -9,10 +9,11 @@ import type {
 } from "millrace/remote";
 import { keep, Notes, numbered, textOf } from "../../groups/support.ts";
 import { MemoryLeases } from "../memory-leases.ts";
-import { endLater, http1, openRemote, startKinesalite, startServe } from "../support.ts";
+import { openRunning } from "../running-clock.ts";
+import { endLater, http1, startKinesalite, startServe } from "../support.ts";
 
-/** Short, so that tests are: the shortest failover that there is. */
-export const SPANS = { failoverMs: 500, handOverMs: 5000 } as const;
+/** Short, so that tests are; in turns of the running clock long enough for every call. */
+export const SPANS = { failoverMs: 1000, handOverMs: 5000 } as const;
 
 /** Somewhere with streams. */
 export interface RemotePlace {
@@ -21,10 +22,10 @@ export interface RemotePlace {
 }
 
 export const remotePlaces: readonly RemotePlace[] = [
-  { name: "millrace serve", open: async () => await openRemote((await startServe()).url) },
+  { name: "millrace serve", open: async () => await openRunning((await startServe()).url) },
   {
     name: "kinesalite",
-    open: async () => await openRemote(await startKinesalite(), { requestHandler: http1() }),
+    open: async () => await openRunning(await startKinesalite(), { requestHandler: http1() }),
   },
 ];
 

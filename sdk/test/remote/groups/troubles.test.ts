@@ -8,15 +8,20 @@ import {
   type ShardProcessor,
 } from "millrace";
 import { encodeAggregate } from "millrace/aggregation";
-import type { RemoteGroupOptions, RemoteStream } from "millrace/remote";
+import {
+  type RemoteGroupOptions,
+  type RemoteStream,
+  RemoteUnavailableError,
+} from "millrace/remote";
 import { describe, expect, it } from "vitest";
 import { hashKeyFrom } from "../../../src/aggregation/hash-key.ts";
 import { type ReplicationMark, sourceOf, tagOf } from "../../../src/replication/mark.ts";
 import { eventsOf, keep, Notes, numbered, sorted, texts, until } from "../../groups/support.ts";
 import { failureOf } from "../../support.ts";
 import { LeasesBehind, MemoryLeases, type Trouble } from "../memory-leases.ts";
+import { openRunning, passed, runningClock } from "../running-clock.ts";
 import { answer, forward, startStub } from "../stub-endpoint.ts";
-import { http1, openRemote, startServe } from "../support.ts";
+import { http1, startServe } from "../support.ts";
 import { groupOf, inOrder, openEngine, put, rowsOf, startNoted } from "./support.ts";
 
 /** Where a record was put first whose data are a number: all in one shard with all hash keys. */
@@ -28,7 +33,7 @@ function markAt(index: number): ReplicationMark {
 }
 
 async function streamOf(shards = 1): Promise<RemoteStream> {
-  const remote = await openRemote((await startServe()).url);
+  const remote = await openRunning((await startServe()).url);
   return await remote.streams.create("clicks", { shards });
 }
 
@@ -95,9 +100,12 @@ describe("workers", () => {
     const before = startNoted(await groupOf(stream, far), { workerId: "same" });
     await until(() => before.notes.records.length === 10);
     far.cut();
-    const group = await groupOf(stream, leases, { failoverMs: 60_000 });
+    const failoverMs = 60_000;
+    const group = await groupOf(stream, leases, { failoverMs });
+    const begunMs = runningClock.monotonicMs();
     const after = startNoted(group, { workerId: "same" });
-    await until(() => after.worker.leases.length === 2, 5000);
+    await until(() => after.worker.leases.length === 2);
+    expect(runningClock.monotonicMs() - begunMs).toBeLessThan(failoverMs / 3);
   });
 
   it("that only may have so many leases leave the others to whoever has room", async () => {
@@ -202,7 +210,7 @@ describe("workers", () => {
   });
 
   it("begin again with what an attempt that failed has committed", async () => {
-    const remote = await openRemote((await startServe()).url);
+    const remote = await openRunning((await startServe()).url);
     const group = await groupOf(await remote.streams.create("clicks"), new MemoryLeases());
     const begun: unknown[] = [];
     const initialize: ShardProcessor["initialize"] = async ({ state, checkpointer }) => {
@@ -218,7 +226,7 @@ describe("workers", () => {
   });
 
   it("put what they give up into a dead-letter stream of the same service", async () => {
-    const remote = await openRemote((await startServe()).url);
+    const remote = await openRunning((await startServe()).url);
     const stream = await remote.streams.create("clicks");
     const parked = await remote.streams.create("parked");
     await put(stream, 0, 3);
@@ -266,7 +274,7 @@ describe("trouble", () => {
     }
     for (let from = 0; from < 300; from += 50) {
       await put(stream, from, from + 50);
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      await passed(300);
     }
     const all = () => new Set(workers.flatMap(({ notes }) => notes.texts));
     await until(() => all().size === 300);
@@ -281,15 +289,23 @@ describe("trouble", () => {
         answer(question.response, 503, { __type: "ServiceUnavailable", message: "" });
       } else forward(url, question);
     });
-    const remote = await openRemote(endpoint, { requestHandler: http1(), deadlineMs: 300 });
-    const stream = await remote.streams.create("clicks");
-    await put(stream, 0, 10);
+    const whole = await openRunning(url);
+    const clicks = await whole.streams.create("clicks");
+    await put(clicks, 0, 10);
+    const deadlineMs = 1000;
+    const remote = await openRunning(endpoint, { requestHandler: http1(), deadlineMs });
+    const stream = await remote.streams.get("clicks");
     const { worker, notes } = startNoted(await groupOf(stream, new MemoryLeases()));
     const events = eventsOf(worker);
     await until(() => notes.records.length === 10);
     down = true;
-    await put(stream, 10, 20);
-    await until(() => events.filter(({ kind }) => kind === "processing-failed").length >= 2);
+    await put(clicks, 10, 20);
+    const told = () =>
+      events.filter(
+        (one) => one.kind === "processing-failed" && one.error instanceof RemoteUnavailableError,
+      );
+    await passed(2 * deadlineMs);
+    await until(() => told().length >= 2);
     down = false;
     await until(() => notes.records.length === 20);
     expect(notes.texts).toEqual(texts(0, 20));
@@ -298,7 +314,7 @@ describe("trouble", () => {
   });
 
   it("of a stream that is deleted, or a group, ends its workers", async () => {
-    const remote = await openRemote((await startServe()).url);
+    const remote = await openRunning((await startServe()).url);
     const stream = await remote.streams.create("clicks");
     const engine = await openEngine();
     for (const leases of [new MemoryLeases(), engine]) {
@@ -320,7 +336,7 @@ describe("trouble", () => {
   });
 
   it("of a backend that is closed under them ends workers", async () => {
-    const remote = await openRemote((await startServe()).url);
+    const remote = await openRunning((await startServe()).url);
     const stream = await remote.streams.create("clicks");
     const leases = new MemoryLeases();
     const { worker } = startNoted(await groupOf(stream, leases));
