@@ -9,20 +9,38 @@ const RETRY_MS = 1000;
 /** While all leases are committed otherwise, in ms. */
 const BUSY_MS = 10;
 
+/** Hears of a lease whose checkpoint failed, and when it is tried again. */
+type CheckpointFailureListener = (
+  shardId: string,
+  failure: { readonly attempt: number; readonly error: unknown; readonly retryMs: number },
+) => void;
+
+/** What a worker's checkpoints are made with. */
+export interface AutomaticCheckpointsParts {
+  readonly client: WorkerSurroundings;
+  readonly committer: EpochCommitter;
+  readonly intervalMs: number;
+  readonly onFailure: CheckpointFailureListener;
+}
+
 /** See above. */
 export class AutomaticCheckpoints {
   readonly #client: WorkerSurroundings;
   readonly #committer: EpochCommitter;
   readonly #intervalMs: number;
+  readonly #onFailure: CheckpointFailureListener;
   /** How far each lease's records were processed, where that is not committed. */
   readonly #processed = new Map<HeldLease, RecordPosition>();
   #committedMs = Number.NEGATIVE_INFINITY;
   #running = false;
+  /** One after the other. */
+  #failures = 0;
 
-  constructor(client: WorkerSurroundings, committer: EpochCommitter, intervalMs: number) {
+  constructor({ client, committer, intervalMs, onFailure }: AutomaticCheckpointsParts) {
     this.#client = client;
     this.#committer = committer;
     this.#intervalMs = intervalMs;
+    this.#onFailure = onFailure;
   }
 
   /** The records of a lease are processed up to one, which is to be checkpointed soon. */
@@ -77,13 +95,30 @@ export class AutomaticCheckpoints {
     const steps = due.map(([lease, checkpoint]) => ({ lease, checkpoint }));
     try {
       await this.#committer.commitAll(steps);
-    } catch {
-      for (const [lease] of due) if (lease.lost || lease.ended) this.#processed.delete(lease);
+    } catch (error) {
+      this.#failed(due, error);
       return false;
     }
+    this.#failures = 0;
     for (const [lease, position] of due) {
       if (this.#processed.get(lease) === position) this.#processed.delete(lease);
     }
     return true;
+  }
+
+  /** Forgets leases that are gone, and tells of the others that are not checkpointed. */
+  #failed(due: readonly (readonly [HeldLease, RecordPosition])[], error: unknown): void {
+    this.#failures += 1;
+    const { clock, closed } = this.#client;
+    const dueMs = this.#committedMs + this.#intervalMs - clock.monotonicMs();
+    const failure = { attempt: this.#failures, error, retryMs: Math.max(RETRY_MS, dueMs) };
+    for (const [lease, position] of due) {
+      const { shardId, processed } = lease;
+      if (lease.lost || lease.ended) this.#processed.delete(lease);
+      else if (closed) continue;
+      else if (processed === undefined || comparePositions(position, processed) > 0) {
+        this.#onFailure(shardId, failure);
+      }
+    }
   }
 }

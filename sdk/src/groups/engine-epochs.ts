@@ -4,6 +4,7 @@ import {
   type EpochState,
   LeaseLostError,
   MillraceError,
+  type NewestShard,
   type PackedBatch,
   pause,
   RecordTooLargeError,
@@ -13,7 +14,7 @@ import {
 import { backOffMs } from "./back-off.ts";
 import type { EpochEffects, EpochStep, EpochStore } from "./epoch-committer.ts";
 import { copyOf, type EpochOutputs } from "./epoch-outputs.ts";
-import type { OutputRecord, StateValue } from "./group-types.ts";
+import type { StateValue } from "./group-types.ts";
 
 /** First pause before an epoch is committed again, in ms. */
 const RETRY_MS = 100;
@@ -26,6 +27,12 @@ export interface EngineEpochsParts {
   readonly outputs: EpochOutputs;
 }
 
+/** What an epoch puts out, as the engine takes it. */
+interface PackedOutputs {
+  readonly batches: readonly PackedBatch[];
+  readonly newestShards: readonly NewestShard[];
+}
+
 /** See above. */
 export class EngineEpochs implements EpochStore {
   readonly #parts: EngineEpochsParts;
@@ -35,29 +42,33 @@ export class EngineEpochs implements EpochStore {
   }
 
   async settle(steps: readonly EpochStep[], effects: EpochEffects): Promise<void> {
-    const { outputs = [], state = {}, childState = {} } = effects;
+    const { state = {}, childState = {} } = effects;
     const [first] = steps;
     const changes = [
       ...(first === undefined ? [] : changesOf(first.lease.shardIndex, state)),
       ...Object.entries(childState).flatMap(([id, own]) => changesOf(shardIndexOf(id), own)),
     ];
-    await this.#withOutputs(outputs, (batches) => this.#commit(steps, changes, batches));
+    await this.#withOutputs(effects, (outputs) => this.#commit(steps, changes, outputs));
   }
 
   /** Packs the outputs, anew when a stream of theirs may be another one by now, or take larger records. */
   async #withOutputs(
-    records: readonly OutputRecord[],
-    commit: (batches: readonly PackedBatch[]) => Promise<void>,
+    { outputs: records = [], newestShards: newest = {} }: EpochEffects,
+    commit: (outputs: PackedOutputs) => Promise<void>,
   ): Promise<void> {
-    if (records.length === 0) return await commit([]);
+    if (records.length === 0) return await commit({ batches: [], newestShards: [] });
     const { outputs } = this.#parts;
+    const attempt = async (): Promise<void> => {
+      const newestShards = await outputs.newestByUid(newest);
+      await commit({ batches: await outputs.pack(records), newestShards });
+    };
     try {
-      await commit(await outputs.pack(records));
+      await attempt();
     } catch (error) {
       const stale = error instanceof ResourceNotFoundError || error instanceof RecordTooLargeError;
       if (!stale) throw error;
       outputs.forget();
-      await commit(await outputs.pack(records));
+      await attempt();
     }
   }
 
@@ -65,7 +76,7 @@ export class EngineEpochs implements EpochStore {
   async #commit(
     steps: readonly EpochStep[],
     state: readonly EpochState[],
-    outputs: readonly PackedBatch[],
+    { batches, newestShards }: PackedOutputs,
   ): Promise<void> {
     const { client, groupName, workerId } = this.#parts;
     const checkpoints = steps.map(({ lease, checkpoint }) => {
@@ -75,10 +86,11 @@ export class EngineEpochs implements EpochStore {
     const companions = steps.flatMap(
       ({ lease, checkpoint }) => lease.companion?.stateAt(checkpoint) ?? [],
     );
-    const commit = { groupName, workerId, checkpoints, state: [...state, ...companions] };
+    const all = [...state, ...companions];
+    const commit = { groupName, workerId, checkpoints, state: all, newestShards };
     for (let failures = 1; ; failures++) {
       try {
-        await client.commitEpoch(commit, outputs.map(copyOf));
+        await client.commitEpoch(commit, batches.map(copyOf));
         for (const { lease, checkpoint } of steps) lease.advance(checkpoint);
         return;
       } catch (error) {

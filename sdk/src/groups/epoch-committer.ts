@@ -21,6 +21,8 @@ interface NextEpoch {
 /** What an epoch changes besides the checkpoint. */
 export interface EpochEffects {
   readonly outputs?: readonly OutputRecord[] | undefined;
+  /** What the outputs were made for. */
+  readonly newestShards?: CheckpointWith["newestShards"] | undefined;
   readonly state?: Readonly<Record<string, StateValue>> | undefined;
   /** State of shards that came of the lease's, by shard id. */
   readonly childState?: CheckpointWith["childState"] | undefined;

@@ -5,6 +5,7 @@ import {
   checkRecord,
   type EngineClient,
   InternalFailureError,
+  type NewestShard,
   type PackedBatch,
   type StreamDescription,
 } from "@millrace/engine";
@@ -60,6 +61,16 @@ export class EpochOutputs {
       this.#streams.set(name, stream);
     }
     return await stream;
+  }
+
+  /** By uid what is given by stream name. @throws ResourceNotFoundError. */
+  async newestByUid(newest: Readonly<Record<string, number>>): Promise<NewestShard[]> {
+    return await Promise.all(
+      Object.entries(newest).map(async ([name, shardIndex]) => {
+        const { uid: streamUid } = await this.#stream(name);
+        return { streamUid, shardIndex };
+      }),
+    );
   }
 
   /** Most bytes that a record of a stream may have. @throws ResourceNotFoundError. */

@@ -58,6 +58,11 @@ export interface CheckpointWith {
   readonly at?: Pick<UserRecord, "sequenceNumber" | "subSequenceNumber">;
   /** Records for other streams of the same engine: at most 8 MiB, or one record of any size that its stream takes. They are put even over a shard's quota. */
   readonly outputs?: readonly OutputRecord[];
+  /**
+   * By stream name, the index of its newest shard when outputs were made for its shards. Nothing is stored, and
+   * ResourceInUseError thrown, when that stream was split or merged since.
+   */
+  readonly newestShards?: Readonly<Record<string, number>>;
   /** The processor's state under each key; null removes it. */
   readonly state?: Readonly<Record<string, StateValue>>;
   /** State that the processors of shards that this one was split or merged into begin with, by shard id. */
@@ -150,6 +155,7 @@ export interface WorkerOptions {
 export type WorkerEvent =
   | { readonly kind: "lease-taken" | "lease-lost" | "shard-ended"; readonly shardId: string }
   | {
+      /** A delivery failed, or reading a shard, or a checkpoint that the worker makes by itself. */
       readonly kind: "processing-failed";
       readonly shardId: string;
       readonly attempt: number;

@@ -75,8 +75,12 @@ export class GroupWorker {
     });
     const { surroundings, session, epochs } = this.#backend;
     this.#committer = new EpochCommitter(epochs);
-    const { checkpointIntervalMs } = settings;
-    this.#automatic = new AutomaticCheckpoints(surroundings, this.#committer, checkpointIntervalMs);
+    this.#automatic = new AutomaticCheckpoints({
+      ...{ client: surroundings, committer: this.#committer },
+      intervalMs: settings.checkpointIntervalMs,
+      onFailure: (shardId, failure) =>
+        this.#listeners.tell({ kind: "processing-failed", shardId, ...failure }),
+    });
     this.#leases = new HeldLeases({
       begin: (lease, before) => this.#begin(lease, before),
       lost: (lease) => this.#listeners.tell({ kind: "lease-lost", shardId: lease.shardId }),

@@ -12,6 +12,7 @@ import {
 } from "./held-lease.ts";
 
 const SHARD_ID = /^shardId-\d{12}$/;
+const MEMBERS = ["at", "outputs", "newestShards", "state", "childState", "shardEnd"] as const;
 const SHARD_END: LeaseCheckpoint = { at: "SHARD_END" };
 
 /** See {@link Checkpointer}. */
@@ -28,10 +29,11 @@ export class LeaseCheckpointer implements Checkpointer {
   }
 
   async checkpoint(what: CheckpointWith = {}): Promise<void> {
-    checkMembers("what", what, ["at", "outputs", "state", "childState", "shardEnd"]);
-    const { at, outputs, state, childState, shardEnd = false } = what;
+    checkMembers("what", what, MEMBERS);
+    const { at, outputs, newestShards, state, childState, shardEnd = false } = what;
     const lease = this.#lease;
     checkOutputs(outputs);
+    checkNewestShards(newestShards);
     checkState("what.state", state);
     checkChildState(childState);
     checkBoolean("what.shardEnd", shardEnd);
@@ -40,13 +42,24 @@ export class LeaseCheckpointer implements Checkpointer {
     lease.requireHeld();
     // Without a record it is what stands when the epochs before it are committed.
     const checkpoint = shardEnd ? SHARD_END : (position ?? this.#standing);
-    await this.#committer.commit({ lease, checkpoint }, { outputs, state, childState });
+    await this.#committer.commit(
+      { lease, checkpoint },
+      { outputs, newestShards, state, childState },
+    );
   }
 }
 
 function checkOutputs(outputs: readonly OutputRecord[] | undefined): void {
   if (outputs === undefined || Array.isArray(outputs)) return;
   refuse("what.outputs", "an array", outputs, "an array of {streamName, partitionKey, data}");
+}
+
+function checkNewestShards(newestShards: CheckpointWith["newestShards"]): void {
+  if (newestShards === undefined) return;
+  checkMembers("what.newestShards", newestShards, Object.keys(newestShards ?? {}));
+  for (const [name, shardIndex] of Object.entries(newestShards)) {
+    checkInteger(`what.newestShards.${name}`, shardIndex, 0, 2 ** 31 - 1);
+  }
 }
 
 function checkState(argument: string, state: CheckpointWith["state"]): void {

@@ -41,7 +41,7 @@ export interface OpenShard {
   readonly shard: ShardHashKeys;
   /** Leaves out what was shipped here before; undefined where that is to be delivered, too. */
   readonly repeats?: RepeatFilter | undefined;
-  /** The shards that came of it, once it is closed. */
+  /** The shards that came of it, once it is closed. @throws while they are not known. */
   readonly children?: () => Promise<readonly FilteredShard[]>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The state of one aggregation in one shard, by key. Changes are staged and become the state when the epoch is
- * committed that stores them; a delivery that fails leaves none.
+ * The state of one aggregation in one shard, by key. What a record sets is staged with it, and becomes the state when
+ * the epoch is committed that stores it; a delivery that fails leaves nothing.
  */
 import { hexOfBytes, InvalidArgumentError } from "@millrace/engine";
 import { hashKeyOf } from "../aggregation/hash-key.ts";
@@ -19,6 +19,8 @@ export class KeyedState {
   readonly #stored = new Map<string, string>();
   /** The same; null for a key that is to be removed. */
   readonly #staged = new Map<string, string | null>();
+  /** What the record under way has set: what is staged before it may have to be stored without it. */
+  readonly #pending = new Map<string, string | null>();
 
   /**
    * `kept` is the processor's state; entries of other aggregations are left alone. `number` is the place among
@@ -45,14 +47,20 @@ export class KeyedState {
 
   /** The state of a key; null when it has none. */
   get(key: string): StateValue {
-    const staged = this.#staged.get(key);
-    const text = staged === undefined ? this.#stored.get(key) : staged;
+    const changes = [this.#pending, this.#staged].find((one) => one.has(key));
+    const text = (changes ?? this.#stored).get(key);
     return text === undefined || text === null ? null : JSON.parse(text);
   }
 
-  /** Stages a key's state; null removes it. @throws InvalidArgumentError for what JSON cannot hold. */
+  /** Sets a key's state; null removes it. @throws InvalidArgumentError for what JSON cannot hold. */
   set(key: string, value: StateValue): void {
-    this.#staged.set(key, value === null ? null : jsonOf(key, value));
+    this.#pending.set(key, value === null ? null : jsonOf(key, value));
+  }
+
+  /** Stages what was set: the record is processed. */
+  stage(): void {
+    for (const [key, value] of this.#pending) this.#staged.set(key, value);
+    this.#pending.clear();
   }
 
   /** What is staged, as entries of the processor's state. */
@@ -74,8 +82,9 @@ export class KeyedState {
     this.#staged.clear();
   }
 
-  /** Nothing is staged any more. */
+  /** Nothing is set or staged any more. */
   discard(): void {
+    this.#pending.clear();
     this.#staged.clear();
   }
 

@@ -9,6 +9,7 @@ import {
   type ShardDescription,
 } from "@millrace/engine";
 import { memberFallsInto } from "../aggregation/index.ts";
+import { utf8Bytes } from "../aggregation/protobuf-writer.ts";
 import { show } from "../check.ts";
 import type {
   Checkpointer,
@@ -25,14 +26,22 @@ import type { Element } from "./operators.ts";
 import type { Stage } from "./stage-graph.ts";
 import { decodeValue, encodeValue } from "./value-format.ts";
 
-/** An epoch is full when its outputs have so many bytes; the engine takes 8 MiB, or one record. */
+/** An epoch is full when its outputs have so many bytes. */
 const EPOCH_BYTES_FULL = 2_097_152;
+/** What comes of a record waits for the next epoch where this one would have more; the engine takes 8 MiB, or one record. */
+const EPOCH_BYTES_MAX = 7_340_032;
 /** And when so many keys have changed; the engine takes 10,000 entries. */
 const EPOCH_KEYS_FULL = 2000;
-/** About what a record takes besides its data and key, in bytes. */
+/** At most what a record takes besides its data and key, in bytes. */
 const RECORD_BYTES = 32;
 
 type KeptState = Record<string, StateValue>;
+
+/** What comes of one record. */
+interface Made {
+  readonly outputs: readonly OutputRecord[];
+  readonly bytes: number;
+}
 
 /** See above. */
 export class StageProcessor implements ShardProcessor {
@@ -66,10 +75,14 @@ export class StageProcessor implements ShardProcessor {
   async processRecords({ records, checkpointer, signal }: ProcessInput): Promise<void> {
     this.#forget();
     try {
+      let before: UserRecord | undefined;
       for (const record of records) {
         signal.throwIfAborted();
-        await this.#process(record);
+        const made = await this.#process(record);
+        if (!this.#hasRoomFor(made)) await this.#commit(checkpointer, before);
+        this.#add(made);
         if (this.#isFull()) await this.#commit(checkpointer, record);
+        before = record;
       }
       await this.#commit(checkpointer);
     } finally {
@@ -93,7 +106,7 @@ export class StageProcessor implements ShardProcessor {
   }
 
   /** Runs one record through all operators. @throws what the application's functions throw. */
-  async #process(record: UserRecord): Promise<void> {
+  async #process(record: UserRecord): Promise<Made> {
     const { operators, fromFormat, toFormat, to: streamName } = this.#stage;
     const { partitionKey, sequenceNumber, shardId, arrivalMs } = record;
     const origin = { partitionKey, sequenceNumber, shardId, arrivalMs };
@@ -108,11 +121,10 @@ export class StageProcessor implements ShardProcessor {
       }
       elements = next;
     }
-    for (const { key, value: made } of elements) {
-      const data = encodeValue(toFormat, made);
-      this.#outputs.push({ streamName, partitionKey: key, data });
-      this.#outputBytes += data.length + key.length + RECORD_BYTES;
-    }
+    const outputs = elements.map(({ key, value: made }) => ({
+      ...{ streamName, partitionKey: key, data: encodeValue(toFormat, made) },
+    }));
+    return { outputs, bytes: outputs.reduce((sum, output) => sum + bytesOf(output), 0) };
   }
 
   /** A key has its state where its records are: all of them in one shard. @throws InvalidArgumentError. */
@@ -125,6 +137,18 @@ export class StageProcessor implements ShardProcessor {
         "hash key: aggregate such a stream behind keyBy",
       { argument: "partitionKey", value: show(partitionKey), limit: shard.shardId },
     );
+  }
+
+  /** Without anything before it, what comes of a record is stored as it is, or refused. */
+  #hasRoomFor({ bytes }: Made): boolean {
+    return this.#outputs.length === 0 || this.#outputBytes + bytes <= EPOCH_BYTES_MAX;
+  }
+
+  /** A record is processed: what comes of it goes with the epoch that is being gathered. */
+  #add({ outputs, bytes }: Made): void {
+    for (const output of outputs) this.#outputs.push(output);
+    this.#outputBytes += bytes;
+    for (const state of this.#states) state?.stage();
   }
 
   #isFull(): boolean {
@@ -141,14 +165,18 @@ export class StageProcessor implements ShardProcessor {
       ...{ outputs: this.#outputs, state },
     });
     for (const one of this.#states) one?.commit();
-    this.#forget();
+    this.#clearOutputs();
   }
 
   /** Nothing of a delivery is left that was not stored. */
   #forget(): void {
+    this.#clearOutputs();
+    for (const state of this.#states) state?.discard();
+  }
+
+  #clearOutputs(): void {
     this.#outputs = [];
     this.#outputBytes = 0;
-    for (const state of this.#states) state?.discard();
   }
 
   async #describeShard(): Promise<ShardDescription> {
@@ -173,6 +201,11 @@ export class StageProcessor implements ShardProcessor {
     if (this.#checkpointer === undefined) throw new Error("a processor is initialized first");
     return this.#checkpointer;
   }
+}
+
+function bytesOf({ data, partitionKey }: OutputRecord): number {
+  const dataBytes = typeof data === "string" ? utf8Bytes(data) : data.byteLength;
+  return dataBytes + utf8Bytes(partitionKey) + RECORD_BYTES;
 }
 
 function isPlacedIn(partitionKey: string, shard: ShardDescription): boolean {

@@ -1,8 +1,23 @@
-/** Checkpoints of one lease that are made at the same time. */
+/** Checkpoints of one lease that are made at the same time, and those that are refused. */
+import { StoreFullError } from "@millrace/engine";
 import type { Checkpointer, ShardProcessor } from "millrace";
 import { describe, expect, it } from "vitest";
+import { clientOf } from "../../src/client-of.ts";
+import { openGroup } from "../../src/groups/consumer-group.ts";
 import { failureOf, openEngine } from "../support.ts";
-import { keep, put, until } from "./support.ts";
+import { PassingClient } from "./clients.ts";
+import { eventsOf, keep, Notes, put, until } from "./support.ts";
+
+/** A client whose first two epochs are refused. */
+class RefusingClient extends PassingClient {
+  commits = 0;
+
+  override async commitEpoch(...argument: Parameters<PassingClient["commitEpoch"]>) {
+    this.commits += 1;
+    if (this.commits <= 2) throw new StoreFullError(`there is no room for ${this.commits}`);
+    return await super.commitEpoch(...argument);
+  }
+}
 
 describe("a checkpoint without a record", () => {
   it("leaves the checkpoint where those before it, which are under way, have put it", async () => {
@@ -34,6 +49,25 @@ describe("a checkpoint without a record", () => {
     expect(failure).toBeUndefined();
     const { leases } = await group.describe();
     expect(leases[0]?.lagRecords).toBe(2);
+  });
+});
+
+describe("a checkpoint that a worker makes by itself", () => {
+  it("is told of when it is refused, and made again", async () => {
+    const engine = await openEngine();
+    const stream = await engine.streams.create("clicks");
+    await put(stream, 0, 50);
+    const client = new RefusingClient(clientOf(engine));
+    const group = await openGroup(client, stream.description, "g", { from: "TRIM_HORIZON" });
+    const worker = keep(group.start(new Notes().factory));
+    const events = eventsOf(worker);
+    await until(async () => (await group.describe()).leases[0]?.lagRecords === 0);
+    const refused = (attempt: number) => ({
+      ...{ kind: "processing-failed", shardId: "shardId-000000000000", attempt, retryMs: 1000 },
+      error: new StoreFullError(`there is no room for ${attempt}`),
+    });
+    const failed = events.filter(({ kind }) => kind === "processing-failed");
+    expect(failed).toEqual([refused(1), refused(2)]);
   });
 });
 

@@ -9,6 +9,9 @@ import {
   type Stream,
 } from "millrace";
 import { afterEach, describe, expect, it } from "vitest";
+import { clientOf } from "../../src/client-of.ts";
+import { Pipeline as OwnPipeline } from "../../src/pipelines/pipeline.ts";
+import { TroubledClient } from "../groups/clients.ts";
 import { until } from "../groups/support.ts";
 import { byKey, failureOf, openEngine, readAll } from "../support.ts";
 import { buildDag, isDone, problemsOf, putOrders, SOURCE } from "./dag.ts";
@@ -217,6 +220,32 @@ describe("a pipeline", () => {
     expect(many).toHaveLength(400);
     const [edge] = (await pipeline.describe()).edges;
     expect(edge?.group?.leases[0]?.epoch).toBeGreaterThan(5);
+  });
+
+  it("gives outputs that are too large together an epoch each, and their state with them", async () => {
+    const { engine, stream } = await opened();
+    await engine.streams.create("large", { recordKibMax: 10_240 });
+    const sizes = [2_000_000, 7_000_000, 3_500_000, 9_000_000, 1];
+    // Characters of two bytes each, of one delivery.
+    const records = sizes.map((bytes) => ({ partitionKey: "k", data: `${bytes >> 1}` }));
+    await stream.putRecords(records);
+    // The second epoch is refused once: what goes with it must not have been stored by the first one.
+    const client = new TroubledClient(clientOf(engine));
+    const pipeline = keep(new OwnPipeline(client, "p"));
+    pipeline
+      .from<number>("numbers")
+      .aggregate<number[], string>({
+        initial: () => [],
+        add: (list, characters) => [...list, characters],
+        result: (list) => `${list.length}${"é".repeat(list.at(-1) ?? 0)}`,
+      })
+      .to("large", { format: "text" });
+    await pipeline.start({ retryMs: 1 });
+    await until(() => isDone(pipeline));
+    const texts = (await readAll(await engine.streams.get("large"))).map((one) => one.text());
+    expect(texts.map((text) => [text[0], text.length - 1])).toEqual(
+      sizes.map((bytes, i) => [`${i + 1}`, bytes >> 1]),
+    );
   });
 });
 
