@@ -144,6 +144,12 @@ export type { PutAttempt } from "./producer/producer-errors.ts";
 export type { ProducerMetrics } from "./producer/producer-tally.ts";
 export type { PutRecordsResult } from "./put-records-result.ts";
 export type { ReadFrom, ReadOptions } from "./read-options.ts";
+export {
+  defineReplication,
+  type OpenRemote,
+  type ReplicationDefinition,
+  type ReplicationJobOptions,
+} from "./replication/define-replication.ts";
 export type { ReplicationMark } from "./replication/mark.ts";
 export type { NetworkWatch } from "./replication/network.ts";
 export type { ReplicateOptions, ReplicationRemote } from "./replication/replication-options.ts";

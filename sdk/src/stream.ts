@@ -189,7 +189,8 @@ export class Stream implements StreamLike {
    * it is back, in order per partition key. Outages and throttles are ridden out for ever; what only somebody can
    * mend, as wrong credentials, pauses it with the reason. Progress is kept by a consumer group, so that another
    * tab goes on after a crash; what it then sends again is dropped by consumer groups of this package on the far
-   * side. Credentials are never stored: call it whenever the application starts.
+   * side. Credentials are never stored: call it whenever the application starts, or have a job ship, of a module that
+   * exports `defineReplication()`.
    *
    * @throws InvalidArgumentError, ResourceNotFoundError; ResourceInUseError when another stream has a group of its
    * name.

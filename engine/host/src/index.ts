@@ -2,6 +2,7 @@
 export { ROOT_PRINCIPAL } from "./access/principals.ts";
 export {
   AccessDeniedError,
+  adoptError,
   BackpressureError,
   ConnectionDroppedError,
   DeadlineError,
@@ -132,6 +133,7 @@ export type {
   LeaseStatus,
   MasterKeyDescription,
   MemberStatus,
+  NewestShard,
   OwnedLease,
   ReadRequest,
   ResolvedPosition,

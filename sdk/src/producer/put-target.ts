@@ -1,4 +1,5 @@
 /** What a producer puts into: as little as it needs, so that a stream elsewhere will do as well. */
+import type { MillraceError } from "@millrace/engine";
 
 /** One record as it goes into the stream. */
 export interface TargetRecord {
@@ -101,6 +102,8 @@ export interface PutTarget {
   putRecords(records: readonly TargetRecord[]): Promise<readonly TargetOutcome[]>;
   /** @throws MillraceError: `retryable` when a retry may help. */
   listShards(): Promise<TargetListing>;
+  /** Calls back with the reason when nothing can be put any more, or at once. Returns how to end that. */
+  onClose?(listener: (reason: MillraceError) => void): () => void;
   /** Makes ready for the page's end; absent where nothing can be sent then. @throws MillraceError. */
   openLeaving?(): Promise<LeavingTarget>;
 }

@@ -1,6 +1,7 @@
 /**
  * Warns before retention drops what was not sent, and holds it where that is wished: the stream's retention rises
- * in time, and goes back when all is sent. What it was before is a tag of the stream, which outlives every tab.
+ * in time, and goes back when all is sent. What it was before, and what it was raised to, is a tag of the stream, which
+ * outlives every tab; each replication that holds it has a tag besides.
  */
 import {
   type EngineClient,
@@ -24,25 +25,36 @@ export interface ExpiryParts {
 }
 
 const HOUR_MS = 3_600_000;
-/** AWS's longest retention. */
+/** AWS's shortest and longest retention. */
+const RETENTION_HOURS_MIN = 24;
 const RETENTION_HOURS_MAX = 8760;
 /** By how much the retention rises at a time. */
 const RAISE_HOURS = 24;
+/** A hold comes into effect so long before records would be dropped, in ms, or when they are warned of. */
+const HOLD_BEFORE_MS = HOUR_MS;
 const TAG_PREFIX = "millrace.hold.";
+/** Its value is the hours of retention before the first hold and after the last raise, as "24 49". */
+const RAISED_TAG = "millrace.held";
 /** AWS's longest key of a tag, in characters. */
 const TAG_KEY_LENGTH_MAX = 128;
+
+/** Hours of retention before a stream was held, and as the last hold has set it. */
+interface Raise {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** See above. */
 export class ExpiryWatch {
   readonly #parts: ExpiryParts;
-  /** What the tag calls the replication. */
-  readonly #holder: string;
+  /** Of the stream, for as long as this holds it. */
+  readonly #tag: string;
   /** Shards that were warned of. */
   readonly #warned = new Set<string>();
 
   constructor(parts: ExpiryParts) {
     this.#parts = parts;
-    this.#holder = shortName(parts.name, TAG_KEY_LENGTH_MAX - TAG_PREFIX.length);
+    this.#tag = `${TAG_PREFIX}${shortName(parts.name, TAG_KEY_LENGTH_MAX - TAG_PREFIX.length)}`;
   }
 
   /** Looks at the group as it is. @throws what the engine throws. */
@@ -67,49 +79,71 @@ export class ExpiryWatch {
         onExpiring(shardId, Math.max(0, expiresMs));
       }
     }
-    if (hold && soonestMs <= warnBeforeMs) await this.#raise(stream);
+    if (hold) await this.#hold(stream, soonestMs);
   }
 
-  async #raise(stream: StreamDescription): Promise<void> {
-    const { warnBeforeMs, streamName } = this.#parts;
-    const holder = this.#holder;
-    const raise = RAISE_HOURS + Math.ceil(warnBeforeMs / HOUR_MS);
-    const hours = Math.min(RETENTION_HOURS_MAX, stream.retentionHours + raise);
-    if (hours === stream.retentionHours) return;
-    const held = await this.#tags();
-    // Others may hold the stream already: what it was before them counts.
-    const [known] = held.values();
-    if (!held.has(holder)) {
-      const value = known ?? String(stream.retentionHours);
-      const Tags = { [`${TAG_PREFIX}${holder}`]: value };
-      await this.#invoke("AddTagsToStream", { StreamName: streamName, Tags });
+  get #holdBeforeMs(): number {
+    return Math.max(HOLD_BEFORE_MS, this.#parts.warnBeforeMs);
+  }
+
+  /** Holds what would expire soon, or would if nobody else held it. */
+  async #hold({ retentionHours }: StreamDescription, soonestMs: number): Promise<void> {
+    const ageMs = retentionHours * HOUR_MS - soonestMs;
+    const isAtRisk = (hours: number): boolean => hours * HOUR_MS - ageMs <= this.#holdBeforeMs;
+    if (isAtRisk(retentionHours)) await this.#raise(retentionHours);
+    else if (isAtRisk(RETENTION_HOURS_MIN)) {
+      const { holders, raised } = await this.#holds();
+      if (raised === undefined || !isAtRisk(raised.from) || holders.includes(this.#tag)) return;
+      await this.#tagStream({ [this.#tag]: "" });
     }
+  }
+
+  async #raise(retentionHours: number): Promise<void> {
+    const { streamName } = this.#parts;
+    const raise = RAISE_HOURS + Math.ceil(this.#holdBeforeMs / HOUR_MS);
+    const hours = Math.min(RETENTION_HOURS_MAX, retentionHours + raise);
+    if (hours === retentionHours) return;
+    const { raised } = await this.#holds();
+    // What lies between the two is ours, as far as another tab is with it; anything else somebody has set meanwhile.
+    const isOurs =
+      raised !== undefined && retentionHours >= raised.from && retentionHours <= raised.to;
+    const from = isOurs ? raised.from : retentionHours;
+    await this.#tagStream({ [this.#tag]: "", [RAISED_TAG]: `${from} ${hours}` });
     const input = { StreamName: streamName, RetentionPeriodHours: hours };
     await this.#invoke("IncreaseStreamRetentionPeriod", input);
   }
 
-  /** Gives the stream its retention back, unless somebody else holds it still. */
+  /** Gives the stream its retention back, unless somebody else holds it still or has set another one meanwhile. */
   async #release(): Promise<void> {
     const { client, streamName } = this.#parts;
-    const holder = this.#holder;
-    const held = await this.#tags();
-    const hours = Number(held.get(holder) ?? Number.NaN);
-    if (Number.isNaN(hours)) return;
-    if (held.size === 1) {
+    const { holders, raised } = await this.#holds();
+    if (!holders.includes(this.#tag)) return;
+    const isLast = holders.length === 1;
+    if (isLast && raised !== undefined) {
       const { retentionHours } = await client.call("describeStream", { name: streamName });
-      const input = { StreamName: streamName, RetentionPeriodHours: hours };
-      if (retentionHours > hours) await this.#invoke("DecreaseStreamRetentionPeriod", input);
+      const input = { StreamName: streamName, RetentionPeriodHours: raised.from };
+      const isOurs = retentionHours === raised.to && retentionHours > raised.from;
+      if (isOurs) await this.#invoke("DecreaseStreamRetentionPeriod", input);
     }
-    const TagKeys = [`${TAG_PREFIX}${holder}`];
+    const TagKeys = isLast ? [this.#tag, RAISED_TAG] : [this.#tag];
     await this.#invoke("RemoveTagsFromStream", { StreamName: streamName, TagKeys });
   }
 
-  /** Hours of retention before each hold, by the name of its replication. */
-  async #tags(): Promise<Map<string, string>> {
+  /** Tags of all who hold the stream, and how far its retention was raised for them. */
+  async #holds(): Promise<{
+    readonly holders: readonly string[];
+    readonly raised: Raise | undefined;
+  }> {
     const { streamName } = this.#parts;
     const { Tags } = await this.#invoke("ListTagsForStream", { StreamName: streamName });
-    const holding = Tags.filter(({ Key }) => Key.startsWith(TAG_PREFIX));
-    return new Map(holding.map(({ Key, Value = "" }) => [Key.slice(TAG_PREFIX.length), Value]));
+    const holders = Tags.map(({ Key }) => Key).filter((key) => key.startsWith(TAG_PREFIX));
+    const [, from, to] = /^(\d+) (\d+)$/.exec(tagValue(Tags, RAISED_TAG)) ?? [];
+    const raised = to === undefined ? undefined : { from: Number(from), to: Number(to) };
+    return { holders, raised };
+  }
+
+  async #tagStream(Tags: Readonly<Record<string, string>>): Promise<void> {
+    await this.#invoke("AddTagsToStream", { StreamName: this.#parts.streamName, Tags });
   }
 
   async #invoke<Name extends OperationName>(
@@ -120,4 +154,8 @@ export class ExpiryWatch {
     const call = { operation, input, caller };
     return (await this.#parts.client.call("invoke", call)) as OutputOf<Name>;
   }
+}
+
+function tagValue(tags: OutputOf<"ListTagsForStream">["Tags"], key: string): string {
+  return tags.find(({ Key }) => Key === key)?.Value ?? "";
 }

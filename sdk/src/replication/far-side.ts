@@ -2,13 +2,17 @@
  * Which stream a replication ships to: what its standing name and its progress bear, so that the progress of one far
  * side is never taken for another one's.
  */
-import { type EngineClient, hexOfBytes, ResourceInUseError } from "@millrace/engine";
+import {
+  type EngineClient,
+  type GroupDefinition,
+  hexOfBytes,
+  ResourceInUseError,
+} from "@millrace/engine";
 import { md5 } from "../aggregation/md5.ts";
 import type { PutTarget } from "../producer/put-target.ts";
 
-/** Key of a lease's state under which the far side stands that its records are shipped to. */
-export const TARGET_STATE_KEY = "millrace.target";
-
+/** Of a far side as the engine keeps it, in characters. */
+const IDENTITY_LENGTH_MAX = 2048;
 /** Characters of a hash in a name. */
 const HASH_LENGTH = 8;
 const ENCODER = new TextEncoder();
@@ -34,35 +38,26 @@ export function nameFor(prefix: string, target: PutTarget, lengthMax: number): s
  * The far side as the progress bears it. Its address is no part of it: the same stream may be reached by another one.
  * A stream that was deleted and made again is another one.
  */
-export function identityOf({ name, identity }: PutTarget): string {
-  return identity === undefined ? name : `${identity.arn} of ${identity.createdMs}`;
+function identityOf({ name, identity }: PutTarget): string {
+  const whole = identity === undefined ? name : `${identity.arn} of ${identity.createdMs}`;
+  return shortName(whole, IDENTITY_LENGTH_MAX);
 }
-
-/** The progress under a name is that of another far side. */
-export function otherFarSide(groupName: string, stored: string, now: string): ResourceInUseError {
-  return new ResourceInUseError(
-    `consumer group ${groupName} keeps the progress of a replication to ${stored}, and this one is to ${now}: give ` +
-      "it another name, or delete the group to begin anew",
-    { argument: "name", value: groupName, limit: stored },
-  );
-}
-
-const running = new WeakMap<EngineClient, Map<string, { readonly to: string; count: number }>>();
 
 /**
- * Notes that a replication of this thread ships to a far side under a name. Returns how to end that.
- *
- * @throws ResourceInUseError while another one ships to another far side under the same name.
+ * Binds a group to a far side, for as long as there is the group. @throws ResourceInUseError when it is bound to
+ * another one; what the engine throws.
  */
-export function claimFarSide(client: EngineClient, groupName: string, to: string): () => void {
-  const claims = running.get(client) ?? new Map<string, { readonly to: string; count: number }>();
-  running.set(client, claims);
-  const claim = claims.get(groupName) ?? { to, count: 0 };
-  if (claim.to !== to) throw otherFarSide(groupName, claim.to, to);
-  claims.set(groupName, claim);
-  claim.count += 1;
-  return () => {
-    claim.count -= 1;
-    if (claim.count === 0) claims.delete(groupName);
-  };
+export async function claimFarSide(
+  client: EngineClient,
+  group: GroupDefinition,
+  target: PutTarget,
+): Promise<void> {
+  const shipsTo = identityOf(target);
+  const { shipsTo: stored = shipsTo } = await client.call("groupsCreate", { ...group, shipsTo });
+  if (stored === shipsTo) return;
+  throw new ResourceInUseError(
+    `consumer group ${group.name} keeps the progress of a replication to ${stored}, and this one is to ${shipsTo}: ` +
+      "give it another name, or delete the group to begin anew",
+    { argument: "name", value: group.name, limit: stored },
+  );
 }

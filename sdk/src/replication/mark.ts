@@ -212,6 +212,19 @@ function placed(
   return { source, index, subSequenceNumber };
 }
 
+/**
+ * A member with a mark, as it is written behind a member that has the mark `before`; without one where that is
+ * undefined. Its other tags stay.
+ */
+export function markedAs(
+  { tags = [], ...member }: AggregateMember,
+  mark: ReplicationMark | undefined,
+  before: ReplicationMark | undefined,
+): AggregateMember {
+  const others = tags.filter(({ key }) => key !== TAG);
+  return { ...member, tags: mark === undefined ? others : [tagOf(mark, before), ...others] };
+}
+
 type Tagged = { readonly tags?: readonly AggregateTag[] | undefined };
 
 function tagIn({ tags = [] }: Tagged): AggregateTag | undefined {

@@ -4,16 +4,20 @@
  */
 import {
   type GroupPosition,
+  type RecordBatch,
   ResourceInUseError,
   ResourceNotFoundError,
   type ShardDescription,
   type systemRandom,
 } from "@millrace/engine";
+import { backOffMs } from "../groups/back-off.ts";
 import type { CheckpointWith } from "../groups/group-types.ts";
+import { latestMs } from "../remote/groups/lease-rows.ts";
 import { PolledShard } from "../remote/polled-shard.ts";
 import type { ReadCalls } from "../remote/remote-calls.ts";
 import { listRemoteShards, summarize } from "../remote/remote-description.ts";
 import { ShardTurns } from "../shard-turns.ts";
+import { CopyBorders, hashKeysOf } from "./copy-borders.ts";
 import { newRun } from "./mark.ts";
 import type { ReplicaLag } from "./replica-lag.ts";
 import {
@@ -27,9 +31,20 @@ import {
 } from "./replica-positions.ts";
 import { replicaPartsOf } from "./replica-records.ts";
 import { type ReplicaRead, ReplicaShard } from "./replica-shard.ts";
+import { isOutdated, showsHeirs } from "./source-shards.ts";
 import { TaskGroup } from "./task-group.ts";
 
 const HOUR_MS = 3_600_000;
+/** First pause before shards are looked for again that a list does not show yet, in ms. */
+const LOOK_MS = 1000;
+
+/** The local side. What has no answer for a moment is asked again. */
+export interface CopyTarget {
+  /** Stores outputs and state in one step. @throws ResourceInUseError when the shards are others by now. */
+  readonly commit: (what: CheckpointWith) => Promise<void>;
+  /** All shards of the local stream, open and closed. */
+  readonly shards: () => Promise<readonly ShardDescription[]>;
+}
 
 /** What a copy is made of, and who hears of it. */
 export interface ReplicaCopyParts {
@@ -45,8 +60,7 @@ export interface ReplicaCopyParts {
   readonly replicaOf: string;
   readonly random: Pick<typeof systemRandom, "fill">;
   readonly lag: ReplicaLag;
-  /** Stores outputs and state in one step. */
-  readonly commit: (what: CheckpointWith) => Promise<void>;
+  readonly target: CopyTarget;
   /** Records were stored. */
   readonly onStored: (records: number, dataBytes: number) => void;
   /** All of a read is stored. */
@@ -62,6 +76,8 @@ interface Run {
   /** Ids of the shards that are being copied. */
   readonly copied: Set<string>;
   readonly retentionMs: number;
+  /** The first look is done. */
+  begun: boolean;
 }
 
 /** See above: the copy of one owner of the lease. */
@@ -72,6 +88,8 @@ export class ReplicaCopy {
   readonly #begun = new Map<string, PolledShard>();
   /** The last look at what shards there are: one at a time, since an older one would undo a newer one. */
   #looking: Promise<unknown> = Promise.resolve();
+  /** Borders of the local shards as far as they are known. */
+  #borders: CopyBorders | undefined;
 
   /** `state` is what the lease's owner before left. */
   constructor(parts: ReplicaCopyParts, state: ReplicaState) {
@@ -93,11 +111,7 @@ export class ReplicaCopy {
   async run(signal: AbortSignal): Promise<void> {
     const { calls, streamName, lag } = this.#parts;
     const summary = await summarize(calls, streamName, signal);
-    const { StreamARN: arn, StreamCreationTimestamp, RetentionPeriodHours } = summary;
-    const source = { arn, createdMs: StreamCreationTimestamp.getTime() };
-    const { replicaOf } = this.#parts;
-    const known = this.#positions;
-    this.#requireSame(known === undefined ? replicaOf : textOfSource(known.source), source);
+    const source = this.#requireSame(summary);
     this.#positions ??= await this.#begin(source, signal);
     if (this.#positions.run === undefined) await this.#beginRun(this.#positions);
     const run: Run = {
@@ -105,9 +119,10 @@ export class ReplicaCopy {
       tasks: new TaskGroup(signal),
       turns: new ShardTurns(),
       copied: new Set(),
-      retentionMs: RetentionPeriodHours * HOUR_MS,
+      retentionMs: summary.RetentionPeriodHours * HOUR_MS,
+      begun: false,
     };
-    run.tasks.spawn((ending) => this.#look(run, ending));
+    run.tasks.spawn((ending) => this.#lookForAll(run, ending));
     try {
       await run.tasks.settled();
     } finally {
@@ -117,22 +132,22 @@ export class ReplicaCopy {
 
   /** Fixes where each shard's copy begins, before anything is copied. */
   async #begin(source: SourceIdentity, signal: AbortSignal): Promise<ReplicaPositions> {
-    const { calls, streamName, from, commit } = this.#parts;
+    const { calls, streamName, from, target } = this.#parts;
     const shards = await listRemoteShards(calls, streamName, signal);
     const positions = new ReplicaPositions(source);
-    const startMs = calls.clock.nowMs();
+    const startMs = latestMs(calls.clock.nowMs());
     const latest = shards.filter((shard) => from.type === "LATEST" && isOpen(shard));
-    await Promise.all(latest.map((shard) => this.#beginAtLatest(shard, signal)));
+    await Promise.all(latest.map((shard) => this.#beginAtLatest(shard, startMs, signal)));
     const entries = shards.map((shard) => [shard.shardId, storedAs(startOf(shard, from, startMs))]);
     positions.apply({ ...Object.fromEntries(entries), ...this.#runState() });
-    await commit({ state: positions.state });
+    await target.commit({ state: positions.state });
     return positions;
   }
 
   /** What is copied from here on is spoken for only among itself: something before it was left out. */
   async #beginRun(positions: ReplicaPositions): Promise<void> {
     const state = this.#runState();
-    await this.#parts.commit({ state });
+    await this.#parts.target.commit({ state });
     positions.apply(state);
   }
 
@@ -140,17 +155,28 @@ export class ReplicaCopy {
     return { [REPLICA_RUN]: newRun(this.#parts.random) };
   }
 
-  async #beginAtLatest(shard: ShardDescription, signal: AbortSignal): Promise<void> {
+  async #beginAtLatest(
+    shard: ShardDescription,
+    startMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { calls, streamName, pollMs } = this.#parts;
-    const start = { type: "LATEST" } as const;
-    const reading = new PolledShard({ calls, streamName, pollMs, shard, start, toEnd: false });
+    const reading = new PolledShard({
+      ...{ calls, streamName, pollMs, shard, toEnd: false },
+      ...{ start: { type: "LATEST" }, latestMs: startMs },
+    });
     await reading.begin(signal, false);
     this.#begun.set(shard.shardId, reading);
   }
 
-  #requireSame(written: string, now: SourceIdentity): void {
-    if (written === textOfSource(now)) return;
-    const { groupName } = this.#parts;
+  /** The stream as its summary names it. @throws ResourceInUseError when that is another one by now. */
+  #requireSame(summary: Awaited<ReturnType<typeof summarize>>): SourceIdentity {
+    const { groupName, replicaOf } = this.#parts;
+    const { StreamARN: arn, StreamCreationTimestamp } = summary;
+    const source = { arn, createdMs: StreamCreationTimestamp.getTime() };
+    const known = this.#positions;
+    const written = known === undefined ? replicaOf : textOfSource(known.source);
+    if (written === textOfSource(source)) return source;
     throw new ResourceInUseError(
       `consumer group ${groupName} keeps the place of a copy of ${written}, and what is there now is another ` +
         "stream: give the replica another name, or delete the group to begin anew",
@@ -158,23 +184,36 @@ export class ReplicaCopy {
     );
   }
 
-  /** Looks what shards there are, and begins those whose turn it is; `finished` is one that was copied to its end. */
-  async #look(run: Run, signal: AbortSignal, finished?: ShardDescription): Promise<void> {
+  /** Looks what shards there are until all are listed that there must be, and begins those whose turn it is. */
+  async #lookForAll(run: Run, signal: AbortSignal, finished?: ShardDescription): Promise<void> {
+    const { calls } = this.#parts;
+    for (let failures = 1; !(await this.#look(run, signal, finished)); failures++) {
+      await calls.pause(backOffMs(LOOK_MS, failures), signal);
+    }
+  }
+
+  /** Looks once; `finished` is one that was copied to its end. Says whether the list has what came of it. */
+  async #look(run: Run, signal: AbortSignal, finished?: ShardDescription): Promise<boolean> {
     const { calls, streamName } = this.#parts;
     const looking = this.#looking.then(async () => {
       const shards = await listRemoteShards(calls, streamName, signal);
+      if (isOutdated(shards, run.positions)) {
+        this.#requireSame(await summarize(calls, streamName, signal));
+        return false;
+      }
       if (finished !== undefined) run.copied.delete(finished.shardId);
       await this.#settle(run, shards);
       turn(run, shards, finished);
       this.#spawn(run, shards);
+      return showsHeirs(shards, run.positions);
     });
     this.#looking = looking.catch(() => undefined);
-    await looking;
+    return await looking;
   }
 
   /** Writes down which shards came, and forgets those that are gone; of what was not copied, a gap is told. */
   async #settle({ positions, copied }: Run, shards: readonly ShardDescription[]): Promise<void> {
-    const { commit, onGap } = this.#parts;
+    const { target, onGap } = this.#parts;
     const listed = new Set(shards.map(({ shardId }) => shardId));
     const came = [...listed].filter((shardId) => positions.get(shardId) === undefined);
     const gone = positions.shardIds.filter((id) => !listed.has(id) && !copied.has(id));
@@ -186,7 +225,7 @@ export class ReplicaCopy {
       ...Object.fromEntries(gone.map((shardId) => [shardId, null])),
       ...(lost.length === 0 ? {} : this.#runState()),
     };
-    await commit({ state });
+    await target.commit({ state });
     positions.apply(state);
     for (const { shardId, last } of ends) onGap(shardId, last, undefined);
   }
@@ -211,7 +250,7 @@ export class ReplicaCopy {
       const shards = await listRemoteShards(calls, streamName, signal);
       if (shards.some(({ shardId }) => shardId === shard.shardId)) throw error;
     }
-    await this.#look(run, signal, shard);
+    await this.#lookForAll(run, signal, shard);
     // Its children count from now on, where it has some.
     lag.end(shard.shardId);
   }
@@ -238,7 +277,7 @@ export class ReplicaCopy {
       ({ done } = read);
       if (gapped) await this.#beginRun(positions);
       gapped = false;
-      await this.#store(positions, shardId, read);
+      await this.#store(positions, shard, read);
       // What is behind a shard's end is in its children.
       if (done) lag.begin(shardId);
       else lag.read(shardId, read.millisBehindLatest);
@@ -246,21 +285,59 @@ export class ReplicaCopy {
     }
   }
 
-  async #store(positions: ReplicaPositions, shardId: string, read: ReplicaRead): Promise<void> {
-    const { commit, localName: streamName, onStored } = this.#parts;
-    const { run = "" } = positions;
-    for (const part of replicaPartsOf(read.batch, read.first, { streamName, run })) {
-      const { outputs, dataBytes, sequenceNumber } = part;
-      const state = { [shardId]: storedAs({ at: "SEQUENCE_NUMBER", sequenceNumber }) };
-      await commit({ outputs, state });
-      positions.apply(state);
-      onStored(outputs.length, dataBytes);
+  async #store(
+    positions: ReplicaPositions,
+    shard: ShardDescription,
+    { batch, first, done }: ReplicaRead,
+  ): Promise<void> {
+    for (let next = first; next < batch.length; ) {
+      next = await this.#storeFrom(positions, shard, batch, next);
     }
-    if (!read.done) return;
-    const state = { [shardId]: storedAs({ at: "SHARD_END" }) };
-    await commit({ state });
+    if (!done) return;
+    const state = { [shard.shardId]: storedAs({ at: "SHARD_END" }) };
+    await this.#parts.target.commit({ state });
     positions.apply(state);
   }
+
+  /** Stores records from one on, until the run or the local shards are others. Answers the first one that is left. */
+  async #storeFrom(
+    positions: ReplicaPositions,
+    shard: ShardDescription,
+    batch: RecordBatch,
+    first: number,
+  ): Promise<number> {
+    const { localName: streamName, onStored, onGap, target } = this.#parts;
+    this.#borders ??= new CopyBorders(await target.shards());
+    const { newestShard } = this.#borders;
+    const settings = { streamName, run: positions.run ?? "", borders: this.#borders };
+    const source = hashKeysOf(shard);
+    let next = first;
+    for (const part of replicaPartsOf(batch, first, { ...settings, source })) {
+      const { outputs, records, dataBytes, lost, end } = part;
+      const sequenceNumber = batch.sequenceNumber(end - 1);
+      const state = { [shard.shardId]: storedAs({ at: "SEQUENCE_NUMBER", sequenceNumber }) };
+      try {
+        await target.commit({ outputs, newestShards: { [streamName]: newestShard }, state });
+      } catch (error) {
+        if (!isResharded(error)) throw error;
+        this.#borders = undefined;
+        return next;
+      }
+      next = end;
+      positions.apply(state);
+      onStored(records, dataBytes);
+      if (lost.length === 0) continue;
+      await this.#beginRun(positions);
+      for (const number of lost) onGap(shard.shardId, number, number);
+      return next;
+    }
+    return next;
+  }
+}
+
+/** Whether the local stream was split or merged since its shards were asked for. */
+function isResharded(error: unknown): boolean {
+  return error instanceof ResourceInUseError && error.argument === "newestShards";
 }
 
 const isOpen = ({ closedMs }: ShardDescription): boolean => closedMs === undefined;
@@ -269,37 +346,31 @@ const isOpen = ({ closedMs }: ShardDescription): boolean => closedMs === undefin
 function startOf(shard: ShardDescription, from: GroupPosition, startMs: number): ReplicaPosition {
   if (from.type === "TRIM_HORIZON") return { at: from.type };
   if (from.type === "AT_TIMESTAMP") return { at: from.type, timestampMs: from.timestampMs };
-  // Whoever goes on before the first record came goes by the time at which the replica began.
+  // Whoever goes on before the first record came goes by a time, of a clock that may be ahead of the service's.
   return isOpen(shard) ? { at: "AT_TIMESTAMP", timestampMs: startMs } : { at: "SHARD_END" };
 }
 
 /** Puts the shards in order that are there now: those which are not copied to their end, parents first. */
-function turn(
-  { turns, positions }: Run,
-  shards: readonly ShardDescription[],
-  finished?: ShardDescription,
-): void {
+function turn(run: Run, shards: readonly ShardDescription[], finished?: ShardDescription): void {
+  const { turns, positions } = run;
   const description = {
     openShards: shards.filter(isOpen),
     closedShards: shards.filter((one) => !isOpen(one)),
   };
-  if (finished === undefined) {
-    const cursors = shards.map(({ shardIndex, shardId }) => ({
-      shardIndex,
-      shardId,
-      nextIndex: 0,
-    }));
-    for (const { shardIndex, shardId } of cursors) {
-      if (positions.hasEnded(shardId)) turns.finish(shardIndex);
-    }
-    turns.begin(
-      cursors.filter(({ shardId }) => !positions.hasEnded(shardId)),
-      description,
-    );
-  } else {
-    turns.finish(finished.shardIndex);
+  if (run.begun) {
+    if (finished !== undefined) turns.finish(finished.shardIndex);
     turns.adopt(description, true);
+    return;
   }
+  run.begun = true;
+  for (const { shardId, shardIndex } of shards) {
+    if (positions.hasEnded(shardId)) turns.finish(shardIndex);
+  }
+  const left = shards.filter(({ shardId }) => !positions.hasEnded(shardId));
+  turns.begin(
+    left.map(({ shardIndex, shardId }) => ({ shardIndex, shardId, nextIndex: 0 })),
+    description,
+  );
 }
 
 function lastOf(position: ReplicaPosition | undefined): string | undefined {

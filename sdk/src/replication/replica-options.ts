@@ -5,13 +5,17 @@ import type { GroupStart } from "../groups/group-types.ts";
 import { checkReadOptions } from "../read-options.ts";
 import type { RemoteStreamDescription } from "../remote/remote-description.ts";
 import type { Stream } from "../stream.ts";
+import { shortName } from "./far-side.ts";
 import { checkNetwork, type NetworkWatch, platformNetwork } from "./network.ts";
+
+/** Characters of a consumer group's name. */
+const NAME_LENGTH_MAX = 128;
 
 /** How a stream elsewhere is copied into a local one. */
 export interface ReplicaOptions {
   /**
    * Names the replica: a consumer group of the local stream, which keeps where it stands. `replica-of-` with the
-   * far stream's name when absent. Whoever starts it again under its name, in this tab or another one, goes on where
+   * far stream's name when absent, where that is longer than 128 characters with its hash at the end instead. Whoever starts it again under its name, in this tab or another one, goes on where
    * it stands, whatever `from` says. A local stream has one replica of each stream elsewhere: another name is refused
    * until that group was deleted (`(await millrace.groups.get(name)).delete()`), and `stop()` alone does not give it
    * free. The next replica then copies from its own `from` on; what it copies again is there twice, and consumer
@@ -20,7 +24,8 @@ export interface ReplicaOptions {
   readonly name?: string;
   /**
    * Where it begins the first time; `TRIM_HORIZON` when absent. `LATEST` is the far side's newest record; only
-   * whoever goes on before another one came to a shard goes by this machine's clock there.
+   * whoever goes on before another one came to a shard goes by this machine's clock there, and begins five minutes
+   * before: that copies some more where the clocks agree, and leaves nothing out where this one is ahead.
    */
   readonly from?: GroupStart;
   /** Stops it here, without waiting for what is under way. */
@@ -43,7 +48,8 @@ export function checkReplicaOptions(
   options: ReplicaOptions = {},
 ): ReplicaSettings {
   checkMembers("options", options, ["name", "from", "signal", "network"]);
-  const { name = `replica-of-${streamName}`, from = "TRIM_HORIZON" } = options;
+  const { name = shortName(`replica-of-${streamName}`, NAME_LENGTH_MAX), from = "TRIM_HORIZON" } =
+    options;
   const { network = platformNetwork } = options;
   const { position } = checkReadOptions({ from, until: "live" });
   if ("sequenceNumber" in position) {

@@ -1,9 +1,14 @@
 /**
  * Records of a stream elsewhere as records of the local one, cut into epochs: the same bytes, but for marks, which
- * hold within the run of copying from there on.
+ * hold within the run of copying from there on, and for aggregates that have members of several shards of the copy.
  */
 import type { RecordBatch } from "@millrace/engine";
-import { formatHashKey, hashKeyOf } from "../aggregation/hash-key.ts";
+import {
+  formatHashKey,
+  type HashKey,
+  type HashKeyRange,
+  rangeHolds,
+} from "../aggregation/hash-key.ts";
 import {
   type AggregateMember,
   decodeAggregate,
@@ -11,20 +16,27 @@ import {
   hasAggregateMagic,
 } from "../aggregation/index.ts";
 import type { OutputRecord } from "../groups/group-types.ts";
+import { cutAggregate, type RoutedPart } from "./aggregate-cut.ts";
+import { type CopyBorders, routeOfMember } from "./copy-borders.ts";
 import { joinRun } from "./mark.ts";
 
 /** An epoch is full when its records have so many bytes; the engine takes 8 MiB, or one record. */
 const EPOCH_BYTES_FULL = 4_194_304;
+/** Most bytes of an aggregate's pieces, which have to come in one epoch. */
+const CUT_BYTES_MAX = 8_000_000;
 /** About what a record takes besides its data and key, in bytes. */
 const RECORD_BYTES = 64;
 
 /** What one epoch copies. */
 export interface ReplicaPart {
   readonly outputs: readonly OutputRecord[];
-  /** Bytes of data. */
+  /** Records of the source, and the bytes of their data. */
+  readonly records: number;
   readonly dataBytes: number;
-  /** Of the last record. */
-  readonly sequenceNumber: string;
+  /** Sequence numbers of aggregates that were to be cut and are too large for that: readers leave them out. */
+  readonly lost: readonly string[];
+  /** Position behind the last record. */
+  readonly end: number;
 }
 
 /** What a copy is made with. */
@@ -33,6 +45,16 @@ export interface CopySettings {
   readonly streamName: string;
   /** The run of copying. */
   readonly run: string;
+  /** Hash keys of the source's shard. */
+  readonly source: HashKeyRange;
+  readonly borders: CopyBorders;
+}
+
+/** What becomes of one record. */
+interface RecordCopies {
+  readonly outputs: readonly OutputRecord[];
+  /** Whether readers get all that is in it. */
+  readonly whole: boolean;
 }
 
 /** Cuts a batch, from one of its records on, into what epochs can hold. */
@@ -42,41 +64,73 @@ export function* replicaPartsOf(
   settings: CopySettings,
 ): Generator<ReplicaPart> {
   let outputs: OutputRecord[] = [];
+  let lost: string[] = [];
+  let records = 0;
   let dataBytes = 0;
   let epochBytes = 0;
   for (let i = first; i < batch.length; i++) {
-    const output = outputOf(batch, i, settings);
-    const bytes = batch.data(i).byteLength;
-    outputs.push(output);
-    dataBytes += bytes;
-    epochBytes += bytes + output.partitionKey.length + RECORD_BYTES;
+    const copies = outputsOf(batch, i, settings);
+    outputs.push(...copies.outputs);
+    records += 1;
+    dataBytes += batch.data(i).byteLength;
+    if (!copies.whole) lost.push(batch.sequenceNumber(i));
+    for (const output of copies.outputs) epochBytes += bytesOf(output);
     const next = i + 1 < batch.length ? batch.data(i + 1).byteLength : undefined;
     if (next !== undefined && epochBytes + next < EPOCH_BYTES_FULL) continue;
-    yield { outputs, dataBytes, sequenceNumber: batch.sequenceNumber(i) };
-    outputs = [];
-    dataBytes = 0;
-    epochBytes = 0;
+    yield { outputs, records, dataBytes, lost, end: i + 1 };
+    [outputs, lost] = [[], []];
+    [records, dataBytes, epochBytes] = [0, 0, 0];
   }
 }
 
 /**
- * The copy of one record. A service does not tell with which explicit hash key a record was put, so it goes to
- * the shard of its partition key; an aggregate goes to that of its first member, since readers leave out members
- * that are in another key's shard.
+ * The copies of one record. A service does not tell with which explicit hash key a record was put, so it goes to
+ * the shard of its partition key. An aggregate goes to that of its members: readers leave out one that has members of
+ * another shard. So does it stay as it is where the readers of the source leave it out.
  */
-function outputOf(batch: RecordBatch, i: number, { streamName, run }: CopySettings): OutputRecord {
+function outputsOf(
+  batch: RecordBatch,
+  i: number,
+  { streamName, run, source, borders }: CopySettings,
+): RecordCopies {
   const partitionKey = batch.partitionKey(i);
   const data = batch.data(i);
   const members = hasAggregateMagic(data) ? decodeAggregate(data) : undefined;
   const [leader] = members ?? [];
-  if (members === undefined || leader === undefined) return { streamName, partitionKey, data };
+  if (members === undefined || leader === undefined) {
+    return { outputs: [{ streamName, partitionKey, data }], whole: true };
+  }
   const joined = joinRun(members, run);
-  return {
-    ...{ streamName, partitionKey, explicitHashKey: hashKeyOfMember(leader) },
-    data: joined === undefined ? data : encodeAggregate(joined),
-  };
+  const outputAt = (hashKey: HashKey, bytes: Uint8Array): OutputRecord => ({
+    ...{ streamName, partitionKey, explicitHashKey: formatHashKey(hashKey), data: bytes },
+  });
+  const asItIs = (): readonly OutputRecord[] => [
+    outputAt(routeOfMember(leader), joined === undefined ? data : encodeAggregate(joined)),
+  ];
+  const parts = borders.none ? [] : partsToCut(joined ?? members, source, borders);
+  if (parts.length === 0) return { outputs: asItIs(), whole: true };
+  const pieces = cutAggregate(parts, data.byteLength);
+  const outputs = pieces.map(({ hashKey, data: bytes }) => outputAt(hashKey, bytes));
+  const bytes = outputs.reduce((sum, output) => sum + bytesOf(output), 0);
+  return bytes > CUT_BYTES_MAX ? { outputs: asItIs(), whole: false } : { outputs, whole: true };
 }
 
-function hashKeyOfMember({ explicitHashKey, partitionKey }: AggregateMember): string {
-  return explicitHashKey ?? formatHashKey(hashKeyOf(partitionKey));
+/** Members of several shards of the copy; none where an aggregate is not to be cut. */
+function partsToCut(
+  members: readonly AggregateMember[],
+  source: HashKeyRange,
+  borders: CopyBorders,
+): readonly RoutedPart[] {
+  const parts = members.map((member) => {
+    const hashKey = routeOfMember(member);
+    return { member, hashKey, place: borders.placeOf(hashKey) };
+  });
+  const [first] = parts;
+  if (parts.every(({ place }) => place === first?.place)) return [];
+  return parts.every(({ hashKey }) => rangeHolds(source, hashKey)) ? parts : [];
+}
+
+function bytesOf({ partitionKey, data }: OutputRecord): number {
+  const dataBytes = typeof data === "string" ? data.length : data.byteLength;
+  return dataBytes + partitionKey.length + RECORD_BYTES;
 }

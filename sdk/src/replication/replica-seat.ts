@@ -3,6 +3,7 @@
  * Its lease keeps where the copy stands, and passes that on when the shard is split or merged.
  */
 import {
+  EngineClosedError,
   LeaseLostError,
   MillraceError,
   ResourceNotFoundError,
@@ -10,15 +11,10 @@ import {
   toMillraceError,
 } from "@millrace/engine";
 import { backOffMs } from "../groups/back-off.ts";
-import type {
-  Checkpointer,
-  CheckpointWith,
-  InitializeInput,
-  ShardProcessor,
-} from "../groups/group-types.ts";
+import type { Checkpointer, InitializeInput, ShardProcessor } from "../groups/group-types.ts";
 import type { RemoteCalls } from "../remote/remote-calls.ts";
 import { parentsOf } from "../shard-turns.ts";
-import type { ReplicaCopy } from "./replica-copy.ts";
+import type { CopyTarget, ReplicaCopy } from "./replica-copy.ts";
 import type { ReplicaGate } from "./replica-gate.ts";
 import type { ReplicaState } from "./replica-positions.ts";
 import type { ReplicationProgress } from "./replication-progress.ts";
@@ -43,10 +39,7 @@ export interface ReplicaSeatParts {
   readonly progress: ReplicationProgress;
   /** The shards of the local stream as they are. */
   readonly localShards: () => Promise<readonly ShardDescription[]>;
-  readonly copy: (
-    commit: (what: CheckpointWith) => Promise<void>,
-    state: ReplicaState,
-  ) => ReplicaCopy;
+  readonly copy: (target: CopyTarget, state: ReplicaState) => ReplicaCopy;
   /** Work is under way until this settles. */
   readonly onWork: (work: Promise<void>) => void;
   /** Ends the replica, since the stream elsewhere cannot be reached any more. */
@@ -66,9 +59,7 @@ export class ReplicaSeat implements ShardProcessor {
     const shard = await this.#find(shardId);
     const isSeat = shard.startingHashKey === FIRST_HASH_KEY;
     const closing = new AbortController();
-    const commit = (what: CheckpointWith): Promise<void> =>
-      this.#commit(checkpointer, what, closing.signal);
-    const copy = this.#parts.copy(commit, state);
+    const copy = this.#parts.copy(this.#target(checkpointer, closing.signal), state);
     const leave = (): void => closing.abort(leaving.reason);
     leaving.addEventListener("abort", leave, { once: true });
     if (leaving.aborted) leave();
@@ -145,9 +136,11 @@ export class ReplicaSeat implements ShardProcessor {
     } catch (thrown) {
       if (signal.aborted || gate.closed) return;
       const error = toMillraceError(thrown);
-      if (calls.closed) this.#parts.onClosed(error);
+      // Who is closing takes no calls any more, but is not closed while one is under way.
+      const closed = calls.closed || error instanceof EngineClosedError;
+      if (closed) this.#parts.onClosed(error);
       // Whoever has lost the lease hears of it soon.
-      if (calls.closed || error instanceof LeaseLostError) await waitFor(signal);
+      if (closed || error instanceof LeaseLostError) await waitFor(signal);
       else gate.close(error);
     }
   }
@@ -168,26 +161,25 @@ export class ReplicaSeat implements ShardProcessor {
     );
   }
 
-  /** Stores, until it is paused or the lease is left. @throws as {@link #untilDone}. */
-  async #commit(
-    checkpointer: Checkpointer,
-    what: CheckpointWith,
-    leaving: AbortSignal,
-  ): Promise<void> {
-    const ending = AbortSignal.any([leaving, this.#parts.gate.closing]);
-    await this.#untilDone(() => checkpointer.checkpoint(what), ending);
+  /** The local side, until it is paused or the lease is left. @throws as {@link #untilDone}. */
+  #target(checkpointer: Checkpointer, leaving: AbortSignal): CopyTarget {
+    const { gate, localShards } = this.#parts;
+    const ending = (): AbortSignal => AbortSignal.any([leaving, gate.closing]);
+    return {
+      commit: (what) => this.#untilDone(() => checkpointer.checkpoint(what), ending()),
+      shards: () => this.#untilDone(localShards, ending()),
+    };
   }
 
   /**
    * Asks the local engine for something, again and again while it has no room or no answer. @throws LeaseLostError,
    * what waiting does not mend, and why there is no more waiting.
    */
-  async #untilDone(work: () => Promise<void>, ending: AbortSignal): Promise<void> {
+  async #untilDone<Answer>(work: () => Promise<Answer>, ending: AbortSignal): Promise<Answer> {
     const { calls, progress } = this.#parts;
     for (let failures = 1; ; failures++) {
       try {
-        await work();
-        return;
+        return await work();
       } catch (error) {
         if (!(error instanceof MillraceError) || !error.retryable) throw error;
         const retryMs = backOffMs(RETRY_MS, failures);

@@ -93,7 +93,7 @@ class Replica implements Replication {
       ...{ groupName: group.name, groupCreatedMs: group.definition.createdMs },
       ...{ calls: source.calls, gate: this.#gate, progress: this.#progress },
       localShards: () => local.shards(),
-      copy: (commit, state) => this.#copy(group.definition.replicaOf ?? replicaOf, commit, state),
+      copy: (target, state) => this.#copy(group.definition.replicaOf ?? replicaOf, target, state),
       onWork: (work) => {
         this.#working = work;
       },
@@ -136,13 +136,13 @@ class Replica implements Replication {
     return this.#listeners.on(kind, listener);
   }
 
-  #copy(replicaOf: string, ...[commit, state]: Parameters<ReplicaSeatParts["copy"]>): ReplicaCopy {
+  #copy(replicaOf: string, ...[target, state]: Parameters<ReplicaSeatParts["copy"]>): ReplicaCopy {
     const { source, local, settings } = this.#parts;
     const { name: groupName, from } = settings;
     return new ReplicaCopy(
       {
         ...{ calls: this.#reader, streamName: source.stream.name, pollMs: source.pollMs },
-        ...{ from, groupName, replicaOf, localName: local.name, lag: this.#lag, commit },
+        ...{ from, groupName, replicaOf, localName: local.name, lag: this.#lag, target },
         random: systemRandom,
         onStored: (records, bytes) => this.#progress.copied(records, bytes),
         onRead: () => this.#progress.reached(this.#lag.none),

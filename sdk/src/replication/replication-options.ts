@@ -11,7 +11,8 @@ export interface ReplicateOptions {
    * Name of the consumer group that keeps the progress; when absent `replicate-<name of the far stream>-<hash of its
    * place and ARN>`. Whoever replicates under the same name, in this tab or another one, shares the work and goes on
    * after a crash. The progress is that of one far stream: another one under the same name, as one that was deleted
-   * and made again, is refused or paused with a ResourceInUseError. Where a stream's address changes, give a name.
+   * and made again, is refused with a ResourceInUseError. One that is deleted and made again while it runs pauses it
+   * with a ResourceNotFoundError. Where a stream's address changes, give a name.
    */
   readonly name?: string;
   /** Where it begins the first time; "TRIM_HORIZON" when absent. */
@@ -25,11 +26,15 @@ export interface ReplicateOptions {
   readonly aggregate?: boolean;
   /** Bytes of data and keys that are sent per second, 1,024 or more; as many as go when absent. */
   readonly bytesPerSecondMax?: number;
-  /** An "expiring" event is told so long before retention would drop what was not sent, in ms; an hour when absent. */
+  /**
+   * An "expiring" event is told so long before retention would drop what was not sent, in ms; an hour when absent. It is
+   * looked at every 2 s, so that less time may pass unseen.
+   */
   readonly warnBeforeMs?: number;
   /**
-   * Raises the stream's retention, up to 8,760 hours, before it would drop what was not sent, and puts it back when
-   * all is sent; false when absent. The stream bears a tag `millrace.hold.<name>` meanwhile.
+   * Raises the stream's retention, up to 8,760 hours, an hour or `warnBeforeMs` before it would drop what was not sent,
+   * and puts it back when all is sent, unless somebody has set another one meanwhile; false when absent. The stream
+   * bears the tags `millrace.hold.<name>` and `millrace.held` meanwhile.
    */
   readonly hold?: boolean;
   /** Sends what it can of the rest when the page ends, up to 64 KiB; true when absent. Only with `aggregate`. */

@@ -39,8 +39,9 @@ export class ReplicationProgress {
     return this.#state;
   }
 
-  /** It does something else from now on. */
+  /** It does something else from now on; once it has stopped, nothing. */
   enter(state: ReplicationState, reason?: MillraceError): void {
+    if (this.#state === "stopped") return;
     if (state === this.#state && reason === this.#reason) return;
     this.#state = state;
     this.#reason = reason;

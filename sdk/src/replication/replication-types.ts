@@ -116,7 +116,11 @@ export interface Replication {
   readonly finished: Promise<void>;
   /** How it is doing. */
   status(): Promise<ReplicationStatus>;
-  /** Copies nothing from now on; resolves when nothing is under way. No other thread goes on instead. */
+  /**
+   * Copies nothing from now on here; resolves when nothing is under way. What this thread has to copy stays with it;
+   * only when a stream is shipped elsewhere, a thread that starts meanwhile is given its part of the shards, and ships
+   * that.
+   */
   pause(): Promise<void>;
   /** Goes on after `pause()`, and tries again after an error that paused it. */
   resume(): void;

@@ -71,6 +71,7 @@ export class Shipper {
   readonly #lanes: ShippingLanes;
   readonly #bucket: TokenBucket | undefined;
   readonly #stopWatching: () => void;
+  readonly #stopListening: () => void;
   readonly #idle: (() => void)[] = [];
   #state: ShipperState = "running";
   #reason: MillraceError | undefined;
@@ -88,13 +89,16 @@ export class Shipper {
 
   constructor(parts: ShipperParts) {
     this.#parts = parts;
-    const { clock, bytesPerSecondMax, network } = parts;
+    const { clock, bytesPerSecondMax, network, target } = parts;
     this.#lanes = new ShippingLanes(parts.aggregate, bytesPerSecondMax);
     if (bytesPerSecondMax !== undefined) {
       const rate = { recordsPerSecond: ANY_NUMBER, bytesPerSecond: bytesPerSecondMax };
       this.#bucket = new TokenBucket(rate, clock.monotonicMs());
     }
     this.#stopWatching = network.onChange(() => this.#networkChanged());
+    // What has ended before it began is told to whoever is complete by then.
+    const closed = (reason: MillraceError): void => queueMicrotask(() => this.#end(reason));
+    this.#stopListening = target.onClose?.(closed) ?? (() => undefined);
     // Whether the far side can be reached at all is to be known before there is something to send.
     this.#schedule();
   }
@@ -160,17 +164,12 @@ export class Shipper {
     this.#schedule();
   }
 
-  /** Sends nothing from now on, because of an error that only somebody can mend. */
-  refuse(error: MillraceError): void {
-    if (this.#state === "paused" && this.#reason?.message === error.message) return;
-    this.#become("paused", error);
-  }
-
   /** Sends nothing any more, and tells nothing. */
   close(): void {
     this.#closed = true;
     this.#cancelTimer();
     this.#stopWatching();
+    this.#stopListening();
   }
 
   #become(state: ShipperState, reason: MillraceError | undefined): void {

@@ -27,7 +27,6 @@ import type {
   UserRecord,
 } from "../groups/group-types.ts";
 import { allShards } from "../shard-turns.ts";
-import { otherFarSide, TARGET_STATE_KEY } from "./far-side.ts";
 import { commonRange, type MarkSource, nameOfStream, newRun, relayed, sourceOf } from "./mark.ts";
 import type { Shipment, ShippableRecord } from "./shipment.ts";
 import type { Shipper } from "./shipper.ts";
@@ -50,10 +49,6 @@ export interface ProcessorParts {
   readonly incarnation: string;
   readonly random: typeof systemRandom;
   readonly shipper: Shipper;
-  /** Name of the consumer group. */
-  readonly groupName: string;
-  /** The far side as the progress bears it. */
-  readonly farSide: string;
   /** Ids of shards of which records were gone before they were read, until a run begins behind that. */
   readonly gapped: Set<string>;
 }
@@ -95,21 +90,7 @@ export class ShippingProcessor implements ShardProcessor {
       );
     }
     this.#range = { start, end };
-    await this.#bind(state[TARGET_STATE_KEY], checkpointer);
     await this.#begin(state[RUN], checkpointer);
-  }
-
-  /** Binds the lease's progress to the far side. @throws ResourceInUseError when it is another one's. */
-  async #bind(stored: StateValue | undefined, checkpointer: Checkpointer): Promise<void> {
-    const { farSide, groupName, shipper } = this.#parts;
-    if (stored === farSide) return;
-    if (stored === undefined) {
-      await checkpointer.checkpoint({ state: { [TARGET_STATE_KEY]: farSide } });
-      return;
-    }
-    const error = otherFarSide(groupName, String(stored), farSide);
-    shipper.refuse(error);
-    throw error;
   }
 
   /** Goes on with the run that there is; otherwise a new one is stored before anything is shipped in it. */

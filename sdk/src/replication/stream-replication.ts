@@ -13,10 +13,11 @@ import {
   toMillraceError,
 } from "@millrace/engine";
 import { type ConsumerGroup, openGroup } from "../groups/consumer-group.ts";
-import type { GroupWorker } from "../groups/group-worker.ts";
+import type { WorkerOptions } from "../groups/group-types.ts";
+import type { GroupWorker, ProcessorFactory } from "../groups/group-worker.ts";
 import { Listeners } from "../listeners.ts";
 import { ExpiryWatch } from "./expiry-watch.ts";
-import { claimFarSide, identityOf } from "./far-side.ts";
+import { claimFarSide } from "./far-side.ts";
 import { findLostHeads, type LostHead } from "./lost-heads.ts";
 import { LostShards } from "./lost-shards.ts";
 import type { NetworkWatch } from "./network.ts";
@@ -46,20 +47,24 @@ const DELIVERY_RECORDS_MAX = 10_000;
 const BUSY_LOOK_MS = 2000;
 const IDLE_LOOK_MS = 15_000;
 
-/** What a replication is made of. */
-interface StreamReplicationParts {
+/** What a replication is begun with. */
+interface ReplicationBasis {
   readonly client: EngineClient;
   readonly stream: StreamDescription;
   readonly group: ConsumerGroup;
+  /** Starts its worker in the group. */
+  readonly start: (factory: ProcessorFactory, options: WorkerOptions) => GroupWorker;
   readonly remote: ReplicationRemote;
   readonly settings: ReplicateSettings;
+}
+
+/** What a replication is made of. */
+interface StreamReplicationParts extends ReplicationBasis {
   /** Random id of the local log. */
   readonly incarnation: string;
   readonly network: NetworkWatch;
   /** Shards whose first records may have been gone before it began. */
   readonly lostHeads: readonly LostHead[];
-  /** How the name is given free for other far sides. */
-  readonly release: () => void;
 }
 
 /** See above. */
@@ -168,12 +173,12 @@ export class StreamReplication implements Replication {
   }
 
   #work(): GroupWorker {
-    const { client, stream, group, incarnation, remote } = this.#parts;
+    const { client, stream, start, incarnation } = this.#parts;
     const parts = {
       ...{ client, stream, incarnation, random: systemRandom, shipper: this.#shipper },
-      ...{ groupName: group.name, farSide: identityOf(remote.target()), gapped: new Set<string>() },
+      gapped: new Set<string>(),
     };
-    const worker = group.start(({ shardId }) => new ShippingProcessor(parts, shardId), {
+    const worker = start(({ shardId }) => new ShippingProcessor(parts, shardId), {
       batchRecordsMax: DELIVERY_RECORDS_MAX,
     });
     worker.on("lease-taken", () => this.#changed());
@@ -229,7 +234,6 @@ export class StreamReplication implements Replication {
       await this.#worker.finished;
     } finally {
       this.#ending.abort();
-      this.#parts.release();
       this.#shipper.close();
       this.#pageEnd?.close();
       this.#progress.enter("stopped", this.#failure);
@@ -318,7 +322,7 @@ function timeFor({ lagRecords }: { lagRecords: number }, perSecond: number): num
 
 /**
  * Ships a stream to a stream elsewhere. @throws InvalidArgumentError, ResourceNotFoundError; ResourceInUseError
- * when another stream has a group of its name.
+ * when another stream has a group of its name, and when the group ships to another stream elsewhere.
  */
 export async function replicateStream(
   client: EngineClient,
@@ -327,17 +331,19 @@ export async function replicateStream(
   options?: ReplicateOptions,
 ): Promise<Replication> {
   const settings = checkReplicateOptions(remote, options);
-  const { from, name, network } = settings;
-  const release = claimFarSide(client, name, identityOf(remote.target()));
-  try {
-    const group = await openGroup(client, stream, name, { from });
-    const { incarnation } = await client.call("storageReport", {});
-    const lostHeads = await findLostHeads(client, stream, await group.describe());
-    return new StreamReplication({
-      ...{ client, stream, group, remote, settings, incarnation, network, lostHeads, release },
-    });
-  } catch (error) {
-    release();
-    throw error;
-  }
+  const { from, name } = settings;
+  const group = await openGroup(client, stream, name, { from });
+  const start: ReplicationBasis["start"] = (factory, worker) => group.start(factory, worker);
+  return await replicateGroup({ client, stream, group, start, remote, settings });
+}
+
+/** As {@link replicateStream}, for a group that is there, of the settings' name. @throws what the engine throws. */
+export async function replicateGroup(basis: ReplicationBasis): Promise<Replication> {
+  const { client, stream, group, remote, settings } = basis;
+  const { network } = settings;
+  const { incarnation } = await client.call("storageReport", {});
+  const description = await group.describe();
+  await claimFarSide(client, description.definition, remote.target());
+  const lostHeads = await findLostHeads(client, stream, description);
+  return new StreamReplication({ ...basis, incarnation, network, lostHeads });
 }

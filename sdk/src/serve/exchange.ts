@@ -60,6 +60,8 @@ export async function exchange(
       body === undefined
         ? plainAnswer(413, "RequestEntityTooLargeException")
         : await parts.handle(callOf(request, body, leaving.signal));
+    // Of a client that left meanwhile nothing is heard any more, not even that it left.
+    if (leaving.signal.aborted && answer.body instanceof Uint8Array) return;
     await send(request, response, answer, leaving, parts);
     response.off("close", onClose);
   } catch {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Checkpointer, EngineClosedError, type Millrace, open, type Stream } from "millrace";
 import { decodeAggregate } from "millrace/aggregation";
-import { describe, expect, it } from "vitest";
+import type { RemoteMillrace, RemoteStream } from "millrace/remote";
+import { describe, expect, it, vi } from "vitest";
 import { put, until } from "../groups/support.ts";
 import { endLater, http1, openRemote, startKinesalite } from "../remote/support.ts";
 import { randomOf } from "./random.ts";
@@ -50,6 +51,11 @@ function losing(there: Millrace, seed: number) {
   return { unanswered, requestHandler: { ...requestHandler, handle } };
 }
 
+/** A stream of a remote whose calls may take so little time that some are late on a busy machine. */
+async function foundWithin(remote: RemoteMillrace, name: string): Promise<RemoteStream> {
+  return await vi.waitFor(() => remote.streams.get(name), { timeout: 20_000 });
+}
+
 describe("a replication whose engine is closed in the middle of it", () => {
   it("goes on from what was answered", async () => {
     const directory = await mkdtemp(join(tmpdir(), "millrace-replication-"));
@@ -66,7 +72,7 @@ describe("a replication whose engine is closed in the middle of it", () => {
       const chaos = losing(there, life + 1);
       const { requestHandler } = chaos;
       const remote = await remoteOf(there, { requestHandler, deadlineMs: 300 });
-      const far = await remote.streams.get("clicks");
+      const far = await foundWithin(remote, "clicks");
       const replication = await local.replicateTo(far, { name: "to-far" });
       await put(local, total, total + 1000);
       total += 1000;

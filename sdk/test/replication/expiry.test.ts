@@ -1,6 +1,8 @@
 /** What is not sent before retention would drop it: a warning in time, and a hold where that is wished. */
-import type { Millrace, Replication, ReplicationEvent, Stream } from "millrace";
+import type { OperationName, OutputOf } from "@millrace/engine/model";
+import type { Millrace, ReplicateOptions, Replication, ReplicationEvent, Stream } from "millrace";
 import { describe, expect, it } from "vitest";
+import { clientOf } from "../../src/client-of.ts";
 import { put, until } from "../groups/support.ts";
 import {
   checkOrder,
@@ -15,7 +17,7 @@ import {
 const HOUR_MS = 3_600_000;
 
 /** An engine on virtual time whose replication is paused, with records that wait. */
-async function waiting(options: { readonly hold?: boolean; readonly name?: string }) {
+async function waiting(options: Pick<ReplicateOptions, "hold" | "name" | "warnBeforeMs">) {
   const [here, there] = [await openEngine({ time: "virtual" }), await openEngine()];
   const local = await here.streams.ensure("clicks", { shards: 2 });
   const { far, inside } = await farStream(there, "clicks", 1);
@@ -26,7 +28,7 @@ async function waiting(options: { readonly hold?: boolean; readonly name?: strin
   await replication.pause();
   await put(local, 20, 60);
   await until(async () => (await replication.status()).lagRecords === 40);
-  return { here, local, inside, replication, events };
+  return { here, local, far, inside, replication, events };
 }
 
 /** Lets time pass; the replication looks every few seconds. */
@@ -46,8 +48,31 @@ async function retentionOf(stream: Stream): Promise<number> {
   return (await stream.describe()).retentionHours;
 }
 
+/** One of AWS's operations on the stream. */
+async function invoke<Name extends OperationName>(
+  engine: Millrace,
+  operation: Name,
+  input: object = {},
+): Promise<OutputOf<Name>> {
+  const caller = { principal: "arn:aws:iam::000000000000:root" };
+  const call = { operation, input: { StreamName: "clicks", ...input }, caller };
+  return (await clientOf(engine).call("invoke", call)) as OutputOf<Name>;
+}
+
+/** Keys of the stream's tags. */
+async function tagsOf(engine: Millrace): Promise<string[]> {
+  return (await invoke(engine, "ListTagsForStream")).Tags.map(({ Key }) => Key);
+}
+
 async function lag(replication: Replication): Promise<number | undefined> {
   return (await replication.status()).lagRecords;
+}
+
+/** A replication that ended before there was anything to ship. */
+async function begin(local: Stream, far: Parameters<Stream["replicateTo"]>[0]): Promise<void> {
+  const replication = await local.replicateTo(far);
+  await until(async () => (await replication.status()).state === "running");
+  await replication.stop();
 }
 
 describe("the expiry of what was not sent", () => {
@@ -70,19 +95,120 @@ describe("the expiry of what was not sent", () => {
   it("is put off by a hold, for days, and the retention goes back when all is sent", async () => {
     // The longest name there may be is longer than a tag's key can take.
     const name = "n".repeat(128);
-    const { here, local, inside, replication } = await waiting({ hold: true, name });
-    for (let day = 0; day < 5; day++) {
-      await pass(here, 23);
+    const { here, local, far, inside, replication } = await waiting({ hold: true, name });
+    let hours = 0;
+    for (let raises = 0; raises < 5; raises++) {
+      const held = await retentionOf(local);
+      // Half an hour before the records would go.
+      await pass(here, held - 1 - hours);
+      hours = held - 1;
       await here.time.advance(HOUR_MS / 2);
-      const before = await retentionOf(local);
-      await until(async () => (await retentionOf(local)) > (day === 0 ? 24 : before - 1));
-      await lag(replication);
+      await until(async () => (await retentionOf(local)) > held);
+      expect(await lag(replication)).toBe(40);
+      await here.time.advance(HOUR_MS / 2);
+      hours += 1;
     }
-    expect(await retentionOf(local)).toBeGreaterThan(24);
+    expect(hours).toBeGreaterThan(100);
+    expect(await lag(replication)).toBe(40);
+    // What the stream had before outlives whoever holds it.
+    await replication.stop();
+    const next = stopLater(await local.replicateTo(far, { hold: true, name }));
+    await drained(next);
+    await until(async () => (await retentionOf(local)) === 24);
+    await until(async () => (await tagsOf(here)).length === 0);
+    checkOrder(await consume(inside, 60), 0, 60);
+  });
+
+  it("is put off by a hold also where nothing is to be warned of", async () => {
+    const { here, local, replication } = await waiting({ hold: true, warnBeforeMs: 0 });
+    await pass(here, 23);
+    await here.time.advance(HOUR_MS / 2);
+    await until(async () => (await retentionOf(local)) > 24);
+    await pass(here, 2);
+    expect(await lag(replication)).toBe(40);
+  });
+
+  it("leaves a retention that somebody has set during the hold, until that has to rise as well", async () => {
+    const { here, local, far, replication } = await waiting({ hold: true, name: "one" });
+    await pass(here, 23);
+    await here.time.advance(HOUR_MS / 2);
+    await until(async () => (await retentionOf(local)) === 49);
+    await invoke(here, "IncreaseStreamRetentionPeriod", { RetentionPeriodHours: 72 });
     replication.resume();
     await drained(replication);
-    await until(async () => (await retentionOf(local)) === 24);
-    checkOrder(await consume(inside, 60), 0, 60);
+    await until(async () => (await tagsOf(here)).length === 0);
+    expect(await retentionOf(local)).toBe(72);
+    // Two that hold it give back together what the first one found, whoever ends first.
+    await replication.pause();
+    const other = stopLater(
+      await local.replicateTo(far, {
+        hold: true,
+        name: "two",
+        from: "LATEST",
+        warnBeforeMs: 5 * HOUR_MS,
+      }),
+    );
+    await until(async () => (await other.status()).state === "running");
+    await other.pause();
+    await put(local, 60, 70);
+    await pass(here, 68);
+    await until(async () => (await retentionOf(local)) > 72);
+    await until(async () => (await tagsOf(here)).length === 2);
+    await pass(here, 3);
+    await until(async () => (await tagsOf(here)).length === 3);
+    other.resume();
+    await drained(other);
+    await until(async () => (await tagsOf(here)).length === 2);
+    expect(await retentionOf(local)).toBeGreaterThan(72);
+    replication.resume();
+    await drained(replication);
+    await until(async () => (await tagsOf(here)).length === 0);
+    expect(await retentionOf(local)).toBe(72);
+  });
+});
+
+describe("records that expire before the first one is shipped", () => {
+  it("are told also where nothing is left behind them, and by each that begins until something is shipped", async () => {
+    const [here, there] = [await openEngine({ time: "virtual" }), await openEngine()];
+    const local = await here.streams.ensure("clicks", { shards: 1 });
+    const { far } = await farStream(there, "clicks", 1);
+    await begin(local, far);
+    await put(local, 0, 10);
+    await pass(here, 30);
+    const nothing = { shardId: "shardId-000000000000", after: undefined, before: undefined };
+    const second = await local.replicateTo(far);
+    await until(async () => (await second.status()).gaps.length > 0);
+    await second.stop();
+    await put(local, 10, 15);
+    const third = stopLater(await local.replicateTo(far));
+    await drained(third);
+    expect((await second.status()).gaps).toEqual([nothing]);
+    const behind = { ...nothing, before: expect.stringMatching(/^\d{56}$/) };
+    await until(async () => (await third.status()).gaps.length > 0);
+    expect((await third.status()).gaps).toEqual([behind]);
+    await third.stop();
+    const fourth = stopLater(await local.replicateTo(far));
+    const events = eventsOf(fourth);
+    await put(local, 15, 20);
+    await drained(fourth);
+    await until(() => events.some(({ kind }) => kind === "caught-up"));
+    expect(gapsIn(events)).toEqual([]);
+  });
+
+  it("are no loss where they were gone before there was a replication", async () => {
+    const [here, there] = [await openEngine({ time: "virtual" }), await openEngine()];
+    const local = await here.streams.ensure("clicks", { shards: 1 });
+    const { far } = await farStream(there, "clicks", 1);
+    await put(local, 0, 10);
+    await pass(here, 30);
+    await begin(local, far);
+    await pass(here, 30);
+    const second = stopLater(await local.replicateTo(far));
+    const events = eventsOf(second);
+    await put(local, 10, 15);
+    await drained(second);
+    await until(() => events.some(({ kind }) => kind === "caught-up"));
+    expect((await second.status()).gaps).toEqual([]);
   });
 });
 
@@ -104,13 +230,6 @@ describe("a shard that expires while no replication runs", () => {
     await until(async () => (await local.shards()).every(({ shardIndex }) => shardIndex !== 0));
     await put(local, 20, 40);
     return { here, local, far, inside };
-  }
-
-  /** A replication that ended before there was anything to ship. */
-  async function begin(local: Stream, far: Parameters<Stream["replicateTo"]>[0]): Promise<void> {
-    const replication = await local.replicateTo(far);
-    await until(async () => (await replication.status()).state === "running");
-    await replication.stop();
   }
 
   const LOST = { shardId: "shardId-000000000000", before: undefined };

@@ -1,6 +1,7 @@
 /** What can go wrong on the far side: ridden out where time mends it, else paused with the reason; nothing is lost. */
 import { request } from "node:http";
 import {
+  EngineClosedError,
   type MillraceError,
   RecordTooLargeError,
   type Replication,
@@ -173,12 +174,30 @@ describe("a replication is paused by", () => {
     await until(async () => (await replication.status()).state === "paused");
     await replication.stop();
     const fresh = await (await remoteOf(there)).streams.get("clicks");
-    const refused = await local.replicateTo(fresh);
-    expect(await pausedBy(refused)).toBeInstanceOf(ResourceInUseError);
-    await refused.stop();
+    await expect(local.replicateTo(fresh)).rejects.toBeInstanceOf(ResourceInUseError);
     const next = stopLater(await local.replicateTo(fresh, { name: "anew" }));
     await drained(next);
     expect((await next.status()).copiedRecords).toBe(10);
+  });
+
+  it("a stream that was deleted and made anew while there was nothing to send", async () => {
+    const [here, there] = [await openEngine(), await openEngine({ time: "virtual" })];
+    const local = await here.streams.ensure("clicks", { shards: 1 });
+    const { far } = await farStream(there, "clicks", 1);
+    const replication = stopLater(await local.replicateTo(far));
+    await put(local, 0, 10);
+    await drained(replication);
+    await there.streams.delete("clicks");
+    // Numbers of records tell streams of one name apart by the second.
+    await there.time.advance(1000);
+    const anew = await there.streams.ensure("clicks", { shards: 1 });
+    await put(local, 10, 20);
+    expect(await pausedBy(replication)).toBeInstanceOf(ResourceNotFoundError);
+    expect(await replication.status()).toMatchObject({ copiedRecords: 10, lagRecords: 10 });
+    // What went to the other stream does not go there again.
+    replication.resume();
+    expect(await pausedBy(replication)).toBeInstanceOf(ResourceNotFoundError);
+    expect(await consume(anew, 10, { group: "keeps", repeats: "keep" })).toHaveLength(10);
   });
 
   it("a record that the far side takes in no entry, and goes on when it does", async () => {
@@ -206,8 +225,9 @@ describe("a replication is paused by", () => {
 
 describe("a replication rides out", () => {
   it("a far side that throttles", async () => {
-    const [here, there] = [await openEngine(), await openEngine({ quotas: "aws" })];
-    const local = await here.streams.ensure("clicks", { shards: 1 });
+    // What it takes in a second comes back only when the test says so.
+    const there = await openEngine({ quotas: "aws", time: "virtual" });
+    const local = await (await openEngine()).streams.ensure("clicks", { shards: 1 });
     const { far, inside } = await farStream(there, "clicks", 1);
     const records = Array.from({ length: 1500 }, (_, i) => ({
       ...{ partitionKey: `k${i}`, data: `${i}` },
@@ -215,8 +235,10 @@ describe("a replication rides out", () => {
     await local.putRecords(records);
     const replication = stopLater(await local.replicateTo(far, { aggregate: false }));
     const events = eventsOf(replication);
+    await until(() => events.some(({ kind }) => kind === "throttled"));
+    expect((await replication.status()).lagRecords).toBeGreaterThanOrEqual(500);
+    await there.time.advance(1000);
     await drained(replication);
-    expect(events.some(({ kind }) => kind === "throttled")).toBe(true);
     expect((await replication.status()).retries).toBeGreaterThan(0);
     checkOrder(await consume(inside, 1500), 0, 1500);
   });
@@ -279,5 +301,36 @@ describe("a replication rides out", () => {
     await drained(replication);
     expect((await replication.status()).state).toBe("running");
     checkOrder(await consume(inside, 30), 0, 30);
+  });
+});
+
+describe("a replication whose far side is closed", () => {
+  it.each([["has nothing to send"], ["is paused"]])(
+    "ends at once, also while it %s",
+    async (state) => {
+      const [here, there] = [await openEngine(), await openEngine()];
+      const local = await here.streams.ensure("clicks", { shards: 1 });
+      await there.streams.ensure("clicks", { shards: 1 });
+      const remote = await remoteOf(there);
+      const replication = stopLater(await local.replicateTo(await remote.streams.get("clicks")));
+      await put(local, 0, 10);
+      await drained(replication);
+      if (state === "is paused") await replication.pause();
+      await remote.close();
+      await expect(replication.finished).rejects.toBeInstanceOf(EngineClosedError);
+      expect(replication.closed).toBe(true);
+      expect((await replication.status()).state).toBe("stopped");
+    },
+  );
+
+  it("before it began ends as well", async () => {
+    const [here, there] = [await openEngine(), await openEngine()];
+    const local = await here.streams.ensure("clicks", { shards: 1 });
+    await there.streams.ensure("clicks", { shards: 1 });
+    const remote = await remoteOf(there);
+    const far = await remote.streams.get("clicks");
+    await remote.close();
+    const replication = stopLater(await local.replicateTo(far));
+    await expect(replication.finished).rejects.toBeInstanceOf(EngineClosedError);
   });
 });

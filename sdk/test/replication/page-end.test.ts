@@ -30,12 +30,31 @@ class Page implements NetworkWatch {
   }
 }
 
+/** What a page is left with is made ready after its first put, by a DescribeStreamSummary of its own. */
+class LeavingClient {
+  #puts = 0;
+  #summaries = 0;
+
+  /** An answer is on its way to whoever asked. */
+  answered(target = ""): void {
+    if (target.endsWith(".PutRecords")) this.#puts += 1;
+    if (target.endsWith(".DescribeStreamSummary") && this.#puts > 0) this.#summaries += 1;
+  }
+
+  /** Resolves when the client has its answer, which it takes in without waiting for anything else. */
+  async ready(): Promise<void> {
+    await until(() => this.#summaries > 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 describe("the end of a page", () => {
   it("sends what is under way and what waits; the next page sends it again, and it is seen once", async () => {
     const [here, there] = [await openEngine(), await openEngine()];
     const local = await here.streams.ensure("clicks", { shards: 2 });
     const { inside } = await farStream(there, "clicks", 2);
     const { requestHandler } = there.aws({ protocol: "json" });
+    const leaving = new LeavingClient();
     let silent = false;
     let puts = 0;
     // Puts of the page that lives are never answered from some time on; those of its end are.
@@ -45,7 +64,9 @@ describe("the end of a page", () => {
         const isPut = request.headers["x-amz-target"]?.endsWith(".PutRecords") === true;
         if (isPut) puts += 1;
         if (isPut && silent) return await new Promise<never>(() => undefined);
-        return await requestHandler.handle(request, options);
+        const answer = await requestHandler.handle(request, options);
+        leaving.answered(request.headers["x-amz-target"]);
+        return answer;
       },
     };
     const remote = await remoteOf(there, { requestHandler: handler, deadlineMs: 2000 });
@@ -54,7 +75,7 @@ describe("the end of a page", () => {
     const dying = stopLater(await local.replicateTo(far, { network: page }));
     await put(local, 0, 10);
     await drained(dying);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await leaving.ready();
     silent = true;
     puts = 0;
     await put(local, 10, 200);
@@ -83,6 +104,7 @@ describe("the end of a page", () => {
     const server = await startServe();
     const sent: { readonly keepalive: boolean; readonly bytes: number }[] = [];
     const real = globalThis.fetch;
+    const leaving = new LeavingClient();
     let stuck = false;
     const requestHandler = new FetchHttpHandler({
       keepAlive: true,
@@ -93,7 +115,10 @@ describe("the end of a page", () => {
           sent.push({ keepalive: request.keepalive, bytes: body.byteLength });
           return await new Promise<never>(() => undefined);
         }
-        return await real(request);
+        const response = await real(request);
+        const whole = new Response(await response.arrayBuffer(), response);
+        leaving.answered(request.headers.get("x-amz-target") ?? undefined);
+        return whole;
       },
     });
     const here = await openEngine();
@@ -104,7 +129,7 @@ describe("the end of a page", () => {
     const replication = stopLater(await local.replicateTo(far, { network: page }));
     await put(local, 0, 10);
     await drained(replication);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await leaving.ready();
     stuck = true;
     const data = new Uint8Array(1000);
     await local.putRecords(Array.from({ length: 300 }, () => ({ partitionKey: "k", data })));

@@ -26,8 +26,16 @@ describe("a replica that is broken off", () => {
     const { url } = await startServe();
     const far = await (await openRemote(url)).streams.create("clicks", { shards: 3 });
     await far.putRecords(numbered(0, 6000));
+    let left = 0;
+    let held = 0;
     const slow = await openBehind(url, (operation, { body }) => {
       if (operation !== "GetRecords") return false;
+      if (left === 0) {
+        // Nobody reads on before the life is over, however fast or slow the machine is.
+        held += 1;
+        return true;
+      }
+      left -= 1;
       // Small answers, so that there is always something in the middle; the same length, as the header says it.
       const text = body.toString().replace('"Limit":10000', '"Limit":00070');
       body.write(text.replace("00070", "70   "));
@@ -38,13 +46,15 @@ describe("a replica that is broken off", () => {
     let done = 0;
     for (let life = 0; life < 20; life++) {
       const ending = new AbortController();
+      [left, held] = [2 + (life % 4), 0];
       const replica = await replicate(source, near, { signal: ending.signal });
-      const until70 = 70 * (1 + (life % 4));
-      await until(async () => (await replica.status()).copiedRecords >= until70);
+      await until(() => held > 0);
       ending.abort();
       await replica.finished;
       done += (await replica.status()).copiedRecords;
     }
+    // At most 70 answers of 70 records each.
+    expect(done).toBeGreaterThan(0);
     expect(done).toBeLessThan(6000);
     const last = await replicate(await (await openRemote(url)).streams.get("clicks"), near);
     await until(async () => (await last.status()).lagMs === 0);
@@ -87,25 +97,6 @@ describe("replicas that share the leases of a local stream", () => {
     await until(async () => (await numbersIn(near)).length >= put);
     expect(await numbersIn(near)).toEqual(integers(0, put));
     expect(disorderedKeys(await readAll(near))).toEqual([]);
-  });
-});
-
-describe("a replica that began at the newest record", () => {
-  it("and was broken off before there was another one goes on where it began", async () => {
-    const far = await (await openRemote((await startServe()).url)).streams.create("clicks");
-    const near = await openCopy();
-    await far.putRecords(numbered(0, 10));
-    // The server's clock and this one are the same, but records of one millisecond are one time.
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    const ending = new AbortController();
-    const first = await replicate(far, near, { from: "LATEST", signal: ending.signal });
-    await until(async () => (await first.status()).lagMs === 0);
-    ending.abort();
-    await first.finished;
-    await far.putRecords(numbered(10, 20));
-    const second = await replicate(far, near, { from: "LATEST" });
-    await until(async () => (await second.status()).copiedRecords >= 10);
-    expect(await numbersIn(near)).toEqual(integers(10, 20));
   });
 });
 

@@ -87,7 +87,7 @@ describe("stream.replicateTo", () => {
     await expect(first.finished).resolves.toBeUndefined();
     await put(local, 300, 600);
     const both = [stopLater(await local.replicateTo(far)), stopLater(await local.replicateTo(far))];
-    for (const one of both) await drained(one);
+    for (const one of both) await until(async () => (await one.status()).state === "running");
     await put(local, 600, 900);
     for (const one of both) await drained(one);
     checkOrder(await consume(inside, 900), 0, 900);
@@ -254,7 +254,9 @@ describe("a ring of replications", () => {
       return (
         one.copiedRecords + other.copiedRecords >= 600 &&
         one.lagRecords === 0 &&
-        other.lagRecords === 0
+        other.lagRecords === 0 &&
+        one.repeats >= 200 &&
+        other.repeats >= 100
       );
     });
     // All went once around, and what came back was not sent again.

@@ -1,5 +1,5 @@
 /** Engines that ship to each other in the tests: through AWS's client, straight into another engine or over HTTP. */
-
+import type { EngineClient } from "@millrace/engine";
 import type { Replication, ReplicationEvent } from "millrace";
 import { type Millrace, type OpenOptions, open, type Stream, type UserRecord } from "millrace";
 import {
@@ -51,6 +51,16 @@ export async function servedRemoteOf(engine: Millrace): Promise<RemoteMillrace> 
 export function stopLater(replication: Replication): Replication {
   endLater(() => replication.stop());
   return replication;
+}
+
+/** What another tab of the engine has: what is kept for a client is not shared with it. */
+export function otherTab(engine: Millrace): EngineClient {
+  return new Proxy(clientOf(engine), {
+    get: (client, member) => {
+      const value: unknown = Reflect.get(client, member, client);
+      return typeof value === "function" ? value.bind(client) : value;
+    },
+  });
 }
 
 /** All events from now on. */

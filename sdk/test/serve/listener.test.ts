@@ -244,6 +244,32 @@ describe("a connection", () => {
     }
   });
 
+  it.each(["HTTP/1.1", "a stream of HTTP/2", "a session of HTTP/2"])(
+    "that leaves before its answer is ready holds no server up: %s",
+    async (kind) => {
+      let proceed = (): void => undefined;
+      const ready = new Promise<void>((resolve) => {
+        proceed = resolve;
+      });
+      let answered = false;
+      const handle: CallHandler = async (call) => {
+        calls.push(call);
+        await ready;
+        answered = true;
+        return { status: 200, headers: {}, body: bytes("late") };
+      };
+      // Whoever waits for the client until the end waits longer than the test may take.
+      const url = await start(handle, { limits: { stopMs: 3_600_000 } });
+      const leave = kind === "HTTP/1.1" ? callHttp1(url) : callHttp2(url, kind.includes("stream"));
+      await until(() => calls.length === 1, "the call arrives");
+      leave();
+      await until(() => calls[0]?.signal.aborted === true, "it is seen that the client left");
+      proceed();
+      await until(() => answered, "the answer is ready");
+      await listeners.pop()?.close();
+    },
+  );
+
   it("that does not read holds no more than a few frames back", async () => {
     const frame = new Uint8Array(1_048_576);
     const frames = new Frames(async () => frame);
@@ -277,6 +303,28 @@ function openHttp2(url: string): Promise<() => void> {
     stream.once("data", () => resolve(() => session.destroy()));
     stream.end();
   });
+}
+
+/** A call that nobody has answered yet; the function leaves it. */
+function callHttp1(url: string): () => void {
+  const request = http1Request(url, { method: "POST", agent: false });
+  request.on("error", () => undefined);
+  request.end("x");
+  return () => request.destroy();
+}
+
+/** The same, of which either the stream is left or the whole session. */
+function callHttp2(url: string, onlyStream: boolean): () => void {
+  const session = http2Connect(url);
+  session.on("error", () => undefined);
+  const stream = session.request({ ":method": "POST", ":path": "/" });
+  stream.on("error", () => undefined);
+  stream.end("x");
+  return () => {
+    if (!onlyStream) return session.destroy();
+    stream.close(constants.NGHTTP2_CANCEL);
+    session.close();
+  };
 }
 
 describe("a listener that is closed", () => {

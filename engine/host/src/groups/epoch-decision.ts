@@ -18,7 +18,7 @@ import {
 } from "./group-checks.ts";
 import { puttingLease, type StoredLease, stateKey } from "./group-documents.ts";
 import type { GroupLeases, LeaseSources } from "./group-leases.ts";
-import type { EpochCheckpoint, EpochCommit, EpochState } from "./group-types.ts";
+import type { EpochCheckpoint, EpochCommit, EpochState, NewestShard } from "./group-types.ts";
 import { changesOf, parentsOf } from "./lease-discovery.ts";
 import { creatingLease } from "./new-lease.ts";
 
@@ -36,7 +36,7 @@ export type EpochDecision = readonly ControlRecord[] | undefined;
 /** The commit with nothing in it but what belongs there. @throws InvalidArgumentError. */
 export function checkEpoch(commit: EpochCommit): EpochCommit {
   checkObject("commit", commit);
-  const { groupName, workerId, checkpoints, state } = commit;
+  const { groupName, workerId, checkpoints, state, newestShards = [] } = commit;
   checkGroupName("groupName", groupName);
   checkWorkerId("workerId", workerId);
   if (!Array.isArray(checkpoints) || checkpoints.length === 0) {
@@ -48,7 +48,20 @@ export function checkEpoch(commit: EpochCommit): EpochCommit {
   const plain = checkpoints.map(plainProgress);
   const shards = new Set(plain.map(({ shardIndex }) => shardIndex));
   if (shards.size < plain.length) throw invalid("checkpoints", checkpoints, "one for each lease");
-  return { groupName, workerId, checkpoints: plain, state: plainStates(state) };
+  if (!Array.isArray(newestShards)) throw invalid("newestShards", newestShards, "an array");
+  return {
+    ...{ groupName, workerId, checkpoints: plain, state: plainStates(state) },
+    newestShards: newestShards.map(plainNewest),
+  };
+}
+
+function plainNewest(newest: NewestShard, i: number): NewestShard {
+  const argument = `newestShards[${i}]`;
+  checkObject(argument, newest);
+  const { streamUid, shardIndex } = newest;
+  checkCount(`${argument}.streamUid`, streamUid, 0, Number.MAX_SAFE_INTEGER);
+  checkCount(`${argument}.shardIndex`, shardIndex, 0, 2 ** 31 - 1);
+  return { streamUid, shardIndex };
 }
 
 /** An entry that comes twice would be no repeat of itself. */

@@ -9,7 +9,7 @@ const FAILOVER_MS_MIN = 500;
 const SPAN_MS_MAX = 3_600_000;
 const WORKER_ID_LENGTH_MAX = 256;
 /** Of the text that names a stream elsewhere. */
-const SOURCE_LENGTH_MAX = 2048;
+const ELSEWHERE_LENGTH_MAX = 2048;
 
 /** Refuses a name of a group or of a processor's state. @throws InvalidArgumentError. */
 export function checkGroupName(argument: string, value: string): void {
@@ -38,10 +38,15 @@ export function checkGroupSpec(spec: GroupSpec): void {
   const { failoverMs = FAILOVER_MS_MIN, handOverMs = 0 } = spec;
   checkCount("failoverMs", failoverMs, FAILOVER_MS_MIN, SPAN_MS_MAX);
   checkCount("handOverMs", handOverMs, 0, SPAN_MS_MAX);
-  const { replicaOf = " " } = spec;
-  const isText = typeof replicaOf === "string" && replicaOf.length > 0;
-  if (isText && replicaOf.length <= SOURCE_LENGTH_MAX) return;
-  throw invalid("replicaOf", replicaOf, `1 to ${SOURCE_LENGTH_MAX} characters`);
+  checkElsewhere("replicaOf", spec.replicaOf);
+  checkElsewhere("shipsTo", spec.shipsTo);
+}
+
+function checkElsewhere(argument: string, value: string | undefined): void {
+  if (value === undefined) return;
+  const isText = typeof value === "string" && value.length > 0;
+  if (isText && value.length <= ELSEWHERE_LENGTH_MAX) return;
+  throw invalid(argument, value, `1 to ${ELSEWHERE_LENGTH_MAX} characters`);
 }
 
 /** Refuses a starting position that there is not. @throws InvalidArgumentError. */

@@ -1,5 +1,10 @@
 /** Groups as they are described to the application: sequence numbers for indexes, and how far behind they are. */
-import { FRAME_HEADER_BYTES, PART_HEADER_BYTES, SLICE_HEADER_BYTES } from "@millrace/core/layout";
+import {
+  FRAME_HEADER_BYTES,
+  PART_HEADER_BYTES,
+  PART_TRIMMED,
+  SLICE_HEADER_BYTES,
+} from "@millrace/core/layout";
 import { readUint64, viewOf } from "../log/bytes.ts";
 import type { Log } from "../log/log.ts";
 import type { SlottedShard } from "../log/shard-slots.ts";
@@ -23,6 +28,9 @@ import { freshLease } from "./new-lease.ts";
 const INDEX_AT = 16;
 const ARRIVAL_AT = 24;
 const LENGTH_AT = 8;
+const FLAGS_AT = 4;
+/** Index of a shard's first record. */
+const FIRST_INDEX = 1;
 /** Room for two records of the usual size; one is read in any case. */
 const PROBE_BYTES = 65_536;
 
@@ -37,6 +45,8 @@ interface Probe {
   readonly index: number;
   readonly arrivalMs: number;
 }
+
+type Progress = Pick<LeaseDescription, "checkpoint" | "trimmed" | "lagRecords" | "iteratorAgeMs">;
 
 /** A group as it was created. */
 export function defineGroup(leases: GroupLeases): GroupDefinition {
@@ -97,16 +107,19 @@ async function progressOf(
   { log, clock }: Sources,
   shard: SlottedShard | undefined,
   lease: StoredLease,
-): Promise<Pick<LeaseDescription, "checkpoint" | "lagRecords" | "iteratorAgeMs">> {
+): Promise<Progress> {
   const { checkpoint } = lease;
-  const nothing = { checkpoint: describeCheckpoint(shard, checkpoint, undefined), lagRecords: 0 };
-  if (shard === undefined || isEnded(lease)) return { ...nothing, iteratorAgeMs: 0 };
+  const nothing = {
+    checkpoint: describeCheckpoint(shard, checkpoint, undefined),
+    ...{ trimmed: false, lagRecords: 0, iteratorAgeMs: 0 },
+  };
+  if (shard === undefined || isEnded(lease)) return nothing;
   try {
     return await progressIn({ log, clock }, shard, lease);
   } catch (error) {
     // A shard that expires meanwhile has nothing more to be processed.
     if (log.slots.ofUid(shard.uid) !== undefined) throw error;
-    return { ...nothing, iteratorAgeMs: 0 };
+    return nothing;
   }
 }
 
@@ -115,13 +128,17 @@ async function progressIn(
   { log, clock }: Sources,
   shard: SlottedShard,
   lease: StoredLease,
-): Promise<Pick<LeaseDescription, "checkpoint" | "lagRecords" | "iteratorAgeMs">> {
+): Promise<Progress> {
   const { checkpoint } = lease;
   const firstIndex = await firstIndexOf(log, shard, lease);
   const processed = "index" in checkpoint ? checkpoint.index : -1;
   const next = Math.max(firstIndex, processed + 1);
-  const probes = await probe(log, shard, firstIndex);
-  const oldest = probes.find(({ index }) => index >= next) ?? (await probe(log, shard, next))[0];
+  const beginning = "at" in checkpoint && checkpoint.at === "TRIM_HORIZON";
+  // Asked for behind where it was to begin, a read says what was dropped since.
+  const begin = beginning ? Math.max(FIRST_INDEX, lease.startIndex ?? 0) : firstIndex;
+  const { probes, trimmed } = await probe(log, shard, begin);
+  const found = probes.find(({ index }) => index >= next);
+  const oldest = found ?? (await probe(log, shard, next)).probes[0];
   // A takeover raises the next index, so that there need not be a record before it.
   const lagRecords = oldest === undefined ? 0 : log.countRecords(shard, oldest.index);
   return {
@@ -130,16 +147,22 @@ async function progressIn(
       checkpoint,
       probes.find(({ index }) => index === processed),
     ),
+    trimmed: beginning && trimmed,
     lagRecords,
     iteratorAgeMs: oldest === undefined ? 0 : Math.max(0, clock.nowMs() - oldest.arrivalMs),
   };
 }
 
-/** The first records at or after an index, two at most. */
-async function probe(log: Log, shard: SlottedShard, nextIndex: number): Promise<Probe[]> {
+/** The first records at or after an index, two at most, and whether retention dropped any before them. */
+async function probe(
+  log: Log,
+  shard: SlottedShard,
+  nextIndex: number,
+): Promise<{ readonly probes: readonly Probe[]; readonly trimmed: boolean }> {
   const limits = { recordsMax: 2, bytesMax: PROBE_BYTES };
   const { slice, recordCount } = await log.read([{ shard, nextIndex }], limits);
   const view = viewOf(new Uint8Array(slice));
+  const trimmed = (view.getUint32(SLICE_HEADER_BYTES + FLAGS_AT, true) & PART_TRIMMED) !== 0;
   const probes: Probe[] = [];
   let at: number = SLICE_HEADER_BYTES + PART_HEADER_BYTES;
   while (probes.length < recordCount && at + FRAME_HEADER_BYTES <= slice.byteLength) {
@@ -147,7 +170,7 @@ async function probe(log: Log, shard: SlottedShard, nextIndex: number): Promise<
     probes.push({ index: readUint64(view, at + INDEX_AT), arrivalMs });
     at += view.getUint32(at + LENGTH_AT, true);
   }
-  return probes;
+  return { probes, trimmed };
 }
 
 /** A checkpoint by its sequence number; without the record, which retention may have dropped, as of its shard's creation. */

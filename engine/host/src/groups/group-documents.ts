@@ -28,6 +28,8 @@ export type StoredGroup = {
   readonly firstCounter: number;
   /** What its workers copy into the stream. */
   readonly replicaOf?: string;
+  /** Where its workers ship the stream to. */
+  readonly shipsTo?: string;
 };
 
 /** What is kept of a shard that expired before the group was done with it. */
@@ -55,7 +57,7 @@ export type StoredLease = {
   readonly pendingCheckpoint?: LeaseCheckpoint;
   /** Changes of owner since the last checkpoint. */
   readonly ownerSwitches: number;
-  /** For LATEST: the index that it meant when the lease was created. */
+  /** For LATEST and TRIM_HORIZON: the index that it meant when the lease was created; for children's leases none. */
   readonly startIndex?: number;
 };
 

@@ -33,6 +33,8 @@ export interface GroupSpec {
    * replica of. 1 to 2,048 characters; none when absent.
    */
   readonly replicaOf?: string | undefined;
+  /** Where its workers ship the stream to, as text: only one place ever. 1 to 2,048 characters; none when absent. */
+  readonly shipsTo?: string | undefined;
 }
 
 /** A consumer group as it was created. */
@@ -47,6 +49,8 @@ export interface GroupDefinition {
   readonly createdMs: number;
   /** What its workers copy into the stream; absent where that is nothing. */
   readonly replicaOf?: string | undefined;
+  /** Where its workers ship the stream to; absent where that is nowhere. */
+  readonly shipsTo?: string | undefined;
 }
 
 /** Who owns a lease. */
@@ -84,6 +88,8 @@ export interface LeaseDescription {
   readonly pendingCheckpoint: CheckpointDescription | null;
   /** Changes of owner since the last checkpoint (KCL: ownerSwitchesSinceCheckpoint). */
   readonly ownerSwitches: number;
+  /** Whether records were dropped that the group was to begin the shard with; only while it has no checkpoint yet. */
+  readonly trimmed: boolean;
   /** Records behind the checkpoint. */
   readonly lagRecords: number;
   /** Age of the oldest record behind the checkpoint in ms, 0 when there is none (AWS: MillisBehindLatest). */
@@ -170,6 +176,12 @@ export interface EpochState {
   readonly value: DocumentValue;
 }
 
+/** The shards that a stream had when outputs were made for them: every split and merge brings newer ones. */
+export interface NewestShard {
+  readonly streamUid: number;
+  readonly shardIndex: number;
+}
+
 /** All that one step of a worker changes besides the records that it puts out. */
 export interface EpochCommit {
   readonly groupName: string;
@@ -177,6 +189,8 @@ export interface EpochCommit {
   /** One per lease, at least one. */
   readonly checkpoints: readonly EpochCheckpoint[];
   readonly state: readonly EpochState[];
+  /** Refuses the epoch with ResourceInUseError when one of these streams that its outputs go to has newer shards. */
+  readonly newestShards?: readonly NewestShard[] | undefined;
 }
 
 /** What came of an epoch. */

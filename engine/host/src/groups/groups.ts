@@ -32,7 +32,7 @@ import type {
 } from "./group-types.ts";
 import { checkpointOf, firstLeases } from "./lease-discovery.ts";
 import { creatingLease, freshLease } from "./new-lease.ts";
-import { claimingReplica, requireOnlyReplica } from "./replica-claims.ts";
+import { claimingElsewhere, elsewhere, requireOnlyReplica } from "./replica-claims.ts";
 
 /** Defaults of a group, in ms. */
 const FAILOVER_MS = 10_000;
@@ -103,15 +103,15 @@ export class Groups {
     });
   }
 
-  /** Of a replica's name, which stream it is of is for whoever copies to look at. */
+  /** Of a replication's name, which stream elsewhere it is for is for whoever copies to look at. */
   async #requireSame(
-    { replicaOf, ...spec }: GroupSpec,
+    { replicaOf, shipsTo, ...spec }: GroupSpec,
     found: StoredGroup,
     stream: StreamDefinition,
   ): Promise<void> {
     const { documents, log } = this.#parts;
-    const { replicaOf: _, ...others } = found;
-    const claim = claimingReplica(documents, { replicaOf, ...spec }, found);
+    const { replicaOf: _, shipsTo: __, ...others } = found;
+    const claim = claimingElsewhere(documents, { replicaOf, shipsTo, ...spec }, found);
     if (found.streamUid === stream.uid && claim.length > 0) await log.change(claim);
     requireSame(spec, others, storedOf(spec, stream, found.createdMs, found.firstCounter));
   }
@@ -295,7 +295,7 @@ export class Groups {
     if (lease === undefined) return [];
     const checkpoint = checkpointOf(position);
     const { epoch } = lease;
-    const fresh = freshLease(log, group.leases.stored, { shardIndex, checkpoint });
+    const fresh = freshLease(log, group.leases.stored, { shardIndex, checkpoint, first: true });
     const { leaseCounter } = { ...lease, ...withOwner(lease, null) };
     return [
       puttingLease(documents, group.name, shardIndex, { ...fresh, epoch, leaseCounter }),
@@ -318,7 +318,6 @@ function storedOf(
   firstCounter: number,
 ): StoredGroup {
   const { startingPosition, failoverMs = FAILOVER_MS, handOverMs = HAND_OVER_MS } = spec;
-  const { replicaOf } = spec;
   const position =
     startingPosition.type === "AT_TIMESTAMP"
       ? { type: startingPosition.type, timestampMs: startingPosition.timestampMs }
@@ -326,7 +325,7 @@ function storedOf(
   return {
     ...{ streamUid: stream.uid, startingPosition: position, failoverMs, handOverMs },
     ...{ createdMs, firstCounter },
-    ...(replicaOf === undefined ? {} : { replicaOf }),
+    ...elsewhere(spec),
   };
 }
 

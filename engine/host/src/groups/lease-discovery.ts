@@ -14,6 +14,8 @@ type KnownLease = Pick<StoredLease, "checkpoint">;
 export interface NewLease {
   readonly shardIndex: number;
   readonly checkpoint: LeaseCheckpoint;
+  /** Whether the group begins with it: what was dropped of the shard before is no loss to the group. */
+  readonly first?: boolean;
 }
 
 /** What is to change so that a group has the leases that it is to have. */
@@ -63,7 +65,7 @@ export function firstLeases(
     const parents = parentsOf(shard).flatMap((index) => known.get(index) ?? []);
     return !endedBy(shard) && parents.every(endedBy);
   });
-  return called.map(({ shardIndex }) => ({ shardIndex, checkpoint }));
+  return called.map(({ shardIndex }) => ({ shardIndex, checkpoint, first: true }));
 }
 
 /** The leases that a group lacks, and those that it has for shards that are gone. */

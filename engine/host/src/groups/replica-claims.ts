@@ -1,4 +1,7 @@
-/** Which group of a stream is the replica of a stream elsewhere: one, so that no other one copies the same beside it. */
+/**
+ * Groups that are for a stream elsewhere: one is its replica, so that no other one copies the same beside it; others
+ * ship to it, and to no other one.
+ */
 import { ResourceInUseError } from "../errors/index.ts";
 import type { ControlRecord } from "../log/control-records.ts";
 import type { Documents } from "../streams/documents.ts";
@@ -24,12 +27,24 @@ export function requireOnlyReplica(
   );
 }
 
-/** The records by which a group that is there becomes the replica that is asked for, unless it is one already. */
-export function claimingReplica(
+/** The records by which a group that is there becomes one for a stream elsewhere, unless it is for one already. */
+export function claimingElsewhere(
   documents: Documents,
-  { name, replicaOf }: GroupSpec,
+  { name, replicaOf, shipsTo }: GroupSpec,
   found: StoredGroup,
 ): ControlRecord[] {
-  if (replicaOf === undefined || found.replicaOf !== undefined) return [];
-  return [documents.putting(groupKey(name), { ...found, replicaOf })];
+  const claimed = { ...elsewhere({ replicaOf, shipsTo }), ...found };
+  if (Object.keys(claimed).length === Object.keys(found).length) return [];
+  return [documents.putting(groupKey(name), claimed)];
+}
+
+/** The streams elsewhere that a group is for. */
+export function elsewhere({
+  replicaOf,
+  shipsTo,
+}: Pick<GroupSpec, "replicaOf" | "shipsTo">): Pick<StoredGroup, "replicaOf" | "shipsTo"> {
+  return {
+    ...(replicaOf === undefined ? {} : { replicaOf }),
+    ...(shipsTo === undefined ? {} : { shipsTo }),
+  };
 }

@@ -35,6 +35,7 @@ export type {
   LeaseDescription,
   LeaseOwner,
   LeaseStatus,
+  NewestShard,
   OwnedLease,
   WorkerDescription,
 } from "../groups/group-types.ts";

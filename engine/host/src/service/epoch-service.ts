@@ -1,7 +1,12 @@
 /** Epochs: what a worker's step changes and puts out, in one frame or not at all. */
 import { ROOT_PRINCIPAL } from "../access/principals.ts";
 import { CoreTrapError } from "../core/core-errors.ts";
-import { BackpressureError, RequestTooLargeError, ResourceNotFoundError } from "../errors/index.ts";
+import {
+  BackpressureError,
+  RequestTooLargeError,
+  ResourceInUseError,
+  ResourceNotFoundError,
+} from "../errors/index.ts";
 import { checkEpoch, decideEpoch, epochSize } from "../groups/epoch-decision.ts";
 import type { Group } from "../groups/group.ts";
 import type { Groups } from "../groups/groups.ts";
@@ -91,6 +96,7 @@ export class EpochService {
             resolve({ repeated: true });
             return undefined;
           }
+          this.#requireNewest(commit);
           const streamUids = this.#append(outputs);
           const done = (): void => resolve({ repeated: false });
           return { streamUids, records, resolve: done } satisfies AppendedCompound;
@@ -109,6 +115,19 @@ export class EpochService {
     access.check(ROOT_PRINCIPAL, "PutRecords", resource);
     catalogue.requireUsable(stream);
     keys.check(stream, ROOT_PRINCIPAL, "GenerateDataKey");
+  }
+
+  /** @throws ResourceInUseError when a stream has other shards than the outputs were made for. */
+  #requireNewest({ newestShards = [] }: EpochCommit): void {
+    const { slots } = this.#parts.context.log;
+    for (const { streamUid, shardIndex } of newestShards) {
+      const newest = slots.ofStream(streamUid).at(-1);
+      if (newest === undefined || newest.shardIndex === shardIndex) continue;
+      throw new ResourceInUseError(
+        `stream ${newest.streamName} was split or merged since these outputs were made for its shards`,
+        { argument: "newestShards", value: shardIndex, limit: newest.shardIndex },
+      );
+    }
   }
 
   /** Appends all outputs. @throws HalfAppendedError when one is refused behind others. */

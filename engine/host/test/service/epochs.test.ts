@@ -1,11 +1,13 @@
 /** Epochs: checkpoints, state and outputs in one frame or not at all, fenced by the lease counter. */
 import { describe, expect, it } from "vitest";
+import { ROOT_PRINCIPAL } from "../../src/access/principals.ts";
 import {
   InvalidArgumentError,
   LeaseLostError,
   LimitExceededError,
   MillraceError,
   RequestTooLargeError,
+  ResourceInUseError,
   ResourceNotFoundError,
   StoreFullError,
 } from "../../src/errors/index.ts";
@@ -50,6 +52,16 @@ async function owning(worker: TestWorker, count: number): Promise<void> {
 async function numbers(engine: TestEngine, stream: StreamDescription): Promise<number[]> {
   const records = await engine.readAll(stream);
   return records.map(numberOf).sort((one, other) => one - other);
+}
+
+/** Splits the first shard of a stream of two in the middle. */
+async function split(engine: TestEngine, name: string): Promise<void> {
+  const input = {
+    ...{ StreamName: name, ShardToSplit: "shardId-000000000000" },
+    NewStartingHashKey: (2n ** 126n).toString(),
+  };
+  const caller = { principal: ROOT_PRINCIPAL };
+  await engine.service.call("invoke", { operation: "SplitShard", input, caller });
 }
 
 describe("an epoch", () => {
@@ -139,6 +151,32 @@ describe("an epoch", () => {
     await owning(worker, 2);
     expect(worker.lease(0)).toMatchObject({ epoch: 0, checkpoint: { at: "TRIM_HORIZON" } });
     expect(await numbers(engine, output)).toEqual([]);
+  });
+
+  it("is refused when what it puts was made for other shards than there are, and is no repeat then", async () => {
+    const { engine, output, worker } = await scene();
+    const newestShards = [{ streamUid: output.uid, shardIndex: 1 }];
+    const commit = { ...worker.commitOf(0, at(1)), newestShards };
+    const outputs = [outputOf(output, someRecords(5))];
+    expect(await worker.commit(commit, outputs)).toEqual({ repeated: false });
+    await split(engine, "output");
+    // What is committed is committed, also when its answer was lost.
+    expect(await worker.commit(commit, outputs)).toEqual({ repeated: true });
+    const next = worker.commitOf(0, at(2), { epochsOn: 2 });
+    const more = [outputOf(output, someRecords(5, 100, 5))];
+    const failure = await failureOf(worker.commit({ ...next, newestShards }, more));
+    expect(failure).toBeInstanceOf(ResourceInUseError);
+    expect(failure).toMatchObject({ argument: "newestShards", value: 1, limit: 3 });
+    expect(await numbers(engine, output)).toEqual([0, 1, 2, 3, 4]);
+    const newer = [{ streamUid: output.uid, shardIndex: 3 }];
+    expect(await worker.commit({ ...next, newestShards: newer }, more)).toEqual({
+      repeated: false,
+    });
+    expect(await numbers(engine, output)).toHaveLength(10);
+    for (const wrong of [{}, [{ streamUid: 1 }], [{ streamUid: "1", shardIndex: 2 }]]) {
+      const malformed = { ...next, newestShards: wrong } as typeof commit;
+      expect(await failureOf(worker.commit(malformed, more))).toBeInstanceOf(InvalidArgumentError);
+    }
   });
 
   it("may exceed quotas, and those who come later wait for them", async () => {

@@ -125,3 +125,45 @@ describe("a shard that expires before a group is done with it", () => {
     expect((await described(scenery)).expired).toEqual([]);
   });
 });
+
+describe("records that go before a group has processed any", () => {
+  async function trimmed(scenery: Scene, name?: string): Promise<readonly boolean[]> {
+    return (await described(scenery, name)).leases.map((lease) => lease.trimmed);
+  }
+
+  async function takeOver(scenery: Scene): Promise<Scene> {
+    await scenery.engine.service.close();
+    const engine = await TestEngine.open(scenery.platform);
+    opened.splice(0, 1, engine);
+    return { ...scenery, engine };
+  }
+
+  it("are told of its leases, also by the next leader, where nothing is left", async () => {
+    const scenery = await scene(10);
+    await createGroup(scenery.engine.service, scenery.stream);
+    expect(await trimmed(scenery)).toEqual([false]);
+    await expire(scenery, 30);
+    expect(await trimmed(scenery)).toEqual([true]);
+    const next = await takeOver(scenery);
+    expect(await described(next)).toMatchObject({ leases: [{ trimmed: true, lagRecords: 0 }] });
+    // A group that begins then has lost nothing.
+    await createGroup(next.engine.service, next.stream, { type: "TRIM_HORIZON" }, "later");
+    await next.engine.put(next.stream, someRecords(5));
+    expect(await trimmed(next, "later")).toEqual([false]);
+    expect(await trimmed(next)).toEqual([true]);
+    const worker = await TestWorker.join(next.engine.service, "group", "one");
+    await worker.poll(1000);
+    await worker.commit(worker.commitOf(0, at(worker.lease(0).nextIndex)));
+    expect(await trimmed(next)).toEqual([false]);
+  });
+
+  it("are none where a takeover left numbers out", async () => {
+    const scenery = await scene(0);
+    await createGroup(scenery.engine.service, scenery.stream);
+    await expire(scenery, 30);
+    const next = await takeOver(scenery);
+    expect(await trimmed(next)).toEqual([false]);
+    await next.engine.put(next.stream, someRecords(5));
+    expect(await trimmed(next)).toEqual([false]);
+  });
+});

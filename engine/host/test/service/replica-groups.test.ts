@@ -61,6 +61,26 @@ describe("a group that is a replica", () => {
     expect((await create(engine, "plain", {})).replicaOf).toBeUndefined();
   });
 
+  it("or ships to a stream elsewhere keeps the first one that was said, until it is deleted", async () => {
+    const platform = virtualPlatform();
+    const first = await openEngine(platform);
+    await first.createStream("copy", 1);
+    expect((await create(first, "one", {})).shipsTo).toBeUndefined();
+    expect((await create(first, "one", { shipsTo: ELSEWHERE })).shipsTo).toBe(ELSEWHERE);
+    await first.service.close();
+    opened.length = 0;
+    const next = await openEngine(platform);
+    const other = `${ELSEWHERE}, another one`;
+    expect((await create(next, "one", { shipsTo: other })).shipsTo).toBe(ELSEWHERE);
+    expect((await create(next, "one", {})).shipsTo).toBe(ELSEWHERE);
+    expect((await create(next, "two", { shipsTo: other })).shipsTo).toBe(other);
+    expect(await failureOf(create(next, "one", { shipsTo: "" }))).toMatchObject({
+      ...{ argument: "shipsTo", limit: "1 to 2048 characters" },
+    });
+    await next.service.call("groupsDelete", { name: "one" });
+    expect((await create(next, "one", { shipsTo: other })).shipsTo).toBe(other);
+  });
+
   it.each([["a"], [{}], [""], ["x".repeat(2049)]])(
     "is refused where that is no text: %o",
     async (text) => {
