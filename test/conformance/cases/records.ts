@@ -27,6 +27,17 @@ async function iterator(world: World, type: "TRIM_HORIZON" | "LATEST" = "TRIM_HO
   return ShardIterator;
 }
 
+/** Makes a stream whose first shard holds one record and is closed. */
+async function closeShard(world: World): Promise<void> {
+  await createStream(world);
+  await put(world, "last of the parent");
+  await world.call("SplitShard", {
+    StreamName: STREAM,
+    ShardToSplit: SHARD,
+    NewStartingHashKey: "1000",
+  });
+}
+
 function put(world: World, data: Uint8Array | string = "hello", key = "ada") {
   return world.call("PutRecord", {
     StreamName: STREAM,
@@ -228,13 +239,7 @@ succeeds("GetRecords", "takes an iterator in quotation marks", async (world) => 
   assert.equal(Records.length, 1);
 });
 succeeds("GetRecords", "reads a closed shard to its end", async (world) => {
-  await createStream(world);
-  await put(world, "last of the parent");
-  await world.call("SplitShard", {
-    StreamName: STREAM,
-    ShardToSplit: SHARD,
-    NewStartingHashKey: "1000",
-  });
+  await closeShard(world);
   const read: string[] = [];
   let next: string | undefined = await iterator(world);
   for (let calls = 0; next !== undefined && calls < 5; calls++) {
@@ -258,13 +263,7 @@ succeeds("GetRecords", "says how far behind it is", async (world) => {
   assert.isTrue((first.MillisBehindLatest ?? 0) >= 59_000);
 });
 succeeds("GetRecords", "ends with the children of a closed shard", async (world) => {
-  await createStream(world);
-  await put(world, "last of the parent");
-  await world.call("SplitShard", {
-    StreamName: STREAM,
-    ShardToSplit: SHARD,
-    NewStartingHashKey: "1000",
-  });
+  await closeShard(world);
   const answer = await world.call("GetRecords", { ShardIterator: await iterator(world) });
   assert.equal(answer.Records.length, 1);
   assert.isUndefined(answer.NextShardIterator ?? undefined);
@@ -375,13 +374,7 @@ succeeds("SubscribeToShard", "goes on at a continuation sequence number", async 
   await again.return?.();
 });
 succeeds("SubscribeToShard", "ends with the children of a closed shard", async (world) => {
-  await createStream(world);
-  await put(world, "last of the parent");
-  await world.call("SplitShard", {
-    StreamName: STREAM,
-    ShardToSplit: SHARD,
-    NewStartingHashKey: "1000",
-  });
+  await closeShard(world);
   const events = await subscribe(world, await registerConsumer(world));
   const seen: Event["SubscribeToShardEvent"][] = [];
   for (;;) {
