@@ -43,7 +43,8 @@ export class JobRunner {
   readonly #ending = new AbortController();
   #client: EngineClient | undefined;
   #streams: Streams | undefined;
-  #job: BegunJob | undefined;
+  /** Ends what the module made, or its work once that has begun. */
+  #stopJob: BegunJob["stop"] = async () => undefined;
   #begun = false;
   #records = 0;
 
@@ -82,15 +83,17 @@ export class JobRunner {
     const client = await openAttached(engineName, wire, { signal: this.#ending.signal });
     this.#client = client;
     this.#streams = new Streams(client, inTurn);
-    const group = await findGroup(client, spec.group);
     const late = (): Error => new Error(`the job did not begin within ${BEGIN_MS_MAX} ms`);
     const making = this.#make(order, client, this.#streams);
     const made = await withDeadline(client.clock, BEGIN_MS_MAX, making, late);
+    if ("factory" in made) this.#stopJob = async () => await made.stop?.();
+    // A module may have made the stream that its group is to read.
+    const group = await findGroup(client, spec.group);
     if (this.#ending.signal.aborted) return;
     const start: StartGroupWorker = (factory, options) =>
       this.#start(group, factory, { ...options, workerId });
     const job = "factory" in made ? this.#work(made, spec, start) : await made.begin(group, start);
-    this.#job = job;
+    this.#stopJob = () => job.stop();
     this.#tell({ millraceJob: "running" });
     await job.finished;
     if (!this.#ending.signal.aborted) throw new Error("the group's worker stopped");
@@ -157,7 +160,7 @@ export class JobRunner {
   async #stop(): Promise<void> {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(new DOMException("the job is to stop", "AbortError"));
-    await this.#job?.stop();
+    await this.#stopJob();
     this.#streams?.flush();
     await this.#client?.close();
   }

@@ -15,6 +15,7 @@ import {
   encodeAggregate,
   hasAggregateMagic,
 } from "../aggregation/index.ts";
+import { utf8Bytes } from "../aggregation/protobuf-writer.ts";
 import type { OutputRecord } from "../groups/group-types.ts";
 import { cutAggregate, type RoutedPart } from "./aggregate-cut.ts";
 import { type CopyBorders, routeOfMember } from "./copy-borders.ts";
@@ -22,8 +23,8 @@ import { joinRun } from "./mark.ts";
 
 /** An epoch is full when its records have so many bytes; the engine takes 8 MiB, or one record. */
 const EPOCH_BYTES_FULL = 4_194_304;
-/** Most bytes of an aggregate's pieces, which have to come in one epoch. */
-const CUT_BYTES_MAX = 8_000_000;
+/** Most bytes of an epoch, which the pieces of an aggregate have to come in together. */
+const EPOCH_BYTES_MAX = 8_000_000;
 /** About what a record takes besides its data and key, in bytes. */
 const RECORD_BYTES = 64;
 
@@ -70,11 +71,17 @@ export function* replicaPartsOf(
   let epochBytes = 0;
   for (let i = first; i < batch.length; i++) {
     const copies = outputsOf(batch, i, settings);
+    const bytes = sumOfBytes(copies.outputs);
+    if (records > 0 && epochBytes + bytes > EPOCH_BYTES_MAX) {
+      yield { outputs, records, dataBytes, lost, end: i };
+      [outputs, lost] = [[], []];
+      [records, dataBytes, epochBytes] = [0, 0, 0];
+    }
     outputs.push(...copies.outputs);
     records += 1;
     dataBytes += batch.data(i).byteLength;
     if (!copies.whole) lost.push(batch.sequenceNumber(i));
-    for (const output of copies.outputs) epochBytes += bytesOf(output);
+    epochBytes += bytes;
     const next = i + 1 < batch.length ? batch.data(i + 1).byteLength : undefined;
     if (next !== undefined && epochBytes + next < EPOCH_BYTES_FULL) continue;
     yield { outputs, records, dataBytes, lost, end: i + 1 };
@@ -111,8 +118,8 @@ function outputsOf(
   if (parts.length === 0) return { outputs: asItIs(), whole: true };
   const pieces = cutAggregate(parts, data.byteLength);
   const outputs = pieces.map(({ hashKey, data: bytes }) => outputAt(hashKey, bytes));
-  const bytes = outputs.reduce((sum, output) => sum + bytesOf(output), 0);
-  return bytes > CUT_BYTES_MAX ? { outputs: asItIs(), whole: false } : { outputs, whole: true };
+  const isTooLarge = sumOfBytes(outputs) > EPOCH_BYTES_MAX;
+  return isTooLarge ? { outputs: asItIs(), whole: false } : { outputs, whole: true };
 }
 
 /** Members of several shards of the copy; none where an aggregate is not to be cut. */
@@ -130,7 +137,9 @@ function partsToCut(
   return parts.every(({ hashKey }) => rangeHolds(source, hashKey)) ? parts : [];
 }
 
-function bytesOf({ partitionKey, data }: OutputRecord): number {
-  const dataBytes = typeof data === "string" ? data.length : data.byteLength;
-  return dataBytes + partitionKey.length + RECORD_BYTES;
+function sumOfBytes(outputs: readonly OutputRecord[]): number {
+  return outputs.reduce((sum, { partitionKey, data }) => {
+    const dataBytes = typeof data === "string" ? utf8Bytes(data) : data.byteLength;
+    return sum + dataBytes + utf8Bytes(partitionKey) + RECORD_BYTES;
+  }, 0);
 }

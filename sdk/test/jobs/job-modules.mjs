@@ -15,6 +15,12 @@ export function copy({ settings, log, workerIndex }) {
   });
 }
 
+/** As {@link copy}, and makes the stream that it reads. */
+export async function copyOfItsOwn(context) {
+  await context.streams.ensure("in", { shards: 1 });
+  return copy(context);
+}
+
 /** As {@link copy}, and fails outside of any delivery as soon as it meets the text that the settings name. */
 export function copyAndCrash(context) {
   const factory = copy(context);

@@ -121,6 +121,18 @@ it("pauses between failures double up to the longest one", async () => {
   assert.isAtLeast(performance.now() - begunMs, 100 + 200 + 400 + 400);
 });
 
+it("a job goes on whose stream was deleted, and whose module makes it anew", async () => {
+  const engine = await openHost();
+  const { input } = await makeStreams(engine);
+  await engine.jobs.define("copies", job("copyOfItsOwn"));
+  await put(input, 0, 10);
+  assert.deepEqual(sorted(await untilOut(engine, 10)), texts(0, 10));
+  await engine.streams.delete("in");
+  await untilJob(engine, "copies", ({ restarts, state }) => restarts > 0 && state === "running");
+  await put(await engine.streams.get("in"), 10, 20);
+  assert.deepEqual(sorted(await untilOut(engine, 20)), texts(0, 20));
+});
+
 it("a delivery that throws is the group's to repeat: it is told, and no worker is ended", async () => {
   const engine = await openHost();
   const { input } = await makeStreams(engine);

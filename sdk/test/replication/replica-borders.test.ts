@@ -189,3 +189,16 @@ describe("aggregates of a stream", () => {
     expect(sorted(reading.delivered)).toEqual(texts(numbered(0, 20)));
   });
 });
+
+it("records whose keys take more bytes than characters go into as many steps as they need", async () => {
+  const far = await farWith(1);
+  const near = await (await openLocal()).streams.create("copy");
+  const users = Array.from({ length: 10_000 }, (_, i) => ({
+    partitionKey: `${i}`.padEnd(256, "한"),
+    data: `${i}`.padEnd(90, " "),
+  }));
+  await far.putRecords(users);
+  const replica = await replicate(far, near);
+  await until(async () => (await replica.status()).copiedRecords === users.length, 60_000);
+  expect(sorted((await readAll(near)).map(({ text }) => text))).toEqual(texts(users));
+}, 90_000);
