@@ -133,7 +133,7 @@ export function replicationPanel(
       </div>
       ${lastError(status?.lastError?.message)}
       <div class="line">
-        <p class="small soft">Paused, it sends nothing, and no other tab does instead.</p>
+        <p class="small soft">Paused, this tab sends nothing, and keeps what it has to send.</p>
         <button
           type="button"
           id="hold"
