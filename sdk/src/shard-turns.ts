@@ -16,6 +16,14 @@ export function parentsOf({
   return [parentShardIndex, adjacentParentShardIndex].filter((index) => index !== undefined);
 }
 
+/** The shards of a list that were made of one. */
+export function childrenOf(
+  shards: readonly ShardDescription[],
+  shardIndex: number,
+): ShardDescription[] {
+  return shards.filter((one) => parentsOf(one).includes(shardIndex));
+}
+
 /** The shards of one reading. */
 export class ShardTurns {
   /** Where the next read of each shard begins whose turn it is, by shard index. */

@@ -5,7 +5,7 @@
 import type { ShardDescription } from "@millrace/engine";
 import type { InputOf, OperationName, OutputOf, StructureOf } from "@millrace/engine/model";
 import { checkInteger, checkName, refuse } from "./check.ts";
-import { allShards, parentsOf } from "./shard-turns.ts";
+import { allShards, childrenOf } from "./shard-turns.ts";
 import type { CommonStreamDescription, StreamConsumer } from "./stream-like.ts";
 
 /** Makes AWS's calls, and describes streams. */
@@ -37,11 +37,9 @@ function find(shards: readonly ShardDescription[], shardId: string): ShardDescri
   return shards.find((shard) => shard.shardId === shardId);
 }
 
-function childrenOf(
-  shards: readonly ShardDescription[],
-  parent: ShardDescription | undefined,
-): ShardDescription[] {
-  return shards.filter((one) => parent !== undefined && parentsOf(one).includes(parent.shardIndex));
+function childrenById(shards: readonly ShardDescription[], shardId: string): ShardDescription[] {
+  const parent = find(shards, shardId);
+  return parent === undefined ? [] : childrenOf(shards, parent.shardIndex);
 }
 
 /** Splits a shard and gives its children, lower hash keys first. */
@@ -59,7 +57,7 @@ export async function split(
     NewStartingHashKey: newStartingHashKey ?? (shard === undefined ? "1" : middleOf(shard)),
   });
   const shards = await listShards(desk, name);
-  return childrenOf(shards, find(shards, shardId));
+  return childrenById(shards, shardId);
 }
 
 /** Merges two adjacent shards and gives their child. */
@@ -75,7 +73,7 @@ export async function merge(
     AdjacentShardToMerge: adjacentShardId,
   });
   const shards = await listShards(desk, name);
-  return childrenOf(shards, find(shards, shardId))[0];
+  return childrenById(shards, shardId)[0];
 }
 
 /** Changes the number of open shards, uniformly. */

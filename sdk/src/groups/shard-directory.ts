@@ -6,7 +6,7 @@ import {
   type ShardDescription,
   type StreamDescription,
 } from "@millrace/engine";
-import { allShards, parentsOf } from "../shard-turns.ts";
+import { allShards, childrenOf } from "../shard-turns.ts";
 
 /** See above. */
 export class ShardDirectory {
@@ -32,8 +32,7 @@ export class ShardDirectory {
 
   /** The shards that came of one. @throws ResourceNotFoundError when the stream is not there any more. */
   async childrenOf(shardIndex: number): Promise<readonly ShardDescription[]> {
-    const shards = [...(await this.#ask()).values()];
-    return shards.filter((one) => parentsOf(one).includes(shardIndex));
+    return childrenOf([...(await this.#ask()).values()], shardIndex);
   }
 
   #ask(): Promise<ReadonlyMap<number, ShardDescription>> {

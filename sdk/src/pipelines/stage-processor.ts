@@ -20,7 +20,7 @@ import type {
   StateValue,
   UserRecord,
 } from "../groups/group-types.ts";
-import { allShards, parentsOf } from "../shard-turns.ts";
+import { allShards, childrenOf } from "../shard-turns.ts";
 import { KeyedState } from "./keyed-state.ts";
 import type { Element } from "./operators.ts";
 import type { Stage } from "./stage-graph.ts";
@@ -193,7 +193,7 @@ export class StageProcessor implements ShardProcessor {
     const description = await this.#client.call("describeStream", { name: this.#stage.from });
     const shards = allShards(description);
     const own = shards.find(({ shardId }) => shardId === this.#shardId);
-    return shards.filter((one) => own !== undefined && parentsOf(one).includes(own.shardIndex));
+    return own === undefined ? [] : childrenOf(shards, own.shardIndex);
   }
 
   /** Stores while the checkpoint stays where it is. */

@@ -6,7 +6,7 @@ import {
   shardIndexOf,
 } from "@millrace/engine";
 import type { OutputOf, StructureOf } from "@millrace/engine/model";
-import { parentsOf } from "../shard-turns.ts";
+import { childrenOf } from "../shard-turns.ts";
 import type { CommonStreamDescription } from "../stream-like.ts";
 import type { ReadCalls } from "./remote-calls.ts";
 
@@ -96,7 +96,7 @@ export function childrenIn(
   shards: readonly ShardDescription[],
   shardIndex: number,
 ): readonly ShardDescription[] | undefined {
-  const children = shards.filter((one) => parentsOf(one).includes(shardIndex));
+  const children = childrenOf(shards, shardIndex);
   const isListed = shards.some((one) => one.shardIndex === shardIndex);
   return isListed && children.length === 0 ? undefined : children;
 }

@@ -3,7 +3,7 @@
  * whoever reads a shard to its end.
  */
 import { type ShardDescription, shardIndexOf } from "@millrace/engine";
-import { parentsOf } from "../shard-turns.ts";
+import { childrenOf } from "../shard-turns.ts";
 import type { ReplicaPositions } from "./replica-positions.ts";
 
 /** Whether a list lacks shards that the copy knows of: those that are removed are never the newest ones. */
@@ -20,15 +20,9 @@ export function showsHeirs(
   shards: readonly ShardDescription[],
   positions: Pick<ReplicaPositions, "hasEnded">,
 ): boolean {
-  const heirs = new Map<number, ShardDescription[]>();
-  for (const shard of shards) {
-    for (const parent of parentsOf(shard)) {
-      heirs.set(parent, [...(heirs.get(parent) ?? []), shard]);
-    }
-  }
   return shards
     .filter(({ shardId }) => positions.hasEnded(shardId))
-    .every((shard) => areWhole(shard, heirs.get(shard.shardIndex) ?? []));
+    .every((shard) => areWhole(shard, childrenOf(shards, shard.shardIndex)));
 }
 
 /** Whether shards have all hash keys of the one that they came of: two after a split, one after a merge. */

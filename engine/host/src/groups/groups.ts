@@ -6,6 +6,7 @@ import { ResourceInUseError, ResourceNotFoundError } from "../errors/index.ts";
 import type { ControlRecord, StreamDefinition } from "../log/control-records.ts";
 import { shardIdOf, shardIndexOf } from "../sequence/sequence-number.ts";
 import type { Catalogue } from "../streams/catalogue.ts";
+import { claimingElsewhere, elsewhere, requireOnlyReplica } from "./elsewhere-claims.ts";
 import { notingExpiry } from "./expired-shards.ts";
 import { Group, type GroupParts } from "./group.ts";
 import { checkGroupSpec, checkJoin, checkPosition } from "./group-checks.ts";
@@ -32,7 +33,6 @@ import type {
 } from "./group-types.ts";
 import { checkpointOf, firstLeases } from "./lease-discovery.ts";
 import { creatingLease, freshLease } from "./new-lease.ts";
-import { claimingElsewhere, elsewhere, requireOnlyReplica } from "./replica-claims.ts";
 
 /** Defaults of a group, in ms. */
 const FAILOVER_MS = 10_000;
