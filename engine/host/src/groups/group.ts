@@ -106,8 +106,8 @@ export class Group {
     const session = this.#find(sessionId);
     if (session === undefined) return;
     this.#forget(session);
-    const { workerId } = session.worker;
-    await this.#free(this.leases.ownedBy(workerId), workerId);
+    // One that is being given to it just now is its own only once that is written down.
+    await this.#free([...this.leases.all().keys()], session.worker.workerId);
   }
 
   /** Takes a lease back from a session's worker, if it is still its own. @throws GroupSessionLostError. */

@@ -1,0 +1,40 @@
+/** Workers that leave: whatever is being changed meanwhile, nothing of theirs is left to a later leader to wait for. */
+import { expect, it } from "vitest";
+import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
+import { TestEngine } from "../support/engines.ts";
+import { createGroup, TestWorker } from "../support/groups.ts";
+
+/** More microtasks than giving a lease back, giving it out again and telling of it take. */
+const MICROTASKS_MAX = 150;
+
+async function microtasks(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await Promise.resolve();
+}
+
+it.each([1, 2])(
+  "a worker of %i leaves while leases that it gave back are given out",
+  async (shards) => {
+    for (let between = 0; between <= MICROTASKS_MAX; between += 1) {
+      const platform = virtualPlatform();
+      const first = await TestEngine.open(platform);
+      await createGroup(first.service, await first.createStream("clicks", shards));
+      const leaving = await TestWorker.join(first.service, "group", "leaving");
+      await leaving.poll(1000);
+      const given = leaving.leases.map(({ shardIndex }) => leaving.release(shardIndex));
+      expect(given.length).toBe(shards);
+      await microtasks(between);
+      await leaving.leave();
+      await first.service.close();
+      await Promise.allSettled(given);
+      const later = await TestEngine.open(platform);
+      const { leases } = await later.service.call("groupsDescribe", { name: "group" });
+      expect(
+        leases.map(({ owner }) => owner),
+        `${between} microtasks`,
+      ).toEqual(leases.map(() => null));
+      const next = await TestWorker.join(later.service, "group", "next");
+      expect((await next.poll(1000, 1)).length, `${between} microtasks`).toBe(shards);
+      await later.service.close();
+    }
+  },
+);
