@@ -33,6 +33,7 @@ export interface SessionParts {
 export class LeaseSession {
   readonly #parts: SessionParts;
   #sessionId: string | undefined;
+  #leaving = false;
   #left = false;
 
   constructor(parts: SessionParts) {
@@ -63,12 +64,18 @@ export class LeaseSession {
     }
   }
 
+  /** From here on, the leases that are given back go to others. */
+  closing(): void {
+    this.#leaving = true;
+  }
+
   /** Gives a lease back. A session that is lost has none: the next one gives it back. */
   async release({ shardIndex, leaseCounter }: GivenLease): Promise<void> {
     const { client, groupName } = this.#parts;
     const sessionId = this.#sessionId;
     if (sessionId === undefined) return;
-    await client.call("groupRelease", { groupName, sessionId, shardIndex, leaseCounter });
+    const leaving = this.#leaving;
+    await client.call("groupRelease", { groupName, sessionId, shardIndex, leaseCounter, leaving });
   }
 
   /** Ends the session; the leases go to others at once. */

@@ -150,6 +150,34 @@ describe("a worker", () => {
     expect(sorted([...one.texts, ...two.texts])).toEqual(texts(0, 600));
   });
 
+  it("leaves one lease after the other, to workers that have more", async () => {
+    const { stream } = await opened(4);
+    const group = await stream.group("g", { from: "TRIM_HORIZON" });
+    const [one, two] = [new Notes(), new Notes()];
+    let finish: (() => void) | undefined;
+    one.onRecords = async (_input, shardId) => {
+      if (shardId === SHARD_0 && finish === undefined) {
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+      }
+    };
+    const first = keep(group.start(one.factory, { workerId: "one", leasesMax: 2 }));
+    await until(() => first.leases.length === 2);
+    const second = keep(group.start(two.factory, { workerId: "two" }));
+    await until(() => second.leases.length === 2);
+    await put(stream, 0, 100);
+    await until(() => finish !== undefined);
+    const stopping = first.stop();
+    await until(() => second.leases.length === 3);
+    expect(second.leases).not.toContain(SHARD_0);
+    finish?.();
+    await stopping;
+    await until(() => second.leases.length === 4);
+    await until(() => one.records.length + two.records.length >= 100);
+    expect(sorted([...one.texts, ...two.texts])).toEqual(texts(0, 100));
+  });
+
   it("hands a lease over that it had not heard of when another worker joined", async () => {
     const { engine, stream } = await opened(2);
     const group = await stream.group("g", { from: "TRIM_HORIZON" });

@@ -65,12 +65,13 @@ export interface GroupOperations {
   groupLeave(argument: { groupName: string; sessionId: string }): null;
   /**
    * Gives a lease back, as a worker does that was asked to hand it over. A lease that the worker does not
-   * own any more is ignored. @throws GroupSessionLostError.
+   * own any more is ignored. A worker that is `leaving` is given no lease from then on. @throws GroupSessionLostError.
    */
   groupRelease(argument: {
     groupName: string;
     sessionId: string;
     shardIndex: number;
     leaseCounter: number;
+    leaving?: boolean;
   }): null;
 }

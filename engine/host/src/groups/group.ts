@@ -110,9 +110,18 @@ export class Group {
     await this.#free([...this.leases.all().keys()], session.worker.workerId);
   }
 
-  /** Takes a lease back from a session's worker, if it is still its own. @throws GroupSessionLostError. */
-  async release(sessionId: string, shardIndex: number, leaseCounter: number): Promise<void> {
-    const { worker } = this.#joined(sessionId);
+  /**
+   * Takes a lease back from a session's worker, if it is still its own; one that is leaving is given none any
+   * more. @throws GroupSessionLostError.
+   */
+  async release(
+    sessionId: string,
+    { shardIndex, leaseCounter }: Pick<OwnedLease, "shardIndex" | "leaseCounter">,
+    leaving: boolean,
+  ): Promise<void> {
+    const session = this.#joined(sessionId);
+    const { worker } = session;
+    session.leaving ||= leaving;
     if (this.leases.get(shardIndex)?.leaseCounter !== leaseCounter) return;
     await this.#free([shardIndex], worker.workerId);
   }
@@ -239,29 +248,28 @@ export class Group {
 
   /** Gives out what nobody owns, and asks for what others are to own. */
   async #assign(): Promise<void> {
-    const joined = this.workers.filter(({ worker }) => worker.sessionId !== undefined);
-    const living = joined.map(({ worker }) => worker);
-    const plan = assign(this.#assignable(), living);
+    const takers = this.workers.filter((session) => session.takes).map(({ worker }) => worker);
+    const plan = assign(this.#assignable(), takers);
     this.#handOvers.ask(plan.handedOver, this.leases.stored.handOverMs);
-    const takers = new Map<number, string>();
+    const given = new Map<number, string>();
     for (const { shardIndex, workerId } of plan.taken) {
       const lease = this.leases.get(shardIndex);
       // It was to be taken by force, and now its owner may keep it.
       if (lease !== undefined && this.ownerOf(lease)?.workerId === workerId) {
         this.#handOvers.end(shardIndex);
-      } else takers.set(shardIndex, workerId);
+      } else given.set(shardIndex, workerId);
     }
-    if (takers.size > 0) await this.#give(takers);
+    if (given.size > 0) await this.#give(given);
   }
 
   /** Gives leases that are free to workers, as far as both still are there. */
   async #give(takers: ReadonlyMap<number, string>): Promise<void> {
     const told = new Set<string>(takers.values());
     await this.leases.update([...takers.keys()], (lease, shardIndex) => {
-      const taker = this.#workers.get(takers.get(shardIndex) ?? "")?.worker;
-      if (taker?.sessionId === undefined || !this.#isFree(shardIndex, lease)) return undefined;
+      const taker = this.#workers.get(takers.get(shardIndex) ?? "");
+      if (taker?.takes !== true || !this.#isFree(shardIndex, lease)) return undefined;
       if (lease.owner !== null) told.add(lease.owner.workerId);
-      return withOwner(lease, taker);
+      return withOwner(lease, taker.worker);
     });
     for (const shardIndex of takers.keys()) this.#handOvers.end(shardIndex);
     for (const workerId of told) this.touch(workerId);

@@ -28,6 +28,8 @@ export interface SessionWorker extends LeaseOwner {
 /** See above. */
 export class WorkerSession {
   readonly worker: SessionWorker;
+  /** Whether the worker finishes what it has and wants no more. */
+  leaving = false;
   readonly #parts: SessionParts;
   readonly #gone = new AbortController();
   #version = 1;
@@ -41,6 +43,11 @@ export class WorkerSession {
     this.worker = worker;
     this.#expect();
     if (worker.memberId !== null) void this.#watch(worker.memberId);
+  }
+
+  /** Whether leases may be given to the worker. */
+  get takes(): boolean {
+    return this.worker.sessionId !== undefined && !this.leaving;
   }
 
   /** Rises when the worker's leases change. */

@@ -44,9 +44,9 @@ export function groupHandlers(lives: Lives): GroupHandlers {
         await groups.get(groupName).leave(sessionId);
         return null;
       }),
-    groupRelease: ({ groupName, sessionId, shardIndex, leaseCounter }) =>
+    groupRelease: ({ groupName, sessionId, leaving, ...lease }) =>
       lives.attempt(async ({ groups }) => {
-        await groups.get(groupName).release(sessionId, shardIndex, leaseCounter);
+        await groups.get(groupName).release(sessionId, lease, leaving === true);
         return null;
       }),
   };

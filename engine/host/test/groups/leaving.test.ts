@@ -38,3 +38,23 @@ it.each([1, 2])(
     }
   },
 );
+
+it("what a worker that leaves gives back goes to others, although they have more", async () => {
+  const engine = await TestEngine.open(virtualPlatform());
+  const { service } = engine;
+  await createGroup(service, await engine.createStream("clicks", 3));
+  const leaving = await TestWorker.join(service, "group", "leaving", { leasesMax: 2 });
+  await microtasks(MICROTASKS_MAX);
+  const other = await TestWorker.join(service, "group", "other");
+  await microtasks(MICROTASKS_MAX);
+  expect((await leaving.poll()).length).toBe(2);
+  await leaving.release(0, true);
+  await microtasks(MICROTASKS_MAX);
+  expect((await other.poll()).map(({ shardIndex }) => shardIndex)).toEqual([0, 2]);
+  // The other one is still its own, and nobody asks it for that.
+  expect(await leaving.poll()).toMatchObject([{ shardIndex: 1, handOver: false }]);
+  await leaving.leave();
+  await microtasks(MICROTASKS_MAX);
+  expect((await other.poll()).length).toBe(3);
+  await service.close();
+});

@@ -81,10 +81,11 @@ export class TestWorker {
     return this.service.commitEpoch(commit, outputs);
   }
 
-  release(shardIndex: number): Promise<null> {
+  release(shardIndex: number, leaving = false): Promise<null> {
     const { leaseCounter } = this.lease(shardIndex);
     const { groupName, sessionId } = this;
-    return this.service.call("groupRelease", { groupName, sessionId, shardIndex, leaseCounter });
+    const lease = { shardIndex, leaseCounter };
+    return this.service.call("groupRelease", { groupName, sessionId, ...lease, leaving });
   }
 
   leave(): Promise<null> {
