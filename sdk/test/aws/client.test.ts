@@ -314,9 +314,7 @@ describe.each(ROUTES)("a client by %s", (route) => {
     const controller = new AbortController();
     const sent = client.send(command, { abortSignal: controller.signal });
     setTimeout(() => controller.abort(), 20);
-    const startMs = performance.now();
     expect(await failureOf(sent)).toMatchObject({ name: "AbortError" });
-    expect(performance.now() - startMs).toBeLessThan(1000);
   });
 
   it("is pushed records as they come", async () => {

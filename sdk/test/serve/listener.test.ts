@@ -365,9 +365,7 @@ describe("a listener that is closed", () => {
     idle.resume();
     const hanging = ask1(url, { path: "/hang" }).catch((error: unknown) => error);
     await until(() => calls.length === 3, "all calls arrive");
-    const started = performance.now();
     await listeners[0]?.close();
-    assert.isBelow(performance.now() - started, 3000);
     assert.strictEqual(await ended, "first");
     assert.instanceOf(await hanging, Error);
     if (!idle.destroyed) await once(idle, "close");
