@@ -68,6 +68,7 @@ export class StreamKeys {
   /** Deletes a key that no record names after all. */
   async discard(dataKeyId: number): Promise<void> {
     if (dataKeyOf(this.#log.control, dataKeyId) === undefined) {
+      this.#log.cipher.forgetKey(dataKeyId);
       await this.#requireVault().destroyKey(dataKeyId);
     }
   }

@@ -123,6 +123,7 @@ export class Checkpointer {
     this.#context.wal.noteListed();
     await this.#context.controlCopy.write();
     const frameNumbers = trimmableFrames(this.#context, throughFrame);
+    wal.noteGoing(frameNumbers);
     await store.deleteFrames(frameNumbers);
     wal.remove(frameNumbers);
     this.#framesLeft = wal.trimmableCount;

@@ -50,10 +50,17 @@ export class OldestDropper {
     if (drops.size === 0) return;
     // Before they are gone: the store is asked for what no manifest tells any more.
     for (const { segments } of drops.values()) await this.#complete(segments);
-    const events = [...drops.values()].flatMap((drop) => this.#eventOf(drop));
-    const last = [...drops.values()].flatMap(({ segments }) => segments.slice(-1));
-    await trimSegments(this.#context, this.#commit, last);
-    for (const event of events) this.#onEvent(event);
+    const events = new Map([...drops.values()].map((drop) => [drop, this.#eventOf(drop)]));
+    // As the streams are when the frame is sent: one may have been told to keep its records meanwhile.
+    const { control } = this.#context;
+    let given: readonly ShardDrop[] = [];
+    await trimSegments(this.#context, this.#commit, () => {
+      given = [...drops.values()].filter(
+        ({ stream }) => control.stream(stream.uid)?.whenFull === "drop-oldest",
+      );
+      return given.flatMap(({ segments }) => segments.slice(-1));
+    });
+    for (const event of given.flatMap((drop) => events.get(drop) ?? [])) this.#onEvent(event);
   }
 
   /** Segments of streams that give way, oldest first; those of one shard in their order. */

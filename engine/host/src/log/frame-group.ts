@@ -1,5 +1,6 @@
 /** What one WAL frame is to hold, and who waits for it. */
 import { FRAME_HEADER_BYTES, ROW_HEADER_BYTES } from "@millrace/core/layout";
+import { toMillraceError } from "../errors/index.ts";
 import type { ControlRecord } from "./control-records.ts";
 import type {
   AppendedCompound,
@@ -12,6 +13,8 @@ import type { SectionDraft } from "./wal-frame.ts";
 
 /** Control records that wait for their frame. */
 export interface PendingChange {
+  /** Decided when the frame is sent: no other one is in flight then. */
+  readonly decide?: (() => readonly ControlRecord[]) | undefined;
   readonly records: readonly ControlRecord[];
   /** Sections besides the control records, made when the frame is written: a snapshot must be as of then. */
   readonly sections: () => readonly SectionDraft[];
@@ -108,6 +111,19 @@ export class FrameGroup {
 
   addChange(change: PendingChange): void {
     this.#changes.push(change);
+  }
+
+  /** Has changes decide on the state as it is; one that cannot is told why, and left out. */
+  decide(): void {
+    this.#changes = this.#changes.flatMap((change) => {
+      if (change.decide === undefined) return [change];
+      try {
+        return [{ ...change, records: change.decide() }];
+      } catch (error) {
+        change.reject(toMillraceError(error));
+        return [];
+      }
+    });
   }
 
   /** Leaves changes out that are settled otherwise. */

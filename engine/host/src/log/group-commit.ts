@@ -82,6 +82,8 @@ export class GroupCommit {
   #growing = new FrameGroup();
   #inFlight: FrameGroup | undefined;
   #failure: MillraceError | undefined;
+  /** What newcomers are refused with while the last frames are written. */
+  #refusal: MillraceError | undefined;
   #idle: (() => void)[] = [];
   #commits = 0;
   /** The batch or compound that the core trapped at. */
@@ -118,8 +120,9 @@ export class GroupCommit {
 
   /** Takes a batch or a compound; its own promise tells the rest. */
   put(put: Waiting): void {
-    if (this.#failure !== undefined) {
-      put.reject(this.#failure);
+    const refusal = this.#failure ?? this.#refusal;
+    if (refusal !== undefined) {
+      put.reject(refusal);
       return;
     }
     if (!this.#waiting.empty && this.#waiting.byteLength + put.byteLength > WAITING_BYTES_MAX) {
@@ -132,17 +135,25 @@ export class GroupCommit {
 
   /** Commits control records and further sections in one frame; resolves with its number once they are applied. */
   change(
-    records: readonly ControlRecord[],
+    wanted: readonly ControlRecord[] | (() => readonly ControlRecord[]),
     sections: () => readonly SectionDraft[] = () => [],
   ): Promise<number> {
     return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) {
-        reject(this.#failure);
+      const refusal = this.#failure ?? this.#refusal;
+      if (refusal !== undefined) {
+        reject(refusal);
         return;
       }
-      this.#growing.addChange({ records, sections, resolve, reject });
+      const [decide, records] = typeof wanted === "function" ? [wanted, []] : [undefined, wanted];
+      this.#growing.addChange({ decide, records, sections, resolve, reject });
       this.pump();
     });
+  }
+
+  /** Takes nothing more from now on; resolves when what was taken is settled. */
+  finish(refusal: MillraceError): Promise<void> {
+    this.#refusal ??= refusal;
+    return this.idle();
   }
 
   /** Resolves when nothing waits, grows or is in flight. */
@@ -163,6 +174,7 @@ export class GroupCommit {
         this.#tellIdle();
         return;
       }
+      this.#growing.decide();
       refuseContradictions(this.#context.control, this.#growing);
       if (this.#growing.empty) {
         this.#tellIdle();

@@ -125,6 +125,8 @@ export class Log {
   readonly #followers = new Set<(record: ControlRecord) => void>();
   /** Says what is stored in one step with the expiry of shards, which are still there when it is asked. */
   whenExpiring: (shardUids: readonly number[]) => readonly ControlRecord[] = () => [];
+  /** Does what makes shards expire; for whoever notes something in the same step. */
+  guardExpiry: (expire: () => Promise<void>) => Promise<void> = (expire) => expire();
   #cancelSweep: () => void;
   #closed = false;
 
@@ -148,7 +150,10 @@ export class Log {
     });
     this.#sealer = new Sealer(context, this.#commit);
     this.#checkpointer = new Checkpointer(context, this.#commit, this.#sealer);
-    this.#retention = new RetentionSweep(context, this.#commit, (uids) => this.whenExpiring(uids));
+    this.#retention = new RetentionSweep(context, this.#commit, {
+      noted: (uids) => this.whenExpiring(uids),
+      guard: (expire) => this.guardExpiry(expire),
+    });
     this.#reader = new Reader(context);
     this.#room = new RoomKeeper(context, {
       ...{ commit: this.#commit, checkpointer: this.#checkpointer, retention: this.#retention },
@@ -321,7 +326,7 @@ export class Log {
     await this.#room.stop();
     await this.#sealer.stop();
     await this.#checkpointer.settled();
-    await this.#commit.idle();
+    await this.#commit.finish(closedError(this.#name));
     this.#context.guard.stop();
     await this.#context.controlCopy.close();
     await this.#context.witness.close();
@@ -484,7 +489,7 @@ export class Log {
     this.#sealer.kick();
     this.#checkpointer.consider();
     const next = (): void => {
-      if (this.#closed) return;
+      if (this.#closed || this.failure !== undefined) return;
       this.#cancelSweep = clock.after(SWEEP_INTERVAL_MS, () => this.#sweep());
     };
     // A sweep that fails has dropped nothing, and the next one tries again.

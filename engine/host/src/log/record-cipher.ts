@@ -84,6 +84,13 @@ export class RecordCipher {
     return true;
   }
 
+  /** A data key that nothing was encrypted with is discarded: the next one may bear its number. */
+  forgetKey(dataKeyId: number): void {
+    for (const purpose of ["wal", "segment"] as const) {
+      this.#writing.delete(nameOf({ dataKeyId, purpose }));
+    }
+  }
+
   /**
    * Salt, and ciphertext with its tag: {@link CIPHER_BYTES} more than `plain`, which is read before the call
    * returns. Kept apart, because a copy of a megabyte costs as much as encrypting it.

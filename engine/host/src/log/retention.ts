@@ -32,25 +32,36 @@ export function expiredBeforeMs(context: LogContext, stream: StreamDefinition): 
 export async function trimSegments(
   { directory, store, control }: LogContext,
   commit: GroupCommit,
-  through: readonly SegmentKey[],
+  wanted: readonly SegmentKey[] | (() => readonly SegmentKey[]),
 ): Promise<void> {
-  const records = through.map((key) => {
+  const choose = typeof wanted === "function" ? wanted : () => wanted;
+  let through = choose();
+  const recordOf = (key: SegmentKey): ControlRecord => {
     const [shardUid, throughOrdinal, firstIndex] = key;
     // Only what the dropped segment itself is known to hold may count as dropped: records behind it may
     // be in memory alone.
     const following = directory.after(shardUid, firstIndex)?.[2];
     const beforeIndex = following ?? (directory.lastIndexOf(key) ?? firstIndex) + 1;
-    return { kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal } as const;
-  });
-  const dropped = through.flatMap(([shardUid, ordinal]) =>
-    directory.of(shardUid).filter((key) => key[1] <= ordinal),
-  );
+    return { kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal };
+  };
+  const droppedThrough = (): SegmentKey[] =>
+    through.flatMap(([shardUid, ordinal]) =>
+      directory.of(shardUid).filter((key) => key[1] <= ordinal),
+    );
+  let dropped: readonly SegmentKey[] = [];
   try {
-    await commit.change(records);
+    await commit.change(() => {
+      through = choose();
+      dropped = droppedThrough();
+      return through.map(recordOf);
+    });
   } catch (error) {
     if (!(error instanceof StoreFullError)) throw error;
+    through = choose();
+    dropped = droppedThrough();
+    directory.noteGoing(dropped);
     await store.deleteSegments(dropped);
-    await commit.change(records);
+    await commit.change(through.map(recordOf));
   }
   for (const [shardUid, ordinal] of through) {
     if (control.shard(shardUid) !== undefined) directory.trimThrough(shardUid, ordinal);
@@ -58,22 +69,25 @@ export async function trimSegments(
   await store.deleteSegments(dropped);
 }
 
+/** What goes with the expiry of shards. */
+export interface ExpiryParts {
+  /** What is stored in one step with it. */
+  readonly noted: (shardUids: readonly number[]) => readonly ControlRecord[];
+  /** Does it once nobody changes what is noted. */
+  readonly guard: (expire: () => Promise<void>) => Promise<void>;
+}
+
 /** Sweeps when told to; the log decides when. */
 export class RetentionSweep {
   readonly #context: LogContext;
   readonly #commit: GroupCommit;
-  readonly #noted: (shardUids: readonly number[]) => readonly ControlRecord[];
+  readonly #expiry: ExpiryParts;
   #pausedBecause: string | undefined;
 
-  /** `noted` says what is stored in one step with the expiry of shards. */
-  constructor(
-    context: LogContext,
-    commit: GroupCommit,
-    noted: (shardUids: readonly number[]) => readonly ControlRecord[],
-  ) {
+  constructor(context: LogContext, commit: GroupCommit, expiry: ExpiryParts) {
     this.#context = context;
     this.#commit = commit;
-    this.#noted = noted;
+    this.#expiry = expiry;
   }
 
   /** Why the last sweep dropped nothing although it might have, or undefined. */
@@ -83,36 +97,61 @@ export class RetentionSweep {
 
   /** Drops what has expired. @throws MillraceError when the change cannot be committed; nothing is dropped then. */
   async sweep(): Promise<void> {
+    await this.trim();
+    if (this.#pausedBecause !== undefined) return;
+    for (const { uid } of [...this.#context.control.streams()]) await this.#expireShards(uid);
+  }
+
+  /** Drops expired records and no shards, for which others may have to wait: a change may wait for the room. */
+  async trim(): Promise<void> {
     this.#pausedBecause = this.#context.clockGuard.distrust();
     if (this.#pausedBecause !== undefined) return;
     for (const stream of [...this.#context.control.streams()]) {
-      const expiredMs = expiredBeforeMs(this.#context, stream);
-      for (const { uid } of stream.shards) await this.#trim(uid, expiredMs);
-      await this.#expireShards(stream.uid, expiredMs);
+      for (const { uid } of stream.shards) await this.#trim(stream.uid, uid);
     }
   }
 
-  async #trim(shardUid: number, expiredMs: number): Promise<void> {
-    const last = this.#context.directory.endedBefore(shardUid, expiredMs).at(-1);
-    if (last !== undefined) await trimSegments(this.#context, this.#commit, [last]);
+  /** By the stream's retention period as it is when the frame is sent. */
+  async #trim(streamUid: number, shardUid: number): Promise<void> {
+    const choose = (): SegmentKey[] =>
+      this.#context.directory.endedBefore(shardUid, this.#expiredMs(streamUid)).slice(-1);
+    if (choose().length > 0) await trimSegments(this.#context, this.#commit, choose);
+  }
+
+  #expiredMs(streamUid: number): number {
+    const stream = this.#context.control.stream(streamUid);
+    return stream === undefined ? Number.NEGATIVE_INFINITY : expiredBeforeMs(this.#context, stream);
   }
 
   /** Forgets the closed shards of a stream that closed before the retention period began and hold nothing. */
-  async #expireShards(streamUid: number, expiredMs: number): Promise<void> {
+  async #expireShards(streamUid: number): Promise<void> {
+    if (this.#expired(streamUid).length === 0) return;
+    const decide = (noted: boolean): ControlRecord[] => {
+      const shardUids = this.#expired(streamUid);
+      if (shardUids.length === 0) return [];
+      return [
+        ...(noted ? this.#expiry.noted(shardUids) : []),
+        { kind: "shards-expired", shardUids },
+      ];
+    };
+    await this.#expiry.guard(async () => {
+      try {
+        await this.#commit.change(() => decide(true));
+      } catch (error) {
+        // Where there is no room for what is to be noted of them, shards must go all the same.
+        if (!(error instanceof LimitExceededError)) throw error;
+        await this.#commit.change(() => decide(false));
+      }
+    });
+  }
+
+  #expired(streamUid: number): number[] {
+    const expiredMs = this.#expiredMs(streamUid);
     const shards = this.#context.control.stream(streamUid)?.shards ?? [];
-    const shardUids = shards
+    return shards
       .filter(({ closedMs }) => closedMs !== undefined && closedMs < expiredMs)
       .map(({ uid }) => uid)
       .filter((uid) => this.#isEmpty(uid));
-    if (shardUids.length === 0) return;
-    const expiry: ControlRecord = { kind: "shards-expired", shardUids };
-    try {
-      await this.#commit.change([...this.#noted(shardUids), expiry]);
-    } catch (error) {
-      // Where there is no room for what is to be noted of them, shards must go all the same.
-      if (!(error instanceof LimitExceededError)) throw error;
-      await this.#commit.change([expiry]);
-    }
   }
 
   /** Whether a shard holds no record, neither in the store nor in memory. */

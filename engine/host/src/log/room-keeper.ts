@@ -178,7 +178,7 @@ export class RoomKeeper {
   async #run(byteLength: number, refusal: StoreFullError | undefined): Promise<void> {
     const { retention, checkpointer } = this.#parts;
     const before = this.budget.storedBytes;
-    await attempt(retention.sweep());
+    await attempt(retention.trim());
     if (this.#enough(byteLength, refusal, before)) return;
     await attempt(checkpointer.squeeze());
     if (this.#enough(byteLength, refusal, before)) return;

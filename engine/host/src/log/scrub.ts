@@ -183,7 +183,8 @@ export async function scrubLog(context: LogContext): Promise<ScrubReport> {
   for (const [at, frameNumber] of numbers.entries()) {
     const reading = await reader.read(numbers, at);
     reader.forget(frameNumber);
-    const trimmed = (): boolean => !wal.frames().some((one) => one.frameNumber === frameNumber);
+    const trimmed = (): boolean =>
+      wal.isGoing(frameNumber) || !wal.frames().some((one) => one.frameNumber === frameNumber);
     if (reading === undefined && trimmed()) continue;
     scrub.frame(frameNumber, reading);
   }
@@ -197,7 +198,8 @@ export async function scrubLog(context: LogContext): Promise<ScrubReport> {
   for (const key of declared) {
     const read = (): Promise<Uint8Array | undefined> => store.readSegment(key);
     const reading = await patientRead(store, guard, READ_ATTEMPTS, read);
-    if (reading === undefined && !directory.of(key[0]).includes(key)) continue;
+    const going = !directory.of(key[0]).includes(key) || directory.isGoing(key);
+    if (reading === undefined && going) continue;
     scrub.segment(key, reading);
   }
   for (const key of await store.segmentKeys()) {

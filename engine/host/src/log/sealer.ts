@@ -43,6 +43,10 @@ export class Sealer {
   #running: Promise<void> | undefined;
   #failure: MillraceError | undefined;
   #stopped = false;
+  /** Whether there was something to begin with while the last transaction came to its end. */
+  #again = false;
+  /** Keys that attempts which failed may have left in the store, in whatever condition. */
+  #left: SegmentKey[] = [];
   #cancelRetry: (() => void) | undefined;
   #retryDelayMs: number = RETRY_DELAY_MS.first;
   /** The transaction under way, or the last one. */
@@ -98,9 +102,16 @@ export class Sealer {
   }
 
   #start(): void {
-    if (this.#running !== undefined || this.#stopped) return;
+    if (this.#stopped) return;
+    if (this.#running !== undefined) {
+      this.#again = true;
+      return;
+    }
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
+      const again = this.#again;
+      this.#again = false;
+      if (again) this.kick();
     });
   }
 
@@ -116,14 +127,17 @@ export class Sealer {
   async #sealBatch(): Promise<boolean> {
     try {
       this.#batch = this.#take();
-      if (this.#batch.length === 0) return false;
+      if (this.#batch.length === 0) {
+        if (this.#failure !== undefined) await this.#clear();
+        this.#succeeded();
+        return false;
+      }
       if (this.#batch.some(({ dataKeyId }) => dataKeyId !== 0)) {
         await this.#encrypt(this.#batch);
       }
       await this.#store(this.#batch);
       this.#batch = [];
-      this.#failure = undefined;
-      this.#retryDelayMs = RETRY_DELAY_MS.first;
+      this.#succeeded();
       return true;
     } catch (error) {
       const batch = this.#batch;
@@ -133,7 +147,23 @@ export class Sealer {
     }
   }
 
+  /** Nothing of an earlier failure is left, not even its next attempt. */
+  #succeeded(): void {
+    this.#failure = undefined;
+    this.#retryDelayMs = RETRY_DELAY_MS.first;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+  }
+
+  /** Deletes what attempts that failed may have left. */
+  async #clear(): Promise<void> {
+    if (this.#failure instanceof OutcomeUnknownError) await this.#context.guard.reopen();
+    await this.#context.store.deleteSegments(this.#left);
+    this.#left = [];
+  }
+
   #failed(error: unknown, batch: readonly Sealed[]): void {
+    this.#left.push(...batch.map(({ key }) => key));
     this.#failure =
       error instanceof MillraceError
         ? error
@@ -145,6 +175,8 @@ export class Sealer {
       return;
     }
     this.#giveBack(batch);
+    // Only `close` stops it; nobody waits for room then.
+    if (this.#stopped) return;
     this.#cancelRetry ??= this.#context.clock.after(this.#retryDelayMs, () => {
       this.#cancelRetry = undefined;
       this.kick();
@@ -187,11 +219,7 @@ export class Sealer {
   async #store(batch: readonly Sealed[]): Promise<void> {
     const { store } = this.#context;
     const keys = batch.map((sealed) => sealed.key);
-    if (this.#failure !== undefined) {
-      // An earlier attempt may have left these keys behind, in whatever condition.
-      if (this.#failure instanceof OutcomeUnknownError) await this.#context.guard.reopen();
-      await store.deleteSegments(keys);
-    }
+    if (this.#failure !== undefined) await this.#clear();
     // Before the images are the store's: those that it lets go have no length any more.
     const manifests = batch.map(manifestOf);
     await store.addSegments(batch.map(({ key, image }) => ({ key, image })));

@@ -64,6 +64,8 @@ export class SegmentDirectory {
   readonly #facts = new Map<string, SegmentFacts>();
   /** Names of the segments that the store does not hold whole, and of which the WAL has records. */
   readonly #gone = new Set<string>();
+  /** Names of segments that are being deleted before the frame that says so. */
+  readonly #going = new Set<string>();
   #count = 0;
   #byteLength = 0;
 
@@ -136,6 +138,16 @@ export class SegmentDirectory {
   /** Notes that the store does not hold these segments whole: what the WAL has of them must stay there. */
   noteGone(keys: readonly SegmentKey[]): void {
     for (const [shardUid, ordinal] of keys) this.#gone.add(`${shardUid}/${ordinal}`);
+  }
+
+  /** Notes that segments are about to be deleted: what is missing of them is nobody's loss. */
+  noteGoing(keys: readonly SegmentKey[]): void {
+    for (const key of keys) this.#going.add(key.join());
+  }
+
+  /** Whether a segment is being deleted. */
+  isGoing(key: SegmentKey): boolean {
+    return this.#going.has(key.join());
   }
 
   /** Whether the store holds a segment whole, as far as it is known. */
@@ -225,6 +237,7 @@ export class SegmentDirectory {
       const name = key.join();
       this.#byteLength -= this.#facts.get(name)?.[0] ?? 0;
       this.#facts.delete(name);
+      this.#going.delete(name);
       this.#gone.delete(`${key[0]}/${key[1]}`);
     }
   }

@@ -135,6 +135,10 @@ export class SegmentLoader {
   ): Promise<void> {
     const found = await withWalCopies(this.#context, key, rest);
     if (!this.#isHeld(slot, key)) return;
+    if (this.#context.directory.isGoing(key)) {
+      this.#keep(key, found);
+      return;
+    }
     const name = key.join();
     // What only the WAL has must not be trimmed.
     if (found !== rest) this.#context.directory.noteGone([key]);

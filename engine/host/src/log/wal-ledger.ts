@@ -23,6 +23,7 @@ export interface HeldSegment {
 /** Frames in ascending order, and the end of the hash chain. */
 export class WalLedger {
   #frames: LedgerFrame[] = [];
+  readonly #going = new Set<number>();
   #byteLength = 0;
   #fenceBytes = 0;
   #fenceCount = 0;
@@ -128,9 +129,20 @@ export class WalLedger {
       .reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
 
+  /** Notes that frames are about to be deleted: the snapshots stand for them. */
+  noteGoing(frameNumbers: readonly number[]): void {
+    for (const frameNumber of frameNumbers) this.#going.add(frameNumber);
+  }
+
+  /** Whether a frame need not be in the store any more. */
+  isGoing(frameNumber: number): boolean {
+    return this.#going.has(frameNumber);
+  }
+
   /** Forgets frames that were deleted. */
   remove(frameNumbers: readonly number[]): void {
     const gone = new Set(frameNumbers);
+    for (const frameNumber of frameNumbers) this.#going.delete(frameNumber);
     this.#frames = this.#frames.filter((frame) => !gone.has(frame.frameNumber));
     this.#byteLength = this.#frames.reduce((sum, frame) => sum + frame.byteLength, 0);
   }

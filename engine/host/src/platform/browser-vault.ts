@@ -30,7 +30,8 @@ function failed(what: string, cause: unknown): StoreFailedError {
 
 class DatabaseShelf implements KeyShelf {
   readonly #name: string;
-  #database: Promise<IDBPDatabase> | undefined;
+  /** The one look, or the one making, that all share; what a look finds may be nothing. */
+  #database: Promise<IDBPDatabase | undefined> | undefined;
   /** It never changes, and every working key needs it. */
   #wrapping: CryptoKey | undefined;
 
@@ -133,32 +134,43 @@ class DatabaseShelf implements KeyShelf {
 
   /** The database, if it was ever made. */
   async #existing(): Promise<IDBPDatabase | undefined> {
-    if (this.#database !== undefined) return await this.#database;
+    this.#database ??= this.#look();
+    return await this.#database;
+  }
+
+  #look(): Promise<IDBPDatabase | undefined> {
     let absent = false;
-    try {
-      this.#database = this.#open((transaction) => {
-        absent = true;
-        transaction.abort();
-      });
-      return await this.#database;
-    } catch (error) {
-      this.#database = undefined;
+    const look: Promise<IDBPDatabase | undefined> = this.#open((transaction) => {
+      absent = true;
+      transaction.abort();
+    }).catch((error: unknown) => {
+      this.#forget(look);
       if (absent) return undefined;
       throw failed("opening it", error);
-    }
+    });
+    return look;
   }
 
   /** The database, made if it is not there. */
   async #made(): Promise<IDBPDatabase> {
-    const existing = await this.#existing();
-    if (existing !== undefined) return existing;
-    this.#database = this.#open(() => undefined);
-    try {
-      return await this.#database;
-    } catch (error) {
-      this.#database = undefined;
-      throw error;
+    for (;;) {
+      const existing = await this.#existing();
+      if (existing !== undefined) return existing;
+      // Unless somebody else makes it, or looks again, by now.
+      this.#database ??= this.#make();
     }
+  }
+
+  #make(): Promise<IDBPDatabase> {
+    const making: Promise<IDBPDatabase> = this.#open(() => undefined).catch((error: unknown) => {
+      this.#forget(making);
+      throw error;
+    });
+    return making;
+  }
+
+  #forget(database: Promise<IDBPDatabase | undefined>): void {
+    if (this.#database === database) this.#database = undefined;
   }
 
   #open(made: (transaction: { abort(): void }) => void): Promise<IDBPDatabase> {

@@ -55,6 +55,8 @@ class Sessions {
     const session = { life, export: await log.export(), last, cancelTimer: () => undefined };
     this.#sessions.set(id, session);
     this.#touch(id, session);
+    life.over.addEventListener("abort", () => this.close(id), { once: true });
+    if (life.over.aborted) this.close(id);
     return id;
   }
 

@@ -58,6 +58,7 @@ export class EngineLife {
   readonly store: LogStore;
   readonly #scaler: OnDemandScaler;
   readonly #forgetLosses: () => void;
+  readonly #over = new AbortController();
   #ended = false;
 
   private constructor({ platform, options, store, lasting, vault }: LifeParts, log: Log) {
@@ -123,6 +124,8 @@ export class EngineLife {
     const life = new EngineLife(parts, log);
     try {
       life.#takeUpTime();
+      // A stream that is removed now takes its groups along, so that they are known before.
+      life.groups.resume();
       await life.context.catalogue.resume();
       await life.context.keys.resume();
     } catch (error) {
@@ -130,12 +133,16 @@ export class EngineLife {
       throw error;
     }
     life.#scaler.resume();
-    life.groups.resume();
     return life;
   }
 
   get log(): Log {
     return this.context.log;
+  }
+
+  /** Aborted when the life ends or closes, for what is kept for callers beside it. */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   /** Whether the life is over. */
@@ -177,6 +184,7 @@ export class EngineLife {
   }
 
   #stopTimers(reason: MillraceError): void {
+    this.#over.abort();
     this.groups.stop(reason);
     this.jobs.stop();
     this.#forgetLosses();

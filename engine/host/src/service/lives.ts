@@ -4,10 +4,12 @@
  */
 import { CoreTrapError } from "../core/core-errors.ts";
 import {
+  DeposedError,
   EngineClosedError,
   EngineFailedError,
   InternalFailureError,
   type MillraceError,
+  UnsupportedFormatError,
 } from "../errors/index.ts";
 import { CoreFailedError, StoreReplacedError } from "../log/commit-errors.ts";
 import type { Testimony } from "../log/witness.ts";
@@ -132,7 +134,20 @@ export class Lives {
         ),
       );
     }
+    this.#life = this.#life.catch((cause: unknown) => {
+      throw unrecovered(cause, name);
+    });
     // Whoever makes the next call is told when recovery fails.
     this.#life.catch(() => undefined);
   }
+}
+
+/** An engine whose next life did not begin can do no more, whatever kept it from it. */
+function unrecovered(cause: unknown, name: string): unknown {
+  const told =
+    cause instanceof DeposedError ||
+    cause instanceof EngineFailedError ||
+    cause instanceof UnsupportedFormatError;
+  if (told) return cause;
+  return new EngineFailedError(`the engine "${name}" could not be recovered`, { cause });
 }

@@ -108,7 +108,7 @@ export class ReadService {
           return this.#answer({ request, running, admission, outcome, beganMs });
         }
         await pause.over;
-        if (running !== undefined) this.#verify(request);
+        this.#authorise(request);
       } finally {
         pause.cancel();
       }

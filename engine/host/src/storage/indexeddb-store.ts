@@ -40,6 +40,7 @@ export class IndexedDbLogStore implements LogStore {
   /** Settles, never with an error, when all writes asked for so far have. */
   #lastWrite: Promise<unknown> = Promise.resolve();
   #connection: IndexedDbConnection | undefined;
+  #reopening: Promise<void> | undefined;
   #lossAtOpening: string | undefined;
   /** Calls of {@link close}. */
   #closings = 0;
@@ -153,7 +154,18 @@ export class IndexedDbLogStore implements LogStore {
     });
   }
 
-  async reopen(): Promise<void> {
+  /** Whoever asks while it is being opened waits for the same connection. */
+  reopen(): Promise<void> {
+    const reopening =
+      this.#reopening ??
+      this.#reopen().finally(() => {
+        if (this.#reopening === reopening) this.#reopening = undefined;
+      });
+    this.#reopening = reopening;
+    return reopening;
+  }
+
+  async #reopen(): Promise<void> {
     this.#connection?.close();
     this.#connection = undefined;
     const closings = this.#closings;
@@ -187,6 +199,7 @@ export class IndexedDbLogStore implements LogStore {
 
   async close(): Promise<void> {
     this.#closings += 1;
+    this.#reopening = undefined;
     this.#connection?.close();
     this.#connection = undefined;
   }

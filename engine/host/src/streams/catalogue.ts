@@ -61,6 +61,7 @@ export class Catalogue {
   #lastChange: Promise<unknown> = Promise.resolve();
   /** Cancellations of deletions that wait for their time, by the stream's uid. */
   readonly #deletions = new Map<number, () => void>();
+  #stopped = false;
   #guard: RemovalGuard = (_streamUid, remove) => remove([]);
 
   constructor(log: Log, clock: Clock, options: CatalogueOptions = {}) {
@@ -75,13 +76,14 @@ export class Catalogue {
   async resume(): Promise<void> {
     for (const stream of this.list()) {
       if (this.status(stream) !== "DELETING") continue;
-      if (this.transitions.leftMs(stream.uid) === 0) await this.#remove(stream.uid);
+      if (this.transitions.leftMs(stream.uid) === 0) await this.#removeNowOrLater(stream.uid);
       else this.#removeLater(stream.uid, this.transitions.leftMs(stream.uid));
     }
   }
 
   /** Cancels what waits for its time; the next life takes it up. */
   stop(): void {
+    this.#stopped = true;
     for (const cancel of this.#deletions.values()) cancel();
     this.#deletions.clear();
   }
@@ -277,17 +279,24 @@ export class Catalogue {
   }
 
   #removeLater(streamUid: number, delayMs: number): void {
+    if (this.#stopped) return;
     const cancel = this.#clock.after(delayMs, () => {
       this.#deletions.delete(streamUid);
-      this.#remove(streamUid).catch((error: unknown) => {
-        if (!(error instanceof MillraceError)) throw error;
-        // A store that is full may not stay so. A log that takes no more changes ends this life, and
-        // the next one takes the deletion up.
-        if (this.#log.failure === undefined) this.#removeLater(streamUid, DELETION_RETRY_MS);
-      });
+      void this.#removeNowOrLater(streamUid);
     });
     this.#deletions.get(streamUid)?.();
     this.#deletions.set(streamUid, cancel);
+  }
+
+  async #removeNowOrLater(streamUid: number): Promise<void> {
+    try {
+      await this.#remove(streamUid);
+    } catch (error) {
+      if (!(error instanceof MillraceError)) throw error;
+      // A store that is full may not stay so. A log that takes no more changes ends this life, and
+      // the next one takes the deletion up.
+      if (this.#log.failure === undefined) this.#removeLater(streamUid, DELETION_RETRY_MS);
+    }
   }
 
   #remove(streamUid: number): Promise<void> {

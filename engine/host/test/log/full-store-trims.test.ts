@@ -1,0 +1,41 @@
+/** Segments that are deleted before the frame that says so, because the store is full: expired ones are nobody's loss. */
+import { expect, it } from "vitest";
+import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
+import { TestLog } from "../support/logs.ts";
+import { someRecords } from "../support/records.ts";
+
+const HOUR_MS = 3_600_000;
+/** More microtasks than a sweep takes whose first frame is refused. */
+const MICROTASKS_MAX = 40;
+
+async function microtasks(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await Promise.resolve();
+}
+
+async function withExpiredSegment(): Promise<TestLog> {
+  const platform = virtualPlatform();
+  const first = await TestLog.open(platform);
+  await first.createStream();
+  await first.put(someRecords(10));
+  await first.log.checkpoint();
+  await first.log.close();
+  // Nothing of it is in memory.
+  const log = await TestLog.open(platform);
+  platform.clock.advanceBy(25 * HOUR_MS);
+  platform.stores.faults.add({ kind: "full", nth: 1, operations: ["appendFrame"] });
+  return log;
+}
+
+it("a read and a scrub beside a sweep in a full store report no loss", async () => {
+  for (let between = 0; between <= MICROTASKS_MAX; between += 1) {
+    const log = await withExpiredSegment();
+    const sweep = log.log.sweep();
+    await microtasks(between);
+    const scrub = log.log.scrub();
+    await log.read(log.shard(0), 1);
+    await sweep;
+    expect((await scrub).damage, `${between} microtasks`).toEqual([]);
+    expect(log.log.losses, `${between} microtasks`).toEqual([]);
+    await log.log.close();
+  }
+});
