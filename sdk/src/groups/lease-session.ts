@@ -32,7 +32,10 @@ export interface SessionParts {
 /** See above. */
 export class LeaseSession {
   readonly #parts: SessionParts;
+  /** Of the last join that was answered, until the leader knows it no more. */
   #sessionId: string | undefined;
+  /** A join that is on its way: the leader may have given leases to it. */
+  #joining: Promise<string> | undefined;
   #leaving = false;
   #left = false;
 
@@ -47,12 +50,12 @@ export class LeaseSession {
     for (let failures = 0; !this.#left; ) {
       const begunMs = clock.monotonicMs();
       try {
-        this.#sessionId = await this.#join();
-        await this.#listen(this.#sessionId);
+        await this.#listen(await this.#join());
       } catch (error) {
         if (this.#left) return;
         if (client.closed || isFinal(error)) throw error;
-        this.#sessionId = undefined;
+        // After any other failure the leader may know it still: it is told when the worker leaves.
+        if (error instanceof GroupSessionLostError) this.#sessionId = undefined;
         if (clock.monotonicMs() - begunMs > SHORT_MS) failures = 0;
         if (error instanceof GroupSessionLostError && failures === 0) {
           failures = 1;
@@ -82,9 +85,11 @@ export class LeaseSession {
   async leave(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
-    const { client, groupName } = this.#parts;
+    const { client, groupName, workerId } = this.#parts;
+    await this.#joining?.catch(() => undefined);
     const sessionId = this.#sessionId;
-    if (sessionId !== undefined) await client.call("groupLeave", { groupName, sessionId });
+    if (sessionId === undefined) return;
+    await client.call("groupLeave", { groupName, sessionId, workerId });
   }
 
   async #join(): Promise<string> {
@@ -92,9 +97,12 @@ export class LeaseSession {
     const { memberId } = await client.call("memberStatus", {});
     const limited = leasesMax === undefined ? {} : { leasesMax };
     const joining = { groupName, workerId, memberId: memberId || null, ...limited };
-    const { sessionId } = await client.call("groupJoin", joining);
-    if (this.#left) await client.call("groupLeave", { groupName, sessionId });
-    return sessionId;
+    if (this.#left) throw new EngineClosedError("the worker has left");
+    this.#joining = client.call("groupJoin", joining).then(({ sessionId }) => {
+      this.#sessionId = sessionId;
+      return sessionId;
+    });
+    return await this.#joining;
   }
 
   async #listen(sessionId: string): Promise<void> {

@@ -12,7 +12,7 @@ import type { Clock } from "../platform/platform.ts";
 import { formatSequenceNumber, shardIdOf } from "../sequence/sequence-number.ts";
 import { firstIndexOf, isEnded } from "./checkpoints.ts";
 import type { Group } from "./group.ts";
-import type { StoredLease } from "./group-documents.ts";
+import type { StoredGroup, StoredLease } from "./group-documents.ts";
 import type { GroupLeases } from "./group-leases.ts";
 import type {
   CheckpointDescription,
@@ -50,9 +50,16 @@ type Progress = Pick<LeaseDescription, "checkpoint" | "trimmed" | "lagRecords" |
 
 /** A group as it was created. */
 export function defineGroup(leases: GroupLeases): GroupDefinition {
-  const { firstCounter: _, ...stored } = leases.stored;
-  const { name: streamName } = leases.stream;
-  return { name: leases.groupName, streamName, ...stored };
+  return definitionOf(leases.groupName, leases.stored, leases.stream.name);
+}
+
+/** The same of what is stored. */
+export function definitionOf(
+  name: string,
+  { firstCounter: _, ...stored }: StoredGroup,
+  streamName: string,
+): GroupDefinition {
+  return { name, streamName, ...stored };
 }
 
 /** A group as it is, with the leases that it is yet to get. */

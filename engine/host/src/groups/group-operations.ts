@@ -61,8 +61,15 @@ export interface GroupOperations {
     seenVersion: number;
     waitMs: number;
   }): GroupPollAnswer;
-  /** Ends a session; the worker's leases go to others at once. Unknown sessions are ignored. */
-  groupLeave(argument: { groupName: string; sessionId: string }): null;
+  /**
+   * Ends a session; the worker's leases go to others at once. Of an unknown session they do, too, when the worker is
+   * named and has not joined this leader in another one.
+   */
+  groupLeave(argument: {
+    groupName: string;
+    sessionId: string;
+    workerId?: string | undefined;
+  }): null;
   /**
    * Gives a lease back, as a worker does that was asked to hand it over. A lease that the worker does not
    * own any more is ignored. A worker that is `leaving` is given no lease from then on. @throws GroupSessionLostError.

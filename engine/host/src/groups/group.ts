@@ -84,13 +84,12 @@ export class Group {
     const before = this.#workers.get(workerId);
     this.#expect({ workerId, memberId, sessionId, leasesMax });
     before?.end(lost(this.name));
-    const own = this.leases.ownedBy(workerId);
-    // The next leader must know in which context the worker is now.
-    if (own.some((index) => this.leases.get(index)?.owner?.memberId !== memberId)) {
-      await this.leases.update(own, ({ owner }) =>
-        owner?.workerId === workerId ? { owner: { workerId, memberId } } : undefined,
-      );
-    }
+    // The next leader must know in which context the worker is now, also of a lease that is being given to it.
+    await this.leases.update([...this.leases.all().keys()], ({ owner }) =>
+      owner?.workerId === workerId && owner.memberId !== memberId
+        ? { owner: { workerId, memberId } }
+        : undefined,
+    );
     this.kick();
     return sessionId;
   }
@@ -101,13 +100,21 @@ export class Group {
     return await session.poll(seenVersion, waitMs, () => this.#answer(session));
   }
 
-  /** Ends a session, if it is there; what its worker owned is given to others. */
-  async leave(sessionId: string): Promise<void> {
-    const session = this.#find(sessionId);
-    if (session === undefined) return;
-    this.#forget(session);
+  /**
+   * Ends a session, if it is there; what its worker owned is given to others. A worker is known also by its id
+   * that this leader waits for, or whose leases could not be freed when it left before.
+   */
+  async leave(sessionId: string, workerId: string | undefined): Promise<void> {
+    this.leases.requireGoing();
+    const session = this.#find(sessionId) ?? this.#workers.get(workerId ?? "");
+    // It has joined again since.
+    const other = session !== undefined && session.worker.sessionId !== sessionId;
+    if (other && session.worker.sessionId !== undefined) return;
+    const leaving = session?.worker.workerId ?? workerId;
+    if (leaving === undefined) return;
+    if (session !== undefined) this.#forget(session);
     // One that is being given to it just now is its own only once that is written down.
-    await this.#free([...this.leases.all().keys()], session.worker.workerId);
+    await this.#free([...this.leases.all().keys()], leaving);
   }
 
   /**

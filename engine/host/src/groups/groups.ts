@@ -10,7 +10,7 @@ import { claimingElsewhere, elsewhere, requireOnlyReplica } from "./elsewhere-cl
 import { notingExpiry } from "./expired-shards.ts";
 import { Group, type GroupParts } from "./group.ts";
 import { checkGroupSpec, checkJoin, checkPosition } from "./group-checks.ts";
-import { defineGroup, describeGroup } from "./group-descriptions.ts";
+import { defineGroup, definitionOf, describeGroup } from "./group-descriptions.ts";
 import {
   counterFloor,
   deletingGroups,
@@ -56,6 +56,7 @@ export class Groups {
     this.#parts = parts;
     this.#stopFollowing = parts.log.onApplied((record) => this.#applied(record));
     parts.log.whenExpiring = (shardUids) => this.#noting(shardUids);
+    parts.log.guardExpiry = (expire) => parts.catalogue.exclusively(() => this.duringAll(expire));
     parts.catalogue.guardRemovals((streamUid, remove) => this.#duringRemoval(streamUid, remove));
   }
 
@@ -97,6 +98,8 @@ export class Groups {
           documents.putting(groupKey(spec.name), stored),
           ...leases.map((lease) => creatingLease(this.#parts, spec.name, stored, lease)),
         ]);
+        // The engine may be closing: it is stored all the same.
+        if (this.#failure !== undefined) return definitionOf(spec.name, stored, stream.name);
         this.#of(spec.name);
       } else await this.#requireSame(spec, found, stream);
       return defineGroup(this.get(spec.name).leases);

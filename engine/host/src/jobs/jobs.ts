@@ -59,7 +59,7 @@ export class Jobs {
   async put(spec: JobSpec): Promise<JobStatus> {
     checkJobSpec(spec);
     const { clock } = this.#parts;
-    await this.#change(spec.name, (found) => {
+    const job = await this.#change(spec.name, (found) => {
       if (found === undefined) return { spec, wanted: "running", createdMs: clock.nowMs() };
       const { job, wanted, own, refusal } = found;
       if (refusal !== undefined) return { spec, wanted, createdMs: clock.nowMs() };
@@ -67,13 +67,13 @@ export class Jobs {
       if (own && JSON.stringify(job.spec) === JSON.stringify(spec)) return undefined;
       return { spec, wanted, createdMs: job.createdMs };
     });
-    return this.#status(spec.name);
+    return this.#statusOf(job);
   }
 
   /** See {@link JobOperations.jobsSwitch}. */
   async switch(name: string, wanted: StoredJob["wanted"]): Promise<JobStatus> {
     checkWanted(wanted);
-    await this.#change(name, (found) => {
+    const job = await this.#change(name, (found) => {
       if (found === undefined) throw noJob(name);
       if (wanted === "stopped") {
         const stopped = found.refusal !== undefined || (found.own && found.wanted === wanted);
@@ -84,13 +84,17 @@ export class Jobs {
       const again = ["failed", "restarting"].includes(this.#stateOf(found));
       return found.job.wanted === wanted && !again ? undefined : { ...found.job, wanted };
     });
-    return this.#status(name);
+    return this.#statusOf(job);
   }
 
   /** See {@link JobOperations.jobsList}. */
   list(name: string | undefined): JobStatus[] {
     const names = name === undefined ? jobNames(this.#parts.documents) : [name];
-    return names.map((one) => this.#status(one));
+    return names.map((one) => {
+      const found = this.#find(one);
+      if (found === undefined) throw noJob(one);
+      return this.#statusOf(found);
+    });
   }
 
   /** See {@link JobOperations.jobsDelete}. */
@@ -129,23 +133,27 @@ export class Jobs {
     }
   }
 
-  /** Decides on a job after all changes before; undefined leaves it as it is. */
+  /** Decides on a job after all changes before; undefined leaves it as it is. Answers with the job as it is then. */
   async #change(
     name: string,
     decide: (found: ReadJob | undefined) => Omit<StoredJob, "version"> | undefined,
-  ): Promise<void> {
+  ): Promise<ReadJob> {
     checkGroupName("name", name);
     const { catalogue, documents, onChange, incarnation } = this.#parts;
+    let found: ReadJob | undefined;
     let changed = false;
     await catalogue.change(() => {
-      const next = decide(this.#find(name));
+      found = this.#find(name);
+      const next = decide(found);
       changed = next !== undefined;
       if (next === undefined) return [];
-      const version = nextVersion(documents);
-      return puttingJob(documents, { ...next, version, incarnation: incarnation() });
+      const job = { ...next, version: nextVersion(documents) };
+      found = { job, wanted: job.wanted, own: true, refusal: undefined };
+      return puttingJob(documents, { ...job, incarnation: incarnation() });
     });
-    const found = changed ? this.#find(name) : undefined;
-    if (found !== undefined) onChange(name, this.#stateOf(found));
+    if (found === undefined) throw noJob(name);
+    if (changed && this.#find(name) !== undefined) onChange(name, this.#stateOf(found));
+    return found;
   }
 
   #all(): ReadJob[] {
@@ -156,12 +164,10 @@ export class Jobs {
     return readJob(this.#parts.documents, name, this.#parts.incarnation());
   }
 
-  #status(name: string): JobStatus {
-    const found = this.#find(name);
-    if (found === undefined) throw noJob(name);
+  #statusOf(found: ReadJob): JobStatus {
     const state = this.#stateOf(found);
     if (found.refusal !== undefined) {
-      const report = reportOfRefusal(name, found.refusal);
+      const report = reportOfRefusal(found.job.spec.name, found.refusal);
       return { ...found.job, state, hostId: undefined, report };
     }
     const report = this.#reportOf(found.job);

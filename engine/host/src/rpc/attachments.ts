@@ -3,8 +3,10 @@
  * the engine. Nobody else can attach, because the operations come over the page's own control port only.
  */
 import { expose } from "comlink";
+import { DeadlineError } from "../errors/index.ts";
 import { portOf } from "../platform/browser-channels.ts";
-import type { Port } from "../platform/platform.ts";
+import { withDeadline } from "../platform/deadline.ts";
+import type { Clock, Port } from "../platform/platform.ts";
 import type { AttachOperations } from "../service/attach-operations.ts";
 import type {
   BatchOrder,
@@ -18,16 +20,21 @@ import type {
 import { DataServer } from "./data-server.ts";
 import type { ControlFunction, DataRequest } from "./messages.ts";
 
+/** How long the closing of an engine waits for the leases of attached workers, in ms. */
+const LEAVE_MS_MAX = 500;
+
 /** Makes the control function of an engine; see `ControlFunction`. */
 export type ControlServer = (engine: EngineService) => ControlFunction;
 
 /** The attachments of one engine worker. */
 export class Attachments {
+  readonly #clock: Clock;
   readonly #engine: EngineService;
   readonly #serve: ControlServer;
   readonly #open = new Map<string, Attachment>();
 
-  constructor(engine: EngineService, serve: ControlServer) {
+  constructor(clock: Clock, engine: EngineService, serve: ControlServer) {
+    this.#clock = clock;
     this.#engine = engine;
     this.#serve = serve;
   }
@@ -49,14 +56,16 @@ export class Attachments {
       return null;
     },
     detach: ({ id }) => {
-      this.#open.get(id)?.end();
+      void this.#open.get(id)?.end();
       return null;
     },
   };
 
-  /** Ends all of them. */
-  stop(): void {
-    for (const attachment of this.#open.values()) attachment.end();
+  /** Ends all of them; resolves once the leases of their workers are given up, or there is no time left for that. */
+  async stop(): Promise<void> {
+    const left = Promise.all([...this.#open.values()].map((attachment) => attachment.end()));
+    const late = (): Error => new DeadlineError("leases were not given up in time");
+    await withDeadline(this.#clock, LEAVE_MS_MAX, left, late).catch(() => undefined);
   }
 }
 
@@ -87,14 +96,15 @@ class Attachment {
     this.#port.listen((message) => this.#data.take(message as DataRequest));
   }
 
-  end(): void {
+  async end(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
     this.#data.stop();
-    this.#engine.leaveGroups();
+    const left = this.#engine.leaveGroups();
     this.#control.close();
     this.#port.close();
     this.#end();
+    await left;
   }
 }
 
@@ -102,6 +112,7 @@ class Attachment {
 interface Session {
   readonly groupName: string;
   readonly sessionId: string;
+  readonly workerId: string;
 }
 
 /** The engine over an attachment. */
@@ -139,31 +150,30 @@ class AttachmentEngine implements EngineService {
 
   /** The page's engine stays open, and its page ends the attachment. */
   async close(): Promise<void> {
-    this.leaveGroups();
+    await this.leaveGroups();
   }
 
   /** A thread that is ended cannot say so: its leases go to others at once all the same. */
-  leaveGroups(): void {
+  async leaveGroups(): Promise<void> {
     this.#over = true;
-    for (const session of this.#sessions.values()) this.#leave(session);
+    const left = [...this.#sessions.values()].map((session) => this.#leave(session));
     this.#sessions.clear();
+    await Promise.all(left);
   }
 
   #note(operation: keyof ControlOperations, argument: object, answer: unknown): void {
     if (operation !== "groupJoin" && operation !== "groupLeave") return;
-    const { groupName, workerId, sessionId } = { ...argument, ...Object(answer) } as Session & {
-      readonly workerId: string;
-    };
+    const { groupName, workerId, sessionId } = { ...argument, ...Object(answer) } as Session;
     if (operation === "groupLeave") {
       for (const [key, session] of this.#sessions) {
         if (session.sessionId === sessionId) this.#sessions.delete(key);
       }
-    } else if (this.#over) this.#leave({ groupName, sessionId });
-    else this.#sessions.set(`${groupName}/${workerId}`, { groupName, sessionId });
+    } else if (this.#over) void this.#leave({ groupName, sessionId, workerId });
+    else this.#sessions.set(`${groupName}/${workerId}`, { groupName, sessionId, workerId });
   }
 
-  #leave(session: Session): void {
+  async #leave(session: Session): Promise<void> {
     // One that cannot be ended now ends by itself, when nothing is heard of it.
-    this.#engine.call("groupLeave", session).catch(() => undefined);
+    await this.#engine.call("groupLeave", session).catch(() => undefined);
   }
 }

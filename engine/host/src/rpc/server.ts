@@ -73,7 +73,7 @@ async function runControl(
       return { ok: true, value: await attach(argument as never) };
     }
     if (operation === "close") {
-      attachments?.stop();
+      await attachments?.stop();
       await engine.close();
       return { ok: true, value: null };
     }
@@ -107,6 +107,7 @@ export function attachServer(scope: ServerScope, parts: ServerParts): Server {
       ? await openImporter(parts.platform, core, options)
       : await parts.createEngine(parts.platform, core, options, hello.broker);
     const attachments = new Attachments(
+      parts.platform.clock,
       opened,
       (attached) =>
         (operation, argument, again = false) =>

@@ -39,9 +39,9 @@ export function groupHandlers(lives: Lives): GroupHandlers {
     groupJoin: (argument) =>
       lives.attempt(async ({ groups }) => ({ sessionId: await groups.join(argument) })),
     groupPoll: (argument) => lives.attempt(({ groups }) => groups.poll(argument)),
-    groupLeave: ({ groupName, sessionId }) =>
+    groupLeave: ({ groupName, sessionId, workerId }) =>
       lives.attempt(async ({ groups }) => {
-        await groups.get(groupName).leave(sessionId);
+        await groups.get(groupName).leave(sessionId, workerId);
         return null;
       }),
     groupRelease: ({ groupName, sessionId, leaving, ...lease }) =>

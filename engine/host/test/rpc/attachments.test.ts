@@ -130,7 +130,9 @@ describe("a thread that is attached", () => {
     asked.length = 0;
     end();
     await turns();
-    expect(asked).toEqual([["groupLeave", { groupName: "group", sessionId: "session-1" }]]);
+    expect(asked).toEqual([
+      ["groupLeave", { groupName: "group", sessionId: "session-1", workerId: JOIN.workerId }],
+    ]);
     expect(aborted).toBe(true);
   });
 
@@ -164,7 +166,9 @@ describe("a thread that is attached", () => {
     asked.length = 0;
     end();
     await turns();
-    expect(asked).toEqual([["groupLeave", { groupName: "group", sessionId: "session-3" }]]);
+    expect(asked).toEqual([
+      ["groupLeave", { groupName: "group", sessionId: "session-3", workerId: JOIN.workerId }],
+    ]);
   });
 
   it("is attached with other ports when the worker dies while it attaches", async () => {

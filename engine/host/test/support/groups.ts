@@ -89,8 +89,8 @@ export class TestWorker {
   }
 
   leave(): Promise<null> {
-    const { groupName, sessionId } = this;
-    return this.service.call("groupLeave", { groupName, sessionId });
+    const { groupName, sessionId, workerId } = this;
+    return this.service.call("groupLeave", { groupName, sessionId, workerId });
   }
 }
 
