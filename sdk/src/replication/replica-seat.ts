@@ -129,12 +129,14 @@ export class ReplicaSeat implements ShardProcessor {
   /** Copies until that has to end, or fails; what no waiting mends closes the gate. */
   async #copyOnce(copy: ReplicaCopy, begun: Begun, signal: AbortSignal): Promise<void> {
     const { gate, calls } = this.#parts;
+    // Whoever pauses may have resumed by the time that this has come to its end.
+    const { closing } = gate;
     try {
       this.#requireState(begun);
-      await copy.run(AbortSignal.any([signal, gate.closing]));
+      await copy.run(AbortSignal.any([signal, closing]));
       await calls.pause(NO_SHARD_MS, signal);
     } catch (thrown) {
-      if (signal.aborted || gate.closed) return;
+      if (signal.aborted || closing.aborted) return;
       const error = toMillraceError(thrown);
       // Who is closing takes no calls any more, but is not closed while one is under way.
       const closed = calls.closed || error instanceof EngineClosedError;

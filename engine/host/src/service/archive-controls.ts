@@ -31,6 +31,8 @@ interface Session {
   /** Number of the piece that was given out last, from 1, and the piece: it may be asked for again. */
   last: { readonly number: number; readonly piece: Promise<Uint8Array | undefined> };
   cancelTimer: () => void;
+  /** Aborted when it is closed. */
+  readonly closing: AbortController;
 }
 
 /** Exports under way, by a random id: another leader does not take one for its own. */
@@ -52,10 +54,13 @@ class Sessions {
     const { buffer } = context.random.fill(new Uint8Array(8));
     const id = Number(new DataView(buffer).getBigUint64(0) >> 11n);
     const last = { number: 0, piece: Promise.resolve(undefined) };
-    const session = { life, export: await log.export(), last, cancelTimer: () => undefined };
+    const closing = new AbortController();
+    const parts = { last, cancelTimer: () => undefined, closing };
+    const session = { life, export: await log.export(), ...parts };
     this.#sessions.set(id, session);
     this.#touch(id, session);
-    life.over.addEventListener("abort", () => this.close(id), { once: true });
+    // The engine outlives most of its exports.
+    life.over.addEventListener("abort", () => this.close(id), { signal: closing.signal });
     if (life.over.aborted) this.close(id);
     return id;
   }
@@ -85,6 +90,7 @@ class Sessions {
     const session = this.#sessions.get(id);
     this.#sessions.delete(id);
     session?.cancelTimer();
+    session?.closing.abort();
     session?.export.close();
   }
 

@@ -28,6 +28,7 @@ import type {
   StreamSpec,
 } from "./engine-service.ts";
 import { groupHandlers } from "./group-controls.ts";
+import { holdHandlers } from "./hold-controls.ts";
 import { inventoryOf } from "./inventory.ts";
 import { jobHandlers } from "./job-controls.ts";
 import { keyHandlers } from "./key-controls.ts";
@@ -95,6 +96,7 @@ export class EngineControls {
       ...groupHandlers(this.#parts.lives),
       ...jobHandlers(this.#parts.lives),
       ...leaseTableHandlers(this.#parts.lives),
+      ...holdHandlers(this.#parts.lives),
       ...keyHandlers(this.#parts.lives),
       ...archiveHandlers(this.#parts.lives, this.#parts.clock),
       ...attachHandlers(),
@@ -309,13 +311,16 @@ export class EngineControls {
 
   async #setTrail(streamName: string | null): Promise<null> {
     const { lives, trail } = this.#parts;
-    await lives.attempt(async ({ context: { catalogue, documents } }) => {
-      await catalogue.change(() => {
-        if (streamName === null) return [documents.deleting(TRAIL_KEY)];
-        return [documents.putting(TRAIL_KEY, catalogue.get(streamName).name)];
+    await lives.attempt(async ({ log, context: { catalogue, documents } }) => {
+      await catalogue.exclusively(async () => {
+        await log.change([
+          streamName === null
+            ? documents.deleting(TRAIL_KEY)
+            : documents.putting(TRAIL_KEY, catalogue.get(streamName).name),
+        ]);
+        trail.direct(streamName ?? undefined);
       });
     });
-    trail.direct(streamName ?? undefined);
     return null;
   }
 
@@ -348,9 +353,8 @@ export class EngineControls {
   async #reset(): Promise<null> {
     const { lives, trail, lasting } = this.#parts;
     lasting.faults.set([]);
-    trail.clear();
     lasting.subscriptions.clear();
-    await lives.attempt((life) => resetEverything(life, [TIME_KEY]));
+    await lives.attempt((life) => resetEverything(life, [TIME_KEY], () => trail.clear()));
     lasting.metrics.clear();
     lasting.counters.clear();
     return null;

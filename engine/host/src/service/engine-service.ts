@@ -7,6 +7,7 @@ import type { JobState } from "../jobs/job-types.ts";
 import type { LeaseTableOperations } from "../lease-tables/lease-table-operations.ts";
 import type { Datapoint } from "../metrics/metrics-registry.ts";
 import type { OperationName, StructureOf } from "../model/shapes.ts";
+import type { HoldOperations } from "../streams/hold-operations.ts";
 import type {
   ResolvedPosition,
   ShardCursor,
@@ -308,6 +309,7 @@ export interface ControlOperations
   extends GroupOperations,
     JobOperations,
     LeaseTableOperations,
+    HoldOperations,
     AttachOperations {
   /** Runs any operation but the data operations. The input is validated; the answer is as the model says. */
   invoke(argument: ApiCall): unknown;

@@ -51,12 +51,14 @@ export function aloneStatus({ log }: EngineLife): MemberStatus {
 export async function resetEverything(
   { groups, log, context: { catalogue, documents, keys } }: EngineLife,
   kept: readonly string[],
+  forget: () => void,
 ): Promise<void> {
   // Data keys are forgotten once the vault does not have them any more.
   const isKept = (key: string): boolean =>
     kept.includes(key) || key === LAST_DATA_KEY || key.startsWith(DATA_KEY_PREFIX);
   await catalogue.exclusively(() =>
     groups.duringAll(async () => {
+      forget();
       const gone = documents.keys("").filter((key) => !isKept(key));
       const records = [
         ...gone.map((key) => documents.deleting(key)),

@@ -1,5 +1,7 @@
 /** Checks of control arguments: whoever calls, the engine believes nothing it was not shown. */
 import { InvalidArgumentError } from "../errors/index.ts";
+import type { HoldOperations } from "../streams/hold-operations.ts";
+import { HOLDER_LENGTH_MAX, RETENTION_HOURS } from "../streams/retention.ts";
 import type { StreamSpec } from "../streams/stream-types.ts";
 import type { EngineOptions, ReadRequest } from "./engine-service.ts";
 
@@ -50,8 +52,33 @@ export function checkName(argument: string, value: string): void {
 export function checkStreamSpec(spec: StreamSpec): void {
   checkName("name", spec.name);
   checkInteger("shards", spec.shards, 1, 500);
-  checkInteger("retentionHours", spec.retentionHours, 24, 8760);
+  checkHours("retentionHours", spec.retentionHours);
   checkInteger("recordKibMax", spec.recordKibMax, 1024, 10_240);
+}
+
+/** Refuses who cannot hold a stream's retention. @throws InvalidArgumentError. */
+export function checkHolder({
+  streamName,
+  holder,
+}: Parameters<HoldOperations["retentionRelease"]>[0]): void {
+  checkName("streamName", streamName);
+  const isText = typeof holder === "string" && holder.length > 0;
+  if (isText && holder.length <= HOLDER_LENGTH_MAX) return;
+  throw new InvalidArgumentError(`holder must be 1 to ${HOLDER_LENGTH_MAX} characters`, {
+    argument: "holder",
+    value: String(holder).slice(0, 200),
+    limit: HOLDER_LENGTH_MAX,
+  });
+}
+
+/** Refuses a hold that there cannot be. @throws InvalidArgumentError. */
+export function checkHold(hold: Parameters<HoldOperations["retentionHold"]>[0]): void {
+  checkHolder(hold);
+  checkHours("hours", hold.hours);
+}
+
+function checkHours(argument: string, hours: number): void {
+  checkInteger(argument, hours, RETENTION_HOURS.min, RETENTION_HOURS.max);
 }
 
 /** Refuses options that no engine can be opened with. @throws InvalidArgumentError. */

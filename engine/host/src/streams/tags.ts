@@ -1,10 +1,12 @@
 /** Tags of streams, consumers and channels: what a set of them may be, and the document that keeps it. */
 import { ACCOUNT_ID, InvalidArgumentError } from "../errors/index.ts";
-import type { ControlRecord } from "../log/control-records.ts";
-import type { Documents } from "./documents.ts";
+import type { ControlRecord, StreamDefinition } from "../log/control-records.ts";
+import { type Documents, streamPrefix } from "./documents.ts";
 
 /** Tags of one resource. */
 export const TAGS_MAX = 50;
+/** AWS's longest key of a tag, in characters. */
+export const TAG_KEY_LENGTH_MAX = 128;
 
 /** Tags by key. */
 export type Tags = Readonly<Record<string, string>>;
@@ -21,6 +23,11 @@ export interface TaggedResource {
 const TEXT = /^[\p{L}\p{N}\p{Z}_.:/=+\-@%]*$/u;
 /** Keys that begin with this belong to AWS, in whatever case. */
 const RESERVED = "aws:";
+
+/** A stream as what is tagged. */
+export function taggedStream({ name, uid }: StreamDefinition): TaggedResource {
+  return { label: `stream ${name}`, key: streamPrefix(uid) };
+}
 
 /** Document key of a resource's tags. */
 export function tagsKey(resourceKey: string): string {

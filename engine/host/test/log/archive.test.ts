@@ -1,5 +1,6 @@
 /** A log as one file: exported while it goes on, verified, imported whole or not at all. */
-import { describe, expect, it } from "vitest";
+import { getEventListeners } from "node:events";
+import { describe, expect, it, vi } from "vitest";
 import {
   EngineExistsError,
   EngineInUseError,
@@ -146,6 +147,18 @@ describe("an export", () => {
       code: "ResourceNotFoundException",
     });
     await engine.service.close();
+  });
+
+  it("leaves nothing behind at its engine", async () => {
+    const { service } = await written(virtualPlatform());
+    const listening = vi.spyOn(EventTarget.prototype, "addEventListener");
+    await exported(service);
+    const targets = new Set<unknown>(listening.mock.contexts);
+    listening.mockRestore();
+    const signals = [...targets].filter((target) => target instanceof AbortSignal);
+    expect(signals).not.toEqual([]);
+    for (const signal of signals) expect(getEventListeners(signal, "abort")).toEqual([]);
+    await service.close();
   });
 
   it("of an engine in memory is refused", async () => {

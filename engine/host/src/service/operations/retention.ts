@@ -2,11 +2,9 @@
 import { InvalidArgumentError } from "../../errors/index.ts";
 import type { StreamDefinition } from "../../log/control-records.ts";
 import type { InputOf } from "../../model/shapes.ts";
+import { RETENTION_HOURS, retainingRecords } from "../../streams/retention.ts";
 import { type LocatingCall, locateActiveStream } from "./located-stream.ts";
 import type { Operation, OperationContext, OperationTable } from "./operation.ts";
-
-/** Retention period in hours: a day to a year. */
-const HOURS = { min: 24, max: 8760 } as const;
 
 /** Sets a stream's retention period; the period that it has already is no change. */
 async function retain(
@@ -22,10 +20,7 @@ async function retain(
     checkRange(hours);
     check(stream, hours);
     if (hours === stream.retentionHours) return [];
-    return [
-      { kind: "stream-updated", streamUid: stream.uid, settings: { retentionHours: hours } },
-      ...catalogue.transitions.beginning(stream.uid, "UPDATING"),
-    ];
+    return retainingRecords(catalogue, stream, hours);
   });
   return undefined;
 }
@@ -33,16 +28,16 @@ async function retain(
 function checkRange(hours: number): void {
   const requested = `Requested retention period (${hours} hours)`;
   const details = { argument: "RetentionPeriodHours", value: hours };
-  if (hours < HOURS.min) {
+  if (hours < RETENTION_HOURS.min) {
     throw new InvalidArgumentError(
-      `Minimum allowed retention period is ${HOURS.min} hours. ${requested} is too short.`,
-      { ...details, limit: HOURS.min },
+      `Minimum allowed retention period is ${RETENTION_HOURS.min} hours. ${requested} is too short.`,
+      { ...details, limit: RETENTION_HOURS.min },
     );
   }
-  if (hours > HOURS.max) {
+  if (hours > RETENTION_HOURS.max) {
     throw new InvalidArgumentError(
-      `Maximum allowed retention period is ${HOURS.max} hours. ${requested} is too long.`,
-      { ...details, limit: HOURS.max },
+      `Maximum allowed retention period is ${RETENTION_HOURS.max} hours. ${requested} is too long.`,
+      { ...details, limit: RETENTION_HOURS.max },
     );
   }
 }

@@ -1,10 +1,9 @@
 /** Tags: the three operations for streams by name, and the three for any resource by ARN. */
-
-import type { StreamDefinition } from "../../log/control-records.ts";
 import { streamPrefix } from "../../streams/documents.ts";
 import {
   sortedTags,
   type TaggedResource,
+  taggedStream,
   taggingRecords,
   tagsOf,
   untaggingRecords,
@@ -79,10 +78,6 @@ export const tagOperations: Pick<
   UntagResource: untagResource,
   ListTagsForResource: listTagsForResource,
 };
-
-function taggedStream({ name, uid }: StreamDefinition): TaggedResource {
-  return { label: `stream ${name}`, key: streamPrefix(uid) };
-}
 
 /** A consumer may be tagged from the moment it is CREATING; streams and channels have to be ACTIVE. */
 function taggedResource(
