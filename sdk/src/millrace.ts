@@ -134,15 +134,19 @@ export class Millrace implements AsyncDisposable {
    */
   export(): ReadableStream<Uint8Array> {
     let pieces: AsyncGenerator<Uint8Array> | undefined;
+    let cancelled = false;
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
           pieces ??= (await import("./archive.ts")).exportPieces(this.#client);
+          // Nobody would close what is opened from now on.
+          if (cancelled) return;
           const { done, value } = await pieces.next();
           if (done) controller.close();
           else controller.enqueue(value);
         },
         cancel: async () => {
+          cancelled = true;
           await pieces?.return(undefined);
         },
       },

@@ -184,7 +184,14 @@ export async function open<Opened>(
   if (leadsElsewhere(options)) return await options.backend.open(options);
   const engine = checkOptions(options);
   const millrace = new Millrace(await openClient(engine, options), engine.quotas === "aws");
-  if (options.jobs) await millrace.jobs.host(options.jobsWorker);
+  try {
+    if (options.jobs) await millrace.jobs.host(options.jobsWorker);
+    options.signal?.throwIfAborted();
+  } catch (error) {
+    // Nobody else could close it.
+    await millrace.close();
+    throw error;
+  }
   return millrace;
 }
 
@@ -216,6 +223,8 @@ export async function importLog(
   options: ImportOptions = {},
 ): Promise<ImportReport> {
   const engine = checkOptions({ ...options, name });
+  // Loaded first: were the engine open when it fails, it would stay so.
+  const { importInto } = await import("./archive.ts");
   const client = await openClient({ ...engine, importing: true }, { ...options, name });
-  return await (await import("./archive.ts")).importInto(client, source, options.signal);
+  return await importInto(client, source, options.signal);
 }

@@ -61,7 +61,10 @@ export class FanOutReader {
 
   /** The group's consumer, which is registered when it is not there. */
   async #consumer(): Promise<string> {
-    this.#consumerArn ??= this.#register();
+    this.#consumerArn ??= this.#register().then(async (arn) => {
+      await this.#requireGroup();
+      return arn;
+    });
     try {
       return await this.#consumerArn;
     } catch (error) {
@@ -81,6 +84,19 @@ export class FanOutReader {
       const now = await findConsumer(client, stream, groupName);
       if (now === undefined) throw error;
       return now;
+    }
+  }
+
+  /** Whoever deleted the group may have looked for its consumer before there was one: it must not stay. */
+  async #requireGroup(): Promise<void> {
+    const { client, stream, groupName } = this.#parts;
+    try {
+      await client.call("groupsDescribe", { name: groupName });
+    } catch (error) {
+      if (error instanceof ResourceNotFoundError) {
+        await forgetConsumer(client, stream, groupName).catch(() => undefined);
+      }
+      throw error;
     }
   }
 }

@@ -33,10 +33,14 @@ export class GroupReader implements AsyncIterableIterator<GroupBatch, undefined>
   /** `start` starts the worker. */
   constructor(start: (factory: ProcessorFactory) => GroupWorker, signal: AbortSignal | undefined) {
     this.#signal = signal;
+    // Whoever waits is told at once, however long the worker takes to leave.
+    const abort = (): void => this.#wake();
+    signal?.addEventListener("abort", abort, { once: true });
     this.#worker = start(({ shardId }) => this.#processor(shardId));
     const end = (failure?: { readonly error: unknown }): void => {
       this.#over = true;
       this.#failure = failure;
+      signal?.removeEventListener("abort", abort);
       this.#wake();
     };
     this.#worker.finished.then(

@@ -133,10 +133,10 @@ export class GroupWorker {
   }
 
   async #stop(graceful: boolean): Promise<void> {
-    const { consumers } = this.#leases;
+    const { consumers, underWay } = this.#leases;
     this.#backend.session.closing?.();
     if (graceful) for (const consumer of consumers) consumer.requestShutdown();
-    await Promise.race([Promise.all(consumers.map((one) => one.settled)), this.#abandoned]);
+    await Promise.race([Promise.all(underWay.map((one) => one.settled)), this.#abandoned]);
     await this.#backend.session.leave().catch(() => undefined);
     this.#end();
     this.#finish();

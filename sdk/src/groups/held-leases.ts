@@ -30,6 +30,8 @@ export class HeldLeases {
   readonly #former = new Map<number, FormerConsumer>();
   /** Leases that were given back or are finished, by shard index: the leader may not know yet. */
   readonly #done = new Map<number, { readonly lease: GivenLease; readonly end: ConsumerEnd }>();
+  /** Consumers of leases that were lost and had again, whose deliveries are still under way. */
+  readonly #replaced = new Set<ShardConsumer>();
   #closed = false;
 
   constructor(listener: LeaseListener) {
@@ -39,6 +41,11 @@ export class HeldLeases {
   /** Consumers that are at work. */
   get consumers(): readonly ShardConsumer[] {
     return [...this.#consumers.values()];
+  }
+
+  /** Consumers whose deliveries may be under way: those at work, and those before them. */
+  get underWay(): readonly ShardConsumer[] {
+    return [...this.#consumers.values(), ...this.#replaced];
   }
 
   /** Ids of the shards whose leases are held, by shard index. */
@@ -100,6 +107,7 @@ export class HeldLeases {
     const before = running === undefined ? this.#former.get(shardIndex) : formerOf(running, 0);
     lease.signal.addEventListener("abort", () => this.#listener.lost(lease), { once: true });
     const consumer = this.#listener.begin(lease, before);
+    if (running !== undefined) this.#replaced.add(running);
     this.#consumers.set(shardIndex, consumer);
     void this.#follow(consumer, before?.stalls ?? 0);
   }
@@ -110,7 +118,7 @@ export class HeldLeases {
     const { shardIndex, leaseCounter } = lease;
     const given = { shardIndex, leaseCounter };
     try {
-      const end = await consumer.ended;
+      const end = await consumer.ended.finally(() => this.#replaced.delete(consumer));
       if (this.#consumers.get(shardIndex) !== consumer) return;
       this.#consumers.delete(shardIndex);
       this.#done.set(shardIndex, { lease: given, end });

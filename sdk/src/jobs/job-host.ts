@@ -30,8 +30,8 @@ export interface JobHostParts {
 export class JobHost {
   readonly #parts: JobHostParts;
   readonly #jobs = new Map<string, HostedJob>();
-  /** Jobs whose workers still finish what is under way. */
-  readonly #leaving = new Set<Promise<void>>();
+  /** Jobs whose workers still finish what is under way, and when they have. */
+  readonly #leaving = new Map<HostedJob, Promise<void>>();
   readonly #undo: (() => void)[];
   readonly #over = new AbortController();
   #hosts = false;
@@ -61,7 +61,7 @@ export class JobHost {
     // Without an engine nothing can be finished.
     if (this.#parts.client.closed) this.#terminateAll();
     this.#stopAll();
-    await Promise.all(this.#leaving);
+    await Promise.all(this.#leaving.values());
   }
 
   async #run(): Promise<void> {
@@ -132,12 +132,12 @@ export class JobHost {
 
   #drop(name: string, hosted: HostedJob): void {
     this.#jobs.delete(name);
-    const leaving = hosted.stop().finally(() => this.#leaving.delete(leaving));
-    this.#leaving.add(leaving);
+    const leaving = hosted.stop().finally(() => this.#leaving.delete(hosted));
+    this.#leaving.set(hosted, leaving);
   }
 
   #terminateAll(): void {
-    for (const hosted of this.#jobs.values()) hosted.terminate();
+    for (const hosted of [...this.#jobs.values(), ...this.#leaving.keys()]) hosted.terminate();
     this.#jobs.clear();
   }
 

@@ -12,6 +12,8 @@ export class Jobs {
   readonly #inTurn: boolean;
   /** Settled once the host has begun. */
   #hosting: Promise<JobHost> | undefined;
+  /** Settled once all hosts that were released have ended. */
+  #released: Promise<unknown> | undefined;
 
   /** Made by `open`. `inTurn`: see `RecordBatcher`. */
   constructor(client: EngineClient, events: EngineEvents, inTurn: boolean) {
@@ -78,9 +80,13 @@ export class Jobs {
   async release(): Promise<void> {
     const hosting = this.#hosting;
     this.#hosting = undefined;
-    // One that did not begin was told to whoever asked for it.
-    const host = await hosting?.catch(() => undefined);
-    await host?.stop();
+    // Whoever releases twice waits for what the first time left to finish, too.
+    this.#released = Promise.all([
+      this.#released,
+      // One that did not begin was told to whoever asked for it.
+      hosting?.then((host) => host.stop()).catch(() => undefined),
+    ]);
+    await this.#released;
   }
 
   async #host(worker: WorkerSource | undefined): Promise<JobHost> {

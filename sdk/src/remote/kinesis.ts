@@ -17,9 +17,13 @@ export function kinesis(options: KinesisOptions): Backend<RemoteMillrace> {
   return {
     open: async (given) => {
       checkMembers("options", given, ["backend", "signal"]);
-      checkSignal("signal", given.signal)?.throwIfAborted();
+      const signal = checkSignal("signal", given.signal);
+      signal?.throwIfAborted();
       const { ordered, pollMs } = settings;
-      return new RemoteMillrace(await openKinesisCalls(settings), { ordered, pollMs });
+      const calls = await openKinesisCalls(settings);
+      if (signal?.aborted) calls.close();
+      signal?.throwIfAborted();
+      return new RemoteMillrace(calls, { ordered, pollMs });
     },
   };
 }

@@ -136,6 +136,8 @@ class CountedBytes extends HeldBytes {
 describe("a reader with a registered consumer", () => {
   const parts = async (client: (inner: EngineClient) => EngineClient) => {
     const { engine, stream } = await opened(0);
+    // Without its group a consumer goes at once.
+    await stream.group("g");
     const failures: unknown[] = [];
     return {
       client: client(clientOf(engine)),

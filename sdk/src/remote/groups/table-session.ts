@@ -31,6 +31,8 @@ const RETRY_MS = 100;
 /** Of the time after which others may take a lease, its owner keeps so much without a renewal. */
 const KEPT_PART = 0.9;
 const TURNS_PER_FAILOVER = 3;
+/** So often a worker that leaves tries to withdraw what it asked for, while others change it at the same time. */
+const WITHDRAWALS_MAX = 5;
 
 /** What a session works with. */
 export interface TableSessionParts {
@@ -61,6 +63,8 @@ export class TableSession implements LeaseGiver {
   #fatal: { readonly error: unknown } | undefined;
   #awake = false;
   #wake: () => void = () => undefined;
+  /** The turn under way: what it takes or asks for may still become this worker's. */
+  #turning: Promise<void> = Promise.resolve();
 
   constructor(parts: TableSessionParts) {
     this.#parts = parts;
@@ -83,7 +87,8 @@ export class TableSession implements LeaseGiver {
     for (let failures = 0; !this.#left; ) {
       let waitMs = turnMs;
       try {
-        await this.#turn();
+        this.#turning = this.#turn();
+        await this.#turning;
         failures = 0;
       } catch (error) {
         if (this.#left) return;
@@ -141,9 +146,11 @@ export class TableSession implements LeaseGiver {
     this.#rounds.stop();
     this.#rouse();
     const owned = [...this.#owned.values()];
-    await Promise.allSettled(owned.map((one) => one.giveUp()));
+    await Promise.allSettled([this.#turning, ...owned.map((one) => one.giveUp())]);
     for (const one of owned) this.#drop(one);
-    await this.#withdraw(await this.#parts.table.list());
+    for (let attempt = 1; attempt <= WITHDRAWALS_MAX; attempt++) {
+      if (await this.#withdraw(await this.#parts.table.list())) return;
+    }
   }
 
   get #nowMs(): number {
@@ -260,15 +267,21 @@ export class TableSession implements LeaseGiver {
     this.#drop(owned);
   }
 
-  /** Nobody is to wait for a worker that leaves: not for what it asked for, and not for what it was given last. */
-  async #withdraw(rows: readonly LeaseRow[]): Promise<void> {
+  /**
+   * Nobody is to wait for a worker that leaves: not for what it asked for, and not for what it was given last. False
+   * where somebody else changed a row meanwhile, as its owner does that renews it.
+   */
+  async #withdraw(rows: readonly LeaseRow[]): Promise<boolean> {
     const { table, workerId } = this.#parts;
+    let done = true;
     for (const row of rows) {
       if (row.owner !== workerId && row.wantedBy !== workerId) continue;
       if (this.#owned.has(row.leaseKey)) continue;
       const owner = row.owner === workerId ? null : row.owner;
-      await table.replace({ ...row, owner, wantedBy: null, counter: row.counter + 1 }, row.counter);
+      const next = { ...row, owner, wantedBy: null, counter: row.counter + 1 };
+      if (!(await table.replace(next, row.counter))) done = false;
     }
+    return done;
   }
 
   #drop(owned: OwnedRow): void {
