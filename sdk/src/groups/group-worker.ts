@@ -136,7 +136,9 @@ export class GroupWorker {
     const { consumers, underWay } = this.#leases;
     this.#backend.session.closing?.();
     if (graceful) for (const consumer of consumers) consumer.requestShutdown();
-    await Promise.race([Promise.all(underWay.map((one) => one.settled)), this.#abandoned]);
+    // A delivery that stalled may be under way for ever.
+    const ends = underWay.map((consumer) => consumer.ended.catch(() => undefined));
+    await Promise.race([Promise.all(ends), this.#abandoned]);
     await this.#backend.session.leave().catch(() => undefined);
     this.#end();
     this.#finish();

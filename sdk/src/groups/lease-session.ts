@@ -1,5 +1,6 @@
 /** A worker's session with the leader: joins, hears of its leases, and joins again when the leader knows it no more. */
 import {
+  DeadlineError,
   type EngineClient,
   EngineClosedError,
   GroupSessionLostError,
@@ -7,6 +8,7 @@ import {
   type OwnedLease,
   pause,
   ResourceNotFoundError,
+  withDeadline,
 } from "@millrace/engine";
 import { backOffMs } from "./back-off.ts";
 import type { GivenLease } from "./held-lease.ts";
@@ -14,6 +16,8 @@ import type { GivenLease } from "./held-lease.ts";
 /** How long the leader holds a question; and how long the answer may take after that, in ms. */
 const WAIT_MS = 20_000;
 const ANSWER_MS = 30_000;
+/** How long a worker that leaves waits for its join, in ms. */
+const JOIN_MS_MAX = 2000;
 /** First pause after a question that failed, in ms. */
 const RETRY_MS = 100;
 /** A session that was lost sooner is not followed by the next one at once, in ms: another worker may have the id. */
@@ -54,8 +58,6 @@ export class LeaseSession {
       } catch (error) {
         if (this.#left) return;
         if (client.closed || isFinal(error)) throw error;
-        // After any other failure the leader may know it still: it is told when the worker leaves.
-        if (error instanceof GroupSessionLostError) this.#sessionId = undefined;
         if (clock.monotonicMs() - begunMs > SHORT_MS) failures = 0;
         if (error instanceof GroupSessionLostError && failures === 0) {
           failures = 1;
@@ -85,8 +87,20 @@ export class LeaseSession {
   async leave(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
+    const { clock } = this.#parts.client;
+    const joining = this.#joining ?? Promise.resolve();
+    const late = (): Error => new DeadlineError("the worker could not join in time");
+    try {
+      await withDeadline<unknown>(clock, JOIN_MS_MAX, joining, late);
+    } catch {
+      // The leader may give it leases all the same: it leaves again when it hears of them.
+      joining.then(() => this.#sendLeave()).catch(() => undefined);
+    }
+    await this.#sendLeave();
+  }
+
+  async #sendLeave(): Promise<void> {
     const { client, groupName, workerId } = this.#parts;
-    await this.#joining?.catch(() => undefined);
     const sessionId = this.#sessionId;
     if (sessionId === undefined) return;
     await client.call("groupLeave", { groupName, sessionId, workerId });

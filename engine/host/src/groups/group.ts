@@ -85,11 +85,13 @@ export class Group {
     this.#expect({ workerId, memberId, sessionId, leasesMax });
     before?.end(lost(this.name));
     // The next leader must know in which context the worker is now, also of a lease that is being given to it.
-    await this.leases.update([...this.leases.all().keys()], ({ owner }) =>
-      owner?.workerId === workerId && owner.memberId !== memberId
-        ? { owner: { workerId, memberId } }
-        : undefined,
-    );
+    if (before !== undefined || this.leases.ownedBy(workerId).length > 0) {
+      await this.leases.update([...this.leases.all().keys()], ({ owner }) =>
+        owner?.workerId === workerId && owner.memberId !== memberId
+          ? { owner: { workerId, memberId } }
+          : undefined,
+      );
+    }
     this.kick();
     return sessionId;
   }

@@ -231,6 +231,8 @@ export class Groups {
 
   /** What is stored in one step with the expiry of shards. */
   #noting(shardUids: readonly number[]): ControlRecord[] {
+    // Which groups there are is not known any more: the next life lets the shards expire.
+    if (this.#failure !== undefined) throw this.#failure;
     const nowMs = this.#parts.clock.nowMs();
     return [...this.#groups.values()].flatMap(({ leases }) =>
       leases.failure === undefined ? notingExpiry(this.#parts, leases, shardUids, nowMs) : [],

@@ -466,6 +466,7 @@ export class Log {
   }
 
   #pressed(): MillraceError | undefined {
+    if (this.#sealer.stopped) return closedError(this.#name);
     if (this.#context.core.sealable(1).length === 0 && !this.#context.core.hasProvisional()) {
       this.#context.core.rollOlderThan(Number.POSITIVE_INFINITY);
     }

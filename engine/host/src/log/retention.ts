@@ -60,8 +60,14 @@ export async function trimSegments(
     through = choose();
     dropped = droppedThrough();
     directory.noteGoing(dropped);
-    await store.deleteSegments(dropped);
-    await commit.change(through.map(recordOf));
+    try {
+      await store.deleteSegments(dropped);
+      await commit.change(through.map(recordOf));
+    } catch (failure) {
+      // What is gone without a frame that says so is a loss that must be told.
+      directory.forgetGoing(dropped);
+      throw failure;
+    }
   }
   for (const [shardUid, ordinal] of through) {
     if (control.shard(shardUid) !== undefined) directory.trimThrough(shardUid, ordinal);

@@ -92,6 +92,13 @@ export class Sealer {
     this.#stopped = true;
     this.#cancelRetry?.();
     await this.#running;
+    // What waits for room is told that there will be none.
+    this.#commit.pump();
+  }
+
+  /** Whether no segment is sealed any more. */
+  get stopped(): boolean {
+    return this.#stopped && this.#running === undefined;
   }
 
   #holdsBack(throughFrame: number): boolean {

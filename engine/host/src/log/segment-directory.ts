@@ -145,6 +145,11 @@ export class SegmentDirectory {
     for (const key of keys) this.#going.add(key.join());
   }
 
+  /** Notes that segments are not deleted after all, or that nothing in the log says so. */
+  forgetGoing(keys: readonly SegmentKey[]): void {
+    for (const key of keys) this.#going.delete(key.join());
+  }
+
   /** Whether a segment is being deleted. */
   isGoing(key: SegmentKey): boolean {
     return this.#going.has(key.join());

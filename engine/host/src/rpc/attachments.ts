@@ -3,7 +3,7 @@
  * the engine. Nobody else can attach, because the operations come over the page's own control port only.
  */
 import { expose } from "comlink";
-import { DeadlineError } from "../errors/index.ts";
+import { DeadlineError, EngineClosedError } from "../errors/index.ts";
 import { portOf } from "../platform/browser-channels.ts";
 import { withDeadline } from "../platform/deadline.ts";
 import type { Clock, Port } from "../platform/platform.ts";
@@ -32,6 +32,7 @@ export class Attachments {
   readonly #engine: EngineService;
   readonly #serve: ControlServer;
   readonly #open = new Map<string, Attachment>();
+  #stopped = false;
 
   constructor(clock: Clock, engine: EngineService, serve: ControlServer) {
     this.#clock = clock;
@@ -46,6 +47,7 @@ export class Attachments {
     ) => ReturnType<AttachOperations[Operation]> | Promise<ReturnType<AttachOperations[Operation]>>;
   } = {
     attach: ({ id, ...ports }) => {
+      if (this.#stopped) throw new EngineClosedError("the engine is being closed");
       const attachment = new Attachment(this.#engine, this.#serve, ports);
       this.#open.set(id, attachment);
       void attachment.ended.then(() => this.#open.delete(id));
@@ -63,6 +65,7 @@ export class Attachments {
 
   /** Ends all of them; resolves once the leases of their workers are given up, or there is no time left for that. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     const left = Promise.all([...this.#open.values()].map((attachment) => attachment.end()));
     const late = (): Error => new DeadlineError("leases were not given up in time");
     await withDeadline(this.#clock, LEAVE_MS_MAX, left, late).catch(() => undefined);

@@ -60,3 +60,18 @@ it.each(Object.keys(ends))("%s while one of its shards expires", async (what) =>
     await service.close();
   }
 });
+
+it("a shard that expires while the engine closes is noted, or expires later", async () => {
+  for (let between = 0; between <= MICROTASKS_MAX; between += 1) {
+    const engine = await begin();
+    engine.platform.clock.advanceBy(60_000);
+    await microtasks(between);
+    await engine.service.close();
+    const later = await TestEngine.open(engine.platform);
+    const { expired } = await later.service.call("groupsDescribe", { name: "group" });
+    const { Shards } = await invoke(later, "ListShards", { StreamName: "clicks" });
+    const isThere = (Shards ?? []).some(({ ShardId }) => ShardId === "shardId-000000000000");
+    expect(isThere || expired.length === 1, `${between} microtasks`).toBe(true);
+    await later.service.close();
+  }
+});

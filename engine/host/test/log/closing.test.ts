@@ -6,8 +6,14 @@ import { TestEngine } from "../support/engines.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
 
+const MIB = 1_048_576;
+
 async function microtasks(count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) await Promise.resolve();
+}
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Whether a call says for certain that it had no effect. */
@@ -69,4 +75,25 @@ it("an export that nobody closed leaves no timer behind a closed engine", async 
   await engine.service.call("openExport", {});
   await engine.service.close();
   expect(platform.clock.pendingTimers).toBe(0);
+});
+
+it("a put that finds memory full while a log closes is refused, and hinders nobody", async () => {
+  for (let first = 0; first <= 24; first += 8) {
+    for (let second = 0; second <= 20; second += 2) {
+      const log = await TestLog.open(virtualPlatform(), { arenaBytesMax: 4 * MIB });
+      for (const name of ["sealed", "open", "large"]) await log.createStream(name);
+      await log.put(someRecords(8, 50_000), "open");
+      await turns(2);
+      await log.put(someRecords(3, 50_000), "sealed");
+      await microtasks(first);
+      const closing = log.log.close();
+      await microtasks(second);
+      const put = log.put(someRecords(4, 400_000), "large").then(
+        () => "stored",
+        (error: Error) => error.name,
+      );
+      await closing;
+      expect(["stored", "EngineClosedError"]).toContain(await put);
+    }
+  }
 });

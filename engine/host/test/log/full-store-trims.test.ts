@@ -4,6 +4,7 @@ import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
 
+const MIB = 1_048_576;
 const HOUR_MS = 3_600_000;
 /** More microtasks than a sweep takes whose first frame is refused. */
 const MICROTASKS_MAX = 40;
@@ -38,4 +39,31 @@ it("a read and a scrub beside a sweep in a full store report no loss", async () 
     expect(log.log.losses, `${between} microtasks`).toEqual([]);
     await log.log.close();
   }
+});
+
+it("segments that went without a frame that says so are told as lost", async () => {
+  const platform = virtualPlatform();
+  const sizes = { arenaBytesMax: 8 * MIB, storageBudgetBytes: 6 * MIB };
+  const first = await TestLog.open(platform, sizes);
+  const { uid } = await first.createStream("clicks", 1, { whenFull: "drop-oldest" });
+  for (let i = 0; i < 14; i += 1) await first.put(someRecords(1, 250_000, i));
+  await first.log.checkpoint();
+  await first.log.close();
+  const log = await TestLog.open(platform, sizes);
+  for (let i = 14; i < 20; i += 1) await log.put(someRecords(1, 250_000, i));
+  const shard = log.shard(0);
+  const before = log.log.countRecords(shard, await log.log.trimHorizon(shard));
+  for (let nth = 1; nth <= 12; nth += 1) {
+    platform.stores.faults.add({ kind: "full", nth, operations: ["appendFrame"] });
+  }
+  await log.put(someRecords(1, 250_000, 21)).catch(() => undefined);
+  // Nothing is dropped from it any more.
+  const settings = { whenFull: "refuse-new" } as const;
+  const keep = () => log.log.change([{ kind: "stream-updated", streamUid: uid, settings }]);
+  for (let attempt = 1; attempt <= 12; attempt += 1) await keep().catch(() => undefined);
+  const left = (await log.readAll()).records.length;
+  expect(left).toBeLessThan(before);
+  const lost = log.log.losses.reduce((sum, { recordCount = 0 }) => sum + recordCount, 0);
+  expect(lost).toBe(before - left);
+  await log.log.close();
 });
