@@ -35,7 +35,7 @@ import { writeFrame } from "./frame-writer.ts";
 import type { LogContext } from "./log-context.ts";
 import { HalfAppendedError, type Waiting } from "./pending-put.ts";
 import { encodeResults } from "./producer-table.ts";
-import { type Lane, PutQueue, type QueuedPut } from "./put-queue.ts";
+import { type Lane, older, PutQueue, type QueuedPut } from "./put-queue.ts";
 import { dataKeysOfRuns, encryptRecords, releaseCiphertexts } from "./section-cipher.ts";
 import { controlSection, producerSection, recordSections } from "./sections.ts";
 import { encodeFrame, type SectionDraft } from "./wal-frame.ts";
@@ -488,12 +488,6 @@ export class GroupCommit {
     if (this.busy && this.#failure === undefined) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
-}
-
-/** The one that came first. */
-function older(a: QueuedPut | undefined, b: QueuedPut | undefined): QueuedPut | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return a.place < b.place ? a : b;
 }
 
 function heldBy({ shardUid, ordinal }: Run): HeldSegment {

@@ -94,3 +94,9 @@ export class PutQueue {
     return line.lane;
   }
 }
+
+/** The one that came first. */
+export function older(a: QueuedPut | undefined, b: QueuedPut | undefined): QueuedPut | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.place < b.place ? a : b;
+}
