@@ -10,6 +10,7 @@ import {
 import { stampBatch } from "../../engine/host/src/rpc/batch-encoder.ts";
 import { BufferPool } from "../../engine/host/src/rpc/buffer-pool.ts";
 import { TestEngine } from "../../engine/host/test/support/engines.ts";
+import { microtasks } from "../../engine/host/test/support/turns.ts";
 
 /** Held up until it has settled, or failed by what it throws. */
 type Hook = (operation: string) => Promise<void> | undefined;
@@ -105,11 +106,6 @@ export class DirectClient implements EngineClient {
       throw error;
     }
   }
-}
-
-/** Lets so many microtasks pass. */
-export async function microtasks(count: number): Promise<void> {
-  for (let passed = 0; passed < count; passed++) await Promise.resolve();
 }
 
 /** Lets everything go on that needs no time: it takes fewer microtasks than these. */

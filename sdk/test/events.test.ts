@@ -2,8 +2,9 @@
 import { type EngineEvent, InvalidArgumentError, type Millrace as Opened } from "millrace";
 import { describe, expect, it } from "vitest";
 import type { EngineService } from "../../engine/host/src/service/engine-service.ts";
-import { never, openDouble, turns } from "../../engine/host/test/rpc/double.ts";
+import { never, openDouble } from "../../engine/host/test/rpc/double.ts";
 import { newOrigin, openPage } from "../../engine/host/test/rpc/pages.ts";
+import { turns } from "../../engine/host/test/support/turns.ts";
 import { Millrace } from "../src/millrace.ts";
 import { failureOf, openEngine } from "./support.ts";
 

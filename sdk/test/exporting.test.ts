@@ -1,7 +1,8 @@
 /** Exports that are cancelled while they begin: the engine keeps none open. */
 import { expect, it } from "vitest";
+import { microtasks } from "../../engine/host/test/support/turns.ts";
 import { Millrace } from "../src/millrace.ts";
-import { DirectClient, microtasks, settle } from "./direct-client.ts";
+import { DirectClient, settle } from "./direct-client.ts";
 
 /** More than beginning an export takes. */
 const MICROTASKS_MAX = 40;

@@ -1,8 +1,9 @@
 /** Groups that are deleted while a worker begins to read as their registered consumer: none is left. */
 import { expect, it } from "vitest";
+import { microtasks } from "../../../engine/host/test/support/turns.ts";
 import { openGroup } from "../../src/groups/consumer-group.ts";
 import { listConsumers } from "../../src/stream-control.ts";
-import { DirectClient, microtasks, settle } from "../direct-client.ts";
+import { DirectClient, settle } from "../direct-client.ts";
 
 /** Microtasks after which the worker looks for a consumer at the earliest, and has registered one at the latest. */
 const MICROTASKS_MIN = 40;

@@ -2,8 +2,9 @@
 import type { EngineClient } from "@millrace/engine";
 import { expect, it } from "vitest";
 import { virtualPlatform } from "../../../engine/host/src/platform/virtual-platform.ts";
+import { microtasks } from "../../../engine/host/test/support/turns.ts";
 import { openGroup } from "../../src/groups/consumer-group.ts";
-import { DirectClient, microtasks, settle } from "../direct-client.ts";
+import { DirectClient, settle } from "../direct-client.ts";
 
 /** More than leaving takes. */
 const MICROTASKS_MAX = 40;

@@ -5,8 +5,9 @@
 import { type GroupDescription, StoreFullError } from "@millrace/engine";
 import { expect, it } from "vitest";
 import { virtualPlatform } from "../../../engine/host/src/platform/virtual-platform.ts";
+import { microtasks } from "../../../engine/host/test/support/turns.ts";
 import { ExpiryWatch } from "../../src/replication/expiry-watch.ts";
-import { DirectClient, microtasks } from "../direct-client.ts";
+import { DirectClient } from "../direct-client.ts";
 
 const HOUR_MS = 3_600_000;
 /** More microtasks than a look takes. */

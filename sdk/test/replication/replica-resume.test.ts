@@ -2,9 +2,10 @@
 import { pause } from "@millrace/engine";
 import { expect, it } from "vitest";
 import { virtualPlatform } from "../../../engine/host/src/platform/virtual-platform.ts";
+import { microtasks } from "../../../engine/host/test/support/turns.ts";
 import { ReplicaGate } from "../../src/replication/replica-gate.ts";
 import { ReplicaSeat } from "../../src/replication/replica-seat.ts";
-import { microtasks, settle } from "../direct-client.ts";
+import { settle } from "../direct-client.ts";
 
 const SHARD = { shardId: "shardId-000000000000", startingHashKey: "0" };
 

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
 import { createGroup } from "../support/groups.ts";
+import { microtasks } from "../support/turns.ts";
 
 const OPTIONS = { memoryBudgetBytes: 16 * 1024 * 1024 };
 
@@ -17,7 +18,7 @@ it("is refused only when it is not there afterwards", async () => {
       (error: { code: string; indeterminate: boolean }) =>
         error.indeterminate ? "unknown" : error.code,
     );
-    for (let i = 0; i < between; i += 1) await Promise.resolve();
+    await microtasks(between);
     await first.service.close();
     const later = await TestEngine.open(platform, OPTIONS);
     const there = (await later.service.call("groupsList", {})).length === 1;

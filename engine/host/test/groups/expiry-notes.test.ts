@@ -4,18 +4,11 @@ import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { invoke } from "../support/encrypted-engines.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
 import { createGroup } from "../support/groups.ts";
+import { microtasks, turns } from "../support/turns.ts";
 
 const HOUR_MS = 3_600_000;
 /** More microtasks than a sweep takes that drops a shard. */
 const MICROTASKS_MAX = 30;
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 /** A group whose closed shard is sealed, and 25 hours old. */
 async function begin(): Promise<TestEngine> {

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { createGroup, TestWorker } from "../support/groups.ts";
 import { Tabs } from "../support/members.ts";
+import { microtasks } from "../support/turns.ts";
 
 /** Far less than the time after which a worker that is not heard of is dead (10 s). */
 const AT_ONCE_MS = 4000;
@@ -31,11 +32,11 @@ it.each(["closes", "is killed"])(
         let ended: Promise<void>;
         if (order === "leave first") {
           left = leaving.leave();
-          for (let i = 0; i < between; i += 1) await Promise.resolve();
+          await microtasks(between);
           ended = end();
         } else {
           ended = end();
-          for (let i = 0; i < between; i += 1) await Promise.resolve();
+          await microtasks(between);
           left = leaving.leave();
         }
         await tabs.until(left);

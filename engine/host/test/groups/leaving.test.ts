@@ -3,13 +3,10 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
 import { createGroup, TestWorker } from "../support/groups.ts";
+import { microtasks } from "../support/turns.ts";
 
 /** More microtasks than giving a lease back, giving it out again and telling of it take. */
 const MICROTASKS_MAX = 150;
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
 
 it.each([1, 2])(
   "a worker of %i leaves while leases that it gave back are given out",

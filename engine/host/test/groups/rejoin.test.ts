@@ -4,13 +4,10 @@ import { memberLockName } from "../../src/platform/locks.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
 import { createGroup, TestWorker } from "../support/groups.ts";
+import { microtasks } from "../support/turns.ts";
 
 /** More microtasks than giving a lease back, giving it out again and telling of it take. */
 const MICROTASKS_MAX = 40;
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
 
 it("is stored with its new context though a lease is being given to it", async () => {
   const wrong: number[] = [];
@@ -26,7 +23,7 @@ it("is stored with its new context though a lease is being given to it", async (
     const moved = await TestWorker.join(first.service, "group", "moving", { memberId: "new" });
     expect(moved.workerId).toBe("moving");
     await Promise.allSettled([given]);
-    for (let i = 0; i < 300; i += 1) await Promise.resolve();
+    await microtasks(300);
     await first.service.close();
     const later = await TestEngine.open(platform);
     const { leases } = await later.service.call("groupsDescribe", { name: "group" });

@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
+import { microtasks } from "../support/turns.ts";
 
 const NAME = "copies";
 const SPEC = {
@@ -29,7 +30,7 @@ it.each(["memory", "indexeddb"] as const)("in %s", async (storage) => {
         () => "done",
         (error: Error) => error.name,
       );
-      for (let i = 0; i < between; i += 1) await Promise.resolve();
+      await microtasks(between);
       // Before the change it refuses, which is right.
       await service.call("jobsDelete", { name: NAME }).catch(() => undefined);
       if ((await told) !== "done") wrong.push(`${change}, ${between} microtasks: ${await told}`);

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { numbers, range, start } from "../support/encrypted-engines.ts";
 import { someRecords, TestEngine } from "../support/engines.ts";
+import { microtasks } from "../support/turns.ts";
 
 /** More microtasks than the making of a data key takes. */
 const MICROTASKS_MAX = 40;
@@ -20,7 +21,7 @@ it("are not taken for a key of the same number that was discarded", async () => 
     });
     // Both make a data key; one of them is of no use then, and is discarded.
     const first = start(engine);
-    for (let i = 0; i < between; i += 1) await Promise.resolve();
+    await microtasks(between);
     await Promise.all([first, start(engine)]);
     await engine.put(stream, someRecords(5));
     // The next data key.

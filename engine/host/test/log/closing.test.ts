@@ -5,16 +5,9 @@ import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
+import { microtasks, turns } from "../support/turns.ts";
 
 const MIB = 1_048_576;
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 /** Whether a call says for certain that it had no effect. */
 function isRefused(outcome: PromiseSettledResult<unknown>): boolean {

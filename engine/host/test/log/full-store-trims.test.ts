@@ -3,15 +3,12 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
+import { microtasks } from "../support/turns.ts";
 
 const MIB = 1_048_576;
 const HOUR_MS = 3_600_000;
 /** More microtasks than a sweep takes whose first frame is refused. */
 const MICROTASKS_MAX = 40;
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
 
 async function withExpiredSegment(): Promise<TestLog> {
   const platform = virtualPlatform();

@@ -3,12 +3,9 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
+import { turns } from "../support/turns.ts";
 
 const MIB = 1_048_576;
-
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 it("a checkpoint needs no segment that went with its stream", async () => {
   const platform = virtualPlatform();

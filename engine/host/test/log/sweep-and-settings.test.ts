@@ -3,15 +3,12 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
+import { microtasks } from "../support/turns.ts";
 
 const HOUR_MS = 3_600_000;
 const MIB = 1_048_576;
 /** More microtasks than the sweep of three shards takes. */
 const MICROTASKS_MAX = 60;
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
 
 it("a longer retention that is durable keeps what the sweep has not come to", async () => {
   for (let between = 0; between <= MICROTASKS_MAX; between += 1) {

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestLog } from "../support/logs.ts";
 import { someRecords } from "../support/records.ts";
+import { microtasks, turns } from "../support/turns.ts";
 
 const MIB = 1_048_576;
 /** More microtasks than storing a frame and one segment take. */
@@ -12,15 +13,6 @@ const SMALL = someRecords(1, 50_000);
 const SEALED = someRecords(3, 50_000);
 /** Together with the open segments more than may wait to be sealed, which is half of the arena. */
 const LARGE = someRecords(4, 400_000);
-
-async function microtasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await Promise.resolve();
-}
-
-/** Turns of the event loop, in which everything goes on that needs no time. */
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i += 1) await new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 it("a put that finds memory full waits for no clock while the sealer comes to its end", async () => {
   for (let between = 0; between <= MICROTASKS_MAX; between += 1) {

@@ -5,7 +5,8 @@ import { attachOver, openAttached, type Wire } from "../../src/rpc/attached-engi
 import type { EngineClient } from "../../src/rpc/client.ts";
 import { isHello } from "../../src/rpc/messages.ts";
 import type { ControlOperations, EngineService } from "../../src/service/engine-service.ts";
-import { batchOf, keep, never, openRestarting, outcome, turns } from "./double.ts";
+import { turns } from "../support/turns.ts";
+import { batchOf, keep, never, openRestarting, outcome } from "./double.ts";
 
 const JOIN = { groupName: "group", workerId: "one", memberId: null };
 const READ = {

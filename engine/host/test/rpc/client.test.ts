@@ -22,6 +22,7 @@ import type { HelloAnswer } from "../../src/rpc/messages.ts";
 import type { EngineThread } from "../../src/rpc/thread.ts";
 import { BUILD_ID, PROTOCOL, VERSION } from "../../src/rpc/version.ts";
 import type { EngineService, ReadRequest } from "../../src/service/engine-service.ts";
+import { turns } from "../support/turns.ts";
 import {
   batchOf,
   breakable,
@@ -52,11 +53,6 @@ async function open(parts: Partial<EngineService>, limits = {}): Promise<Opened>
 afterEach(() => {
   for (const { thread } of opened.splice(0)) thread.fail("the test is over");
 });
-
-/** A turn of the event loop, in which messages over ports arrive. */
-async function turns(count = 5): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
-}
 
 /** The promise's outcome, listened to from now on. */
 function outcome(promise: Promise<unknown>): Promise<unknown> {

@@ -9,6 +9,7 @@ import { localThread } from "../../src/rpc/local-thread.ts";
 import type { HelloAnswer } from "../../src/rpc/messages.ts";
 import type { EngineThread } from "../../src/rpc/thread.ts";
 import type { BatchOrder, EngineService } from "../../src/service/engine-service.ts";
+import { turns } from "../support/turns.ts";
 
 export { Client };
 
@@ -182,11 +183,6 @@ function planThread(
 /** The number of a batch that was sent. */
 export function numberOf(batch: ArrayBuffer): number {
   return Number(new DataView(batch).getBigUint64(32, true));
-}
-
-/** A turn of the event loop, in which messages over ports arrive. */
-export async function turns(count = 5): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** The promise's outcome, listened to from now on. */

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { IndeterminateError, LeaseLostError, StoreFailedError } from "../../src/errors/index.ts";
 import type { EngineService, EpochCommit } from "../../src/service/engine-service.ts";
-import { batchOf, keep, never, openRestarting, outcome, type Restarting, turns } from "./double.ts";
+import { turns } from "../support/turns.ts";
+import { batchOf, keep, never, openRestarting, outcome, type Restarting } from "./double.ts";
 
 const COMMIT: EpochCommit = {
   ...{ groupName: "group", workerId: "one", state: [{ shardIndex: 0, key: "a", value: [1] }] },

@@ -2,7 +2,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { BatchGapError, EngineClosedError, StoreFullError } from "../../src/errors/index.ts";
 import type { KeptBatch } from "../../src/rpc/hand-off.ts";
-import { batchOf, keep, never, numberOf, outcome, type ThreadPlan, turns } from "./double.ts";
+import { turns } from "../support/turns.ts";
+import { batchOf, keep, never, numberOf, outcome, type ThreadPlan } from "./double.ts";
 import { newOrigin, type Origin, openPage, type Page } from "./pages.ts";
 
 const silent: ThreadPlan = {};

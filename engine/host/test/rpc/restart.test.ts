@@ -8,6 +8,7 @@ import {
   WasmLoadError,
 } from "../../src/errors/index.ts";
 import type { ReadRequest } from "../../src/service/engine-service.ts";
+import { turns } from "../support/turns.ts";
 import {
   batchOf,
   keep,
@@ -17,7 +18,6 @@ import {
   outcome,
   type Restarting,
   type ThreadPlan,
-  turns,
 } from "./double.ts";
 
 const READ: ReadRequest = {

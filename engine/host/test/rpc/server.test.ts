@@ -5,7 +5,8 @@ import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { HelloAnswer } from "../../src/rpc/messages.ts";
 import { attachServer } from "../../src/rpc/server.ts";
 import { BUILD_ID, PROTOCOL, VERSION } from "../../src/rpc/version.ts";
-import { engineDouble, never, OPTIONS, turns, WASM } from "./double.ts";
+import { turns } from "../support/turns.ts";
+import { engineDouble, never, OPTIONS, WASM } from "./double.ts";
 
 describe("a worker whose engine does not open", () => {
   it("says so at once, also while its lock is not to be had", async () => {

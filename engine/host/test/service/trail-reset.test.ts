@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { TestEngine } from "../support/engines.ts";
+import { microtasks } from "../support/turns.ts";
 
 const OPTIONS = { memoryBudgetBytes: 16 * 1024 * 1024 };
 
@@ -10,10 +11,10 @@ async function writes(engine: TestEngine): Promise<boolean> {
   const find = async () =>
     (await engine.service.call("listStreams", {})).find(({ name }) => name === "trail");
   const stream = (await find()) ?? (await engine.createStream("trail"));
-  for (let i = 0; i < 200; i += 1) await Promise.resolve();
+  await microtasks(200);
   const before = (await engine.readAll(stream)).length;
   await find();
-  for (let i = 0; i < 200; i += 1) await Promise.resolve();
+  await microtasks(200);
   return (await engine.readAll(stream)).length > before;
 }
 
@@ -24,7 +25,7 @@ it("goes on after a reopening as it went before", async () => {
     const engine = await TestEngine.open(platform, OPTIONS);
     await engine.createStream("trail");
     const setting = engine.service.call("setTrail", { streamName: "trail" });
-    for (let i = 0; i < between; i += 1) await Promise.resolve();
+    await microtasks(between);
     await Promise.all([setting, engine.service.call("reset", {})]);
     const now = await writes(engine);
     await engine.service.close();
