@@ -36,7 +36,7 @@ export interface SessionParts {
 /** See above. */
 export class LeaseSession {
   readonly #parts: SessionParts;
-  /** Of the last join that was answered, until the leader knows it no more. */
+  /** Of the last join that was answered. */
   #sessionId: string | undefined;
   /** A join that is on its way: the leader may have given leases to it. */
   #joining: Promise<string> | undefined;
@@ -111,7 +111,7 @@ export class LeaseSession {
     const { memberId } = await client.call("memberStatus", {});
     const limited = leasesMax === undefined ? {} : { leasesMax };
     const joining = { groupName, workerId, memberId: memberId || null, ...limited };
-    if (this.#left) throw new EngineClosedError("the worker has left");
+    if (this.#left) throw new GroupSessionLostError("the worker has left");
     this.#joining = client.call("groupJoin", joining).then(({ sessionId }) => {
       this.#sessionId = sessionId;
       return sessionId;

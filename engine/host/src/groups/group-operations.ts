@@ -62,14 +62,10 @@ export interface GroupOperations {
     waitMs: number;
   }): GroupPollAnswer;
   /**
-   * Ends a session; the worker's leases go to others at once. Of an unknown session they do, too, when the worker is
-   * named and has not joined this leader in another one.
+   * Ends a worker's session; its leases go to others at once. Of a session that this leader does not know they do,
+   * too, unless the worker has joined it in another one.
    */
-  groupLeave(argument: {
-    groupName: string;
-    sessionId: string;
-    workerId?: string | undefined;
-  }): null;
+  groupLeave(argument: { groupName: string; sessionId: string; workerId: string }): null;
   /**
    * Gives a lease back, as a worker does that was asked to hand it over. A lease that the worker does not
    * own any more is ignored. A worker that is `leaving` is given no lease from then on. @throws GroupSessionLostError.

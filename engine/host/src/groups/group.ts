@@ -103,20 +103,18 @@ export class Group {
   }
 
   /**
-   * Ends a session, if it is there; what its worker owned is given to others. A worker is known also by its id
-   * that this leader waits for, or whose leases could not be freed when it left before.
+   * Ends a worker's session; what it owned is given to others. So is what is left of a worker that this leader only
+   * waits for, or whose leases could not be freed when it left before.
    */
-  async leave(sessionId: string, workerId: string | undefined): Promise<void> {
+  async leave(sessionId: string, workerId: string): Promise<void> {
     this.leases.requireGoing();
-    const session = this.#find(sessionId) ?? this.#workers.get(workerId ?? "");
+    const session = this.#workers.get(workerId);
+    const present = session?.worker.sessionId;
     // It has joined again since.
-    const other = session !== undefined && session.worker.sessionId !== sessionId;
-    if (other && session.worker.sessionId !== undefined) return;
-    const leaving = session?.worker.workerId ?? workerId;
-    if (leaving === undefined) return;
+    if (present !== undefined && present !== sessionId) return;
     if (session !== undefined) this.#forget(session);
     // One that is being given to it just now is its own only once that is written down.
-    await this.#free([...this.leases.all().keys()], leaving);
+    await this.#free([...this.leases.all().keys()], workerId);
   }
 
   /**

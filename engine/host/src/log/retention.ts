@@ -25,44 +25,33 @@ export function expiredBeforeMs(context: LogContext, stream: StreamDefinition): 
 }
 
 /**
- * Drops the segments of shards through the given ones, the newest that goes of each shard. Where the
- * store has no room for the frame that says so, deleting goes first.
+ * Drops the segments of shards through the given ones, the newest that goes of each shard, chosen when the frame is
+ * sent that says so. Where the store has no room for that frame, deleting goes first.
  * @throws MillraceError when the change cannot be committed; what was deleted is then still to be declared.
  */
 export async function trimSegments(
   { directory, store, control }: LogContext,
   commit: GroupCommit,
-  wanted: readonly SegmentKey[] | (() => readonly SegmentKey[]),
+  choose: () => readonly SegmentKey[],
 ): Promise<void> {
-  const choose = typeof wanted === "function" ? wanted : () => wanted;
-  let through = choose();
-  const recordOf = (key: SegmentKey): ControlRecord => {
-    const [shardUid, throughOrdinal, firstIndex] = key;
-    // Only what the dropped segment itself is known to hold may count as dropped: records behind it may
-    // be in memory alone.
-    const following = directory.after(shardUid, firstIndex)?.[2];
-    const beforeIndex = following ?? (directory.lastIndexOf(key) ?? firstIndex) + 1;
-    return { kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal };
-  };
-  const droppedThrough = (): SegmentKey[] =>
-    through.flatMap(([shardUid, ordinal]) =>
+  let through: readonly SegmentKey[] = [];
+  let dropped: readonly SegmentKey[] = [];
+  const decide = (): ControlRecord[] => {
+    through = choose();
+    dropped = through.flatMap(([shardUid, ordinal]) =>
       directory.of(shardUid).filter((key) => key[1] <= ordinal),
     );
-  let dropped: readonly SegmentKey[] = [];
+    return through.map((key) => trimmedThrough(directory, key));
+  };
   try {
-    await commit.change(() => {
-      through = choose();
-      dropped = droppedThrough();
-      return through.map(recordOf);
-    });
+    await commit.change(decide);
   } catch (error) {
     if (!(error instanceof StoreFullError)) throw error;
-    through = choose();
-    dropped = droppedThrough();
+    const records = decide();
     directory.noteGoing(dropped);
     try {
       await store.deleteSegments(dropped);
-      await commit.change(through.map(recordOf));
+      await commit.change(records);
     } catch (failure) {
       // What is gone without a frame that says so is a loss that must be told.
       directory.forgetGoing(dropped);
@@ -73,6 +62,16 @@ export async function trimSegments(
     if (control.shard(shardUid) !== undefined) directory.trimThrough(shardUid, ordinal);
   }
   await store.deleteSegments(dropped);
+}
+
+/** The record that a shard's segments go, through this one. */
+function trimmedThrough(directory: LogContext["directory"], key: SegmentKey): ControlRecord {
+  const [shardUid, throughOrdinal, firstIndex] = key;
+  // Only what the dropped segment itself is known to hold may count as dropped: records behind it may
+  // be in memory alone.
+  const following = directory.after(shardUid, firstIndex)?.[2];
+  const beforeIndex = following ?? (directory.lastIndexOf(key) ?? firstIndex) + 1;
+  return { kind: "shard-trimmed", shardUid, beforeIndex, throughOrdinal };
 }
 
 /** What goes with the expiry of shards. */

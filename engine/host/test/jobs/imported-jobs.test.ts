@@ -6,7 +6,7 @@ import { Jobs } from "../../src/jobs/jobs.ts";
 import { VirtualClock } from "../../src/platform/virtual-clock.ts";
 import { virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import { openImporter } from "../../src/service/importer.ts";
-import { coreModule, TestEngine } from "../support/engines.ts";
+import { coreModule, SMALL_ENGINE, TestEngine } from "../support/engines.ts";
 import { failureOf } from "../support/failures.ts";
 
 const opened: TestEngine[] = [];
@@ -25,12 +25,7 @@ const SPEC: JobSpec = {
   },
 };
 const HOST = { hostId: "host", reports: [] };
-const OPTIONS = {
-  name: "copy",
-  storage: "indexeddb",
-  quotas: "unlimited",
-  memoryBudgetBytes: 16 * 1024 * 1024,
-} as const;
+const OPTIONS = { ...SMALL_ENGINE, name: "copy" } as const;
 
 /** An engine whose log was imported, with a job that ran where it comes from. */
 async function imported(): Promise<TestEngine> {

@@ -4,7 +4,7 @@ import { Core } from "../../src/core/core.ts";
 import { CoreMemoryError, CoreTrapError } from "../../src/core/core-errors.ts";
 import type { ShardLogCore } from "../../src/core/core-types.ts";
 import { openEngine } from "../../src/service/engine.ts";
-import { coreModule } from "../support/cores.ts";
+import { coreModule, SMALL_ENGINE } from "../support/engines.ts";
 import { Tabs } from "../support/members.ts";
 
 it.each([
@@ -32,14 +32,8 @@ it.each([
       },
     });
   };
-  const options = {
-    name: "test",
-    storage: "indexeddb",
-    quotas: "unlimited",
-    memoryBudgetBytes: 16 * 1024 * 1024,
-  } as const;
   const leader = await tabs.open({
-    wrap: () => (platform) => openEngine(platform, makeCore, options),
+    wrap: () => (platform) => openEngine(platform, makeCore, SMALL_ENGINE),
   });
   const follower = await tabs.open();
   const stream = await tabs.createStream(leader);

@@ -12,14 +12,16 @@ import { writerLockName } from "../../src/platform/locks.ts";
 import { type VirtualPlatform, virtualPlatform } from "../../src/platform/virtual-platform.ts";
 import type { EngineService } from "../../src/service/engine-service.ts";
 import { openImporter } from "../../src/service/importer.ts";
-import { coreModule, newCore, numberOf, someRecords, TestEngine } from "../support/engines.ts";
+import {
+  coreModule,
+  newCore,
+  numberOf,
+  SMALL_ENGINE,
+  someRecords,
+  TestEngine,
+} from "../support/engines.ts";
 
-const OPTIONS = {
-  name: "copy",
-  storage: "indexeddb",
-  quotas: "unlimited",
-  memoryBudgetBytes: 16 * 1024 * 1024,
-} as const;
+const OPTIONS = { ...SMALL_ENGINE, name: "copy" } as const;
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: to - from }, (_, i) => from + i);

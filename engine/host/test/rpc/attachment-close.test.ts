@@ -8,15 +8,9 @@ import { type Hello, isHelloAnswer } from "../../src/rpc/messages.ts";
 import { BUILD_ID, PROTOCOL, VERSION } from "../../src/rpc/version.ts";
 import { createEngine } from "../../src/service/engine.ts";
 import { coreModule } from "../support/cores.ts";
-import { TestEngine } from "../support/engines.ts";
+import { SMALL_ENGINE, TestEngine } from "../support/engines.ts";
 
 const groupName = "group";
-const OPTIONS = {
-  name: "test",
-  storage: "indexeddb",
-  quotas: "unlimited",
-  memoryBudgetBytes: 16 * 1024 * 1024,
-} as const;
 
 it("gives up the leases of attached workers before the engine closes", async () => {
   const platform = virtualPlatform();
@@ -29,7 +23,7 @@ it("gives up the leases of attached workers before the engine closes", async () 
   });
   const hello: Hello = {
     ...{ millrace: "hello", protocol: PROTOCOL, version: VERSION, buildId: BUILD_ID },
-    ...{ options: OPTIONS, wasm: { simd: "", scalar: "" } },
+    ...{ options: SMALL_ENGINE, wasm: { simd: "", scalar: "" } },
     ...{ control: control.port2, data: data.port2 },
   };
   thread.greet(hello);

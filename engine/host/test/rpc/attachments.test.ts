@@ -125,7 +125,8 @@ describe("a thread that is attached", () => {
     const { thread, end } = await attach(client);
     await thread.call("groupJoin", JOIN);
     const left = await thread.call("groupJoin", { ...JOIN, workerId: "two" });
-    await thread.call("groupLeave", { groupName: "group", sessionId: left.sessionId });
+    const { sessionId } = left;
+    await thread.call("groupLeave", { groupName: "group", sessionId, workerId: "two" });
     void outcome(thread.read(READ));
     await turns();
     asked.length = 0;

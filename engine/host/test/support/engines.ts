@@ -22,6 +22,14 @@ export { numberOf, someRecords } from "./records.ts";
 
 const never = new AbortController().signal;
 
+/** Options of an engine of its own, with little memory. */
+export const SMALL_ENGINE = {
+  name: "test",
+  storage: "indexeddb",
+  quotas: "unlimited",
+  memoryBudgetBytes: 16 * 1024 * 1024,
+} as const;
+
 /** One engine with the few calls that tests need; batch numbers count by themselves. */
 export class TestEngine {
   readonly service: EngineService;
